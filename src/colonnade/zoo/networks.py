@@ -54,8 +54,7 @@ def _check(what: str, value: int, low: int, high: int | None = None) -> None:
 def _resnet(net: NetBuilder, stages: tuple[int, ...], block: Callable[..., Value]) -> Value:
     """He et al. 2016, arXiv:1512.03385."""
     x = net.conv("conv1", net.input(), 64, 7, stride=2)
-    x = net.relu("relu", net.batch_norm("bn1", x))
-    x = net.max_pool("maxpool", x)
+    x = net.max_pool("maxpool", net.relu("relu", net.batch_norm("bn1", x)))
     for stage, blocks in enumerate(stages):
         for index in range(blocks):
             stride = 2 if stage > 0 and index == 0 else 1
