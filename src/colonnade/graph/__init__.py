@@ -1,0 +1,1 @@
+"""The graph: its operators, the ONNX importer, the passes that rewrite it and the numpy executor."""

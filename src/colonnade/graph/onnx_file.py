@@ -1,0 +1,69 @@
+"""Read an ONNX file, with one clear line for everything that can be wrong with it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import onnx
+import onnx.checker
+import onnx.inliner
+from google.protobuf.message import DecodeError
+
+from colonnade.errors import ColonnadeError
+
+# 7 is the first opset with today's broadcasting; the oldest that the tests cover with real networks is 9.
+OLDEST_OPSET = 7
+
+
+def read_model(source: str | os.PathLike[str] | onnx.ModelProto) -> tuple[onnx.ModelProto, str]:
+    """A checked model with its local functions inlined, and the name to call it by in messages.
+
+    Raises ColonnadeError when the file is missing, is not a whole and valid ONNX model, or lacks its external data.
+    """
+    if isinstance(source, onnx.ModelProto):
+        model, label = source, source.graph.name or "model"
+    else:
+        model, label = _load(Path(source)), os.fspath(source)
+    if not model.graph.node:
+        raise ColonnadeError(f"{label}: not an ONNX model (it has no nodes)")
+    try:
+        onnx.checker.check_model(model)
+        model = onnx.inliner.inline_local_functions(model) if model.functions else model
+    except (onnx.checker.ValidationError, ValueError) as error:
+        raise ColonnadeError(f"{label}: not a valid ONNX model: {first_line(error)}") from error
+    return model, label
+
+
+def default_opset(model: onnx.ModelProto, label: str) -> int:
+    """The version of the default operator set that the model uses."""
+    versions = [entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")]
+    newest = onnx.defs.onnx_opset_version()
+    if not versions or not OLDEST_OPSET <= versions[0] <= newest:
+        found = versions[0] if versions else "missing"
+        raise ColonnadeError(f"{label}: opset {found} is not supported; export with {OLDEST_OPSET} to {newest}")
+    return int(versions[0])
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of an error's text that says something."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[0] if lines else type(error).__name__
+
+
+def _load(path: Path) -> onnx.ModelProto:
+    if path.is_dir():
+        raise ColonnadeError(f"{path}: is a directory; give an ONNX file")
+    try:
+        model = onnx.load(path, load_external_data=False)
+    except FileNotFoundError:
+        raise ColonnadeError(f"{path}: no such file") from None
+    except OSError as error:
+        raise ColonnadeError(f"{path}: cannot be read: {error.strerror or first_line(error)}") from error
+    except DecodeError:
+        raise ColonnadeError(f"{path}: not an ONNX model, or cut short") from None
+    try:
+        onnx.load_external_data_for_model(model, str(path.parent))
+    except (onnx.checker.ValidationError, OSError, ValueError) as error:
+        raise ColonnadeError(f"{path}: its external data cannot be read: {first_line(error)}") from error
+    return model
