@@ -60,17 +60,19 @@ def run_op(op: Any, inputs: Sequence[np.ndarray], out_shape: tuple[int, ...]) ->
 def activate(x: np.ndarray, act: Activation) -> np.ndarray:
     """The activation of every element, in x's dtype."""
     with np.errstate(over="ignore"):  # exp of a large number is inf, and 1 / inf the right limit
+        y: np.ndarray
         match act.kind:
             case "clamp":
-                return np.minimum(np.maximum(x, x.dtype.type(act.lo)), x.dtype.type(act.hi))
+                y = np.minimum(np.maximum(x, x.dtype.type(act.lo)), x.dtype.type(act.hi))
             case "sigmoid":
-                return 1 / (1 + np.exp(-x))
+                y = 1 / (1 + np.exp(-x))
             case "hard_sigmoid":
-                return np.clip(act.alpha * x + act.beta, 0, 1)
+                y = np.clip(act.alpha * x + act.beta, 0, 1)
             case "hard_swish":
-                return x * np.clip(x / 6 + 0.5, 0, 1)
+                y = x * np.clip(x / 6 + 0.5, 0, 1)
             case "silu":
-                return x / (1 + np.exp(-x))
+                y = x / (1 + np.exp(-x))
+        return y
 
 
 def conv2d(x: np.ndarray, w: np.ndarray, b: np.ndarray, op: Conv, residual: np.ndarray | None = None) -> np.ndarray:
@@ -95,7 +97,8 @@ def pool2d(x: np.ndarray, op: Pool, out_shape: tuple[int, ...]) -> np.ndarray:
     pads = _pads_to_cover(x.shape, op, out_shape)
     if op.kind == "max":
         windows = _windows(x, op.kernel, op.strides, pads, op.dilations, -np.inf)
-        return windows[:, :, : out_shape[2], : out_shape[3]].max(axis=(4, 5))
+        largest: np.ndarray = windows[:, :, : out_shape[2], : out_shape[3]].max(axis=(4, 5))
+        return largest
     present = np.ones((1, 1, *x.shape[2:]))
     if op.count_include_pad:
         top, left, bottom, right = op.pads
@@ -109,7 +112,8 @@ def pool2d(x: np.ndarray, op: Pool, out_shape: tuple[int, ...]) -> np.ndarray:
         )
         for array, edge in ((x, pads), (present, around))
     )
-    return (totals / counts).astype(F32)
+    mean: np.ndarray = totals / counts
+    return mean.astype(F32)
 
 
 def _pads_to_cover(shape: tuple[int, ...], op: Pool, out_shape: tuple[int, ...]) -> tuple[int, int, int, int]:
@@ -143,7 +147,8 @@ def _conv(op: Conv, inputs: Sequence[np.ndarray], _: tuple[int, ...]) -> np.ndar
 
 def _dense(op: Dense, inputs: Sequence[np.ndarray], _: tuple[int, ...]) -> np.ndarray:
     x, w, b = (array.astype(np.float64) for array in inputs)
-    return activate(x @ w.T + b, op.act)
+    product: np.ndarray = x @ w.T
+    return activate(product + b, op.act)
 
 
 def _pool(op: Pool, inputs: Sequence[np.ndarray], out_shape: tuple[int, ...]) -> np.ndarray:
@@ -151,10 +156,9 @@ def _pool(op: Pool, inputs: Sequence[np.ndarray], out_shape: tuple[int, ...]) ->
 
 
 def _global_pool(op: GlobalPool, inputs: Sequence[np.ndarray], _: tuple[int, ...]) -> np.ndarray:
-    x = inputs[0]
-    if op.kind == "max":
-        return x.max(axis=(2, 3), keepdims=True)
-    return x.mean(axis=(2, 3), keepdims=True, dtype=np.float64)
+    reduce = np.max if op.kind == "max" else np.mean
+    y: np.ndarray = reduce(inputs[0].astype(np.float64), axis=(2, 3), keepdims=True)
+    return y
 
 
 def _affine(op: Affine, inputs: Sequence[np.ndarray], _: tuple[int, ...]) -> np.ndarray:
@@ -191,8 +195,9 @@ def _transpose(op: Transpose, inputs: Sequence[np.ndarray], _: tuple[int, ...]) 
 
 def _softmax(op: Softmax, inputs: Sequence[np.ndarray], _: tuple[int, ...]) -> np.ndarray:
     x = inputs[0].astype(np.float64)
-    powers = np.exp(x - x.max(axis=op.axis, keepdims=True))
-    return powers / powers.sum(axis=op.axis, keepdims=True)
+    powers: np.ndarray = np.exp(x - x.max(axis=op.axis, keepdims=True))
+    powers /= powers.sum(axis=op.axis, keepdims=True)
+    return powers
 
 
 def _lrn(op: LRN, inputs: Sequence[np.ndarray], _: tuple[int, ...]) -> np.ndarray:
@@ -200,7 +205,8 @@ def _lrn(op: LRN, inputs: Sequence[np.ndarray], _: tuple[int, ...]) -> np.ndarra
     before, after = (op.size - 1) // 2, op.size // 2
     squares = np.pad(x**2, ((0, 0), (before, after), (0, 0), (0, 0)))
     sums = sum(squares[:, i : i + x.shape[1]] for i in range(op.size))
-    return x / (op.bias + op.alpha / op.size * sums) ** op.beta
+    y: np.ndarray = x / (op.bias + op.alpha / op.size * sums) ** op.beta
+    return y
 
 
 _Executor = Callable[[Any, Sequence[np.ndarray], tuple[int, ...]], np.ndarray]

@@ -11,18 +11,19 @@ from colonnade.errors import ColonnadeError
 from colonnade.graph.ir import F32, Affine, Binary
 from colonnade.graph.lowering import Constant, SourceNode, Tensor, Value, operator
 
+ZERO = np.zeros(1, F32)
+ONE = np.ones(1, F32)
+
 
 @operator("Add")
 def add(node: SourceNode) -> Value:
-    return _add(node, *_operands(node))
+    return _add(node, *_pair(node))
 
 
 @operator("Sum")
 def sum_(node: SourceNode) -> Value:
     operands = _operands(node)
-    tensors = [v for v in operands if isinstance(v, Tensor)]
-    constants = [v for v in operands if isinstance(v, Constant)]
-    total, *rest = [*tensors, *constants]
+    total, *rest = sorted(operands, key=lambda value: isinstance(value, Constant))  # an activation comes first
     for value in rest:
         total = _add(node, total, value)
     return total
@@ -30,16 +31,15 @@ def sum_(node: SourceNode) -> Value:
 
 @operator("Sub")
 def sub(node: SourceNode) -> Value:
-    a, b = _operands(node)
+    a, b = _pair(node)
     if isinstance(b, Constant):
         return _add_constant(node, _tensor(a), -b.array)
-    negative = _affine(node, b, F32.type(-1.0), F32.type(0.0))
-    return _add(node, a, negative)
+    return _add(node, a, _mul_constant(node, b, -ONE))
 
 
 @operator("Mul")
 def mul(node: SourceNode) -> Value:
-    a, b = _operands(node)
+    a, b = _pair(node)
     if isinstance(a, Constant):
         a, b = b, a
     if isinstance(b, Constant):
@@ -50,7 +50,7 @@ def mul(node: SourceNode) -> Value:
 @operator("Div")
 def div(node: SourceNode) -> Value:
     """Only by a constant, which becomes a product with its reciprocal."""
-    a, b = _operands(node)
+    a, b = _pair(node)
     if not isinstance(b, Constant):
         raise ColonnadeError("division by a value that is not constant is not supported")
     with np.errstate(divide="ignore"):
@@ -62,6 +62,11 @@ def _operands(node: SourceNode) -> tuple[Value, ...]:
     return tuple(
         value if isinstance(value, Tensor) else node.required_weights(i) for i, value in enumerate(node.operands)
     )
+
+
+def _pair(node: SourceNode) -> tuple[Value, Value]:
+    a, b = _operands(node)
+    return a, b
 
 
 def _tensor(value: Value) -> Tensor:
@@ -91,11 +96,11 @@ def _binary(node: SourceNode, kind: Literal["add", "mul"], a: Tensor, b: Tensor)
 
 
 def _add_constant(node: SourceNode, x: Tensor, addend: np.ndarray) -> Tensor:
-    return _with_constant(node, "add", x, addend, lambda c: _affine(node, x, F32.type(1.0), c))
+    return _with_constant(node, "add", x, addend, lambda c: _affine(node, x, scale=ONE, shift=c))
 
 
 def _mul_constant(node: SourceNode, x: Tensor, factor: np.ndarray) -> Tensor:
-    return _with_constant(node, "mul", x, factor, lambda c: _affine(node, x, c, F32.type(0.0)))
+    return _with_constant(node, "mul", x, factor, lambda c: _affine(node, x, scale=c, shift=ZERO))
 
 
 def _with_constant(
@@ -119,5 +124,4 @@ def _with_constant(
 def _affine(node: SourceNode, x: Tensor, scale: np.ndarray, shift: np.ndarray) -> Tensor:
     """x * scale + shift, each broadcast over the channels."""
     channels = (x.shape[1],)
-    operands = [x, np.broadcast_to(scale, channels), np.broadcast_to(shift, channels)]
-    return node.emit(Affine(), operands, x.shape)
+    return node.emit(Affine(), [x, np.broadcast_to(scale, channels), np.broadcast_to(shift, channels)], x.shape)

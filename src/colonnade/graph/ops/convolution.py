@@ -28,5 +28,5 @@ def conv(node: SourceNode) -> Value:
         raise ColonnadeError(f"bias has shape {list(bias.array.shape)}; it must be [{outputs}]")
     windows = resolve_windows(node, (kernel[0], kernel[1]), (x.shape[2], x.shape[3]))
     op = Conv(windows.strides, windows.pads, windows.dilations, groups)
-    operands = [x, weights, np.zeros(outputs, F32) if bias is None else bias]
-    return node.emit(op, operands, (x.shape[0], outputs, *windows.output))
+    shift = np.zeros(outputs, F32) if bias is None else bias
+    return node.emit(op, [x, weights, shift], (x.shape[0], outputs, *windows.output))

@@ -15,29 +15,19 @@ def fold_affine_backward(graph: Graph) -> Graph:
     edit = Editor(graph)
     for node in edit.nodes():
         source = edit.producer_for_one(node.inputs[0])
-        if not isinstance(node.op, Affine) or source is None or not _is_linear(source):
+        if not isinstance(node.op, Affine) or source is None or not isinstance(source.op, Conv | Dense | Affine):
+            continue
+        if not source.op.act.is_identity or (isinstance(source.op, Conv) and source.op.residual):
             continue
         scale, shift, weights, bias = (
             edit.constants[name].astype(np.float64) for name in (*node.inputs[1:], *source.inputs[1:])
         )
         scaled = weights * scale.reshape(-1, *(1,) * (weights.ndim - 1))
-        constants = _add_constants(edit, source, scaled, bias * scale + shift)
-        edit.put(
-            replace(
-                source,
-                op=replace(source.op, act=node.op.act),
-                inputs=(source.inputs[0], *constants),
-                output=node.output,
-            )
-        )
+        inputs = (source.inputs[0], *_add_constants(edit, source, scaled, bias * scale + shift))
+        op = replace(source.op, act=node.op.act)
+        edit.put(replace(source, op=op, inputs=inputs, output=node.output))
         edit.remove(source)
     return edit.finish()
-
-
-def _is_linear(node: Node) -> bool:
-    if not isinstance(node.op, Conv | Dense | Affine) or not node.op.act.is_identity:
-        return False
-    return not (isinstance(node.op, Conv) and node.op.residual)
 
 
 def fold_affine_forward(graph: Graph) -> Graph:
@@ -72,7 +62,6 @@ def _per_weight(channels: np.ndarray, weights: np.ndarray, groups: int) -> np.nd
 
 
 def _add_constants(edit: Editor, node: Node, weights: np.ndarray, bias: np.ndarray) -> tuple[str, str]:
-    """Constants under the names of those that they replace, as far as those are free."""
     return (
         edit.constant(f"{node.name}/weights", weights.astype(F32)),
         edit.constant(f"{node.name}/bias", bias.astype(F32)),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from colonnade.graph.ir import Binary, Conv, Graph, Node
+from colonnade.graph.ir import Binary, Conv, Graph
 from colonnade.graph.passes.editor import Editor
 
 
@@ -23,14 +23,11 @@ def fuse_residual_adds(graph: Graph) -> Graph:
         earlier, later = (first, second) if edit.is_before(first, second) else (second, first)
         for value, residual in ((later, earlier), (earlier, later)):
             source = edit.producer_for_one(value)
-            if source is not None and value != residual and _takes_residual(source):
-                assert isinstance(source.op, Conv)
+            if source is None or not isinstance(source.op, Conv) or value == residual:
+                continue
+            if source.op.act.is_identity and not source.op.residual:
                 op = replace(source.op, residual=True, act=node.op.act)
                 edit.put(replace(source, op=op, inputs=(*source.inputs, residual), output=node.output))
                 edit.remove(source)
                 break
     return edit.finish()
-
-
-def _takes_residual(node: Node) -> bool:
-    return isinstance(node.op, Conv) and not node.op.residual and node.op.act.is_identity
