@@ -170,11 +170,13 @@ def _union(masks: np.ndarray, rows: range) -> _Group:
 
 def _count(masks: np.ndarray) -> np.ndarray:
     """Set bits of each mask."""
-    return np.bitwise_count(masks).sum(axis=-1, dtype=np.int64)
+    counts: np.ndarray = np.bitwise_count(masks).sum(axis=-1, dtype=np.int64)
+    return counts
 
 
 def _cost(rows: _Number, columns: _Number) -> _Number:
-    return (rows + COLUMN_COST) * columns + TILE_COST
+    cost: _Number = (rows + COLUMN_COST) * columns + TILE_COST
+    return cost
 
 
 def _total_cost(groups: list[_Group]) -> int:

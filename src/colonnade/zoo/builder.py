@@ -12,6 +12,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
+from typing import Any
 
 import numpy as np
 import onnx
@@ -136,7 +137,7 @@ class NetBuilder:
         opset = helper.make_opsetid("", OPSET)
         return helper.make_model(graph, opset_imports=[opset], ir_version=IR_VERSION, producer_name="colonnade.zoo")
 
-    def _node(self, op: str, name: str, inputs: Sequence[str], output: str = "", **attributes: object) -> str:
+    def _node(self, op: str, name: str, inputs: Sequence[str], output: str = "", **attributes: Any) -> str:
         output = output or f"{name}.out"
         self._nodes.append(helper.make_node(op, inputs, [output], name=name, **attributes))
         return output
@@ -152,4 +153,5 @@ class NetBuilder:
 
     def _normal_sample(self, mean: np.ndarray, var: np.ndarray) -> np.ndarray:
         """In an order of its own, so that it is independent of every other sample."""
-        return mean[:, None] + np.sqrt(var)[:, None] * self._rng.permutation(self._quantiles)
+        sample: np.ndarray = mean[:, None] + np.sqrt(var)[:, None] * self._rng.permutation(self._quantiles)
+        return sample
