@@ -1,0 +1,75 @@
+"""The verbs of the Python API: load, prune, compile. `Session` runs what `compile` makes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import onnx
+
+from colonnade.graph.onnx_file import read_model
+from colonnade.graph.onnx_import import import_model
+from colonnade.graph.passes import optimize
+from colonnade.plan.compiler import CompiledModel, compile_graph
+from colonnade.sparse import prune_model, save_model
+
+Progress = Callable[[str, int, int], None]  # what is being done, steps done, steps in all
+
+
+@dataclass(frozen=True)
+class Model:
+    """An ONNX model and what to call it."""
+
+    proto: onnx.ModelProto
+    name: str
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write an ONNX file, whole or not at all."""
+        save_model(self.proto, Path(path))
+
+
+def load(path: str | os.PathLike[str]) -> Model:
+    """Read an ONNX file. ColonnadeError if it is missing, damaged or not ONNX."""
+    proto, _ = read_model(path)
+    return Model(proto, Path(path).stem)
+
+
+def prune(
+    model: Model,
+    sparsity: float,
+    *,
+    tile: int | Literal["auto"] = 8,
+    group: int | None = None,
+    skip: Sequence[str] = (),
+) -> Model:
+    """Zero whole columns of each tile of `tile` output channels until `sparsity` (0 to 1) of a layer is zeros.
+
+    Of every `group` consecutive columns the same number is kept (None: one group of all columns). The stem, depthwise
+    convolutions, the classifier and layers named in `skip` stay dense. ColonnadeError for values out of range.
+    """
+    proto, _ = prune_model(model.proto, sparsity=sparsity, tile=tile, group=group, skip=skip)
+    return Model(proto, model.name)
+
+
+def compile(
+    model: Model | str | os.PathLike[str],
+    *,
+    target: str = "native",
+    threads: int = 1,
+    batch: int | None = None,
+    input_size: tuple[int, int] | int | None = None,
+    plan: Literal["tuned", "default"] = "tuned",
+    progress: Progress | None = None,
+    cache_dir: Path | None = None,
+) -> CompiledModel:
+    """Compile a model, or the ONNX file at a path, for `threads` threads of `target`.
+
+    `batch` and `input_size` (H, W, or one number) fix or override the input's shape; without them it is what the file
+    fixes, else 1 and 224. plan "tuned" profiles every distinct layer on this machine, "default" measures nothing.
+    """
+    source = model.proto if isinstance(model, Model) else model
+    graph = optimize(import_model(source, batch=batch, input_size=input_size))
+    return compile_graph(graph, target=target, threads=threads, plan=plan, progress=progress, cache_dir=cache_dir)

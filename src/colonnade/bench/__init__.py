@@ -1,0 +1,1 @@
+"""Timing against other runtimes: peers, worker processes, interleaved rounds, tables."""

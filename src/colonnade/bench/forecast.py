@@ -1,0 +1,108 @@
+"""`colonnade forecast`: how fast a network would be at given sparsities, before anyone trains it.
+
+Time depends on which columns are kept, not on the weights' values, so masks made by the pruning rule from whatever
+weights the file holds give the time of a trained model. No file is written.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from colonnade import api
+from colonnade.bench.cpus import pinned
+from colonnade.bench.harness import interleave
+from colonnade.bench.progress import labelled, silent
+from colonnade.bench.report import sparsity_text
+from colonnade.bench.subject import open_model
+from colonnade.runtime.session import Session
+
+_WARMUP = 2
+
+
+@dataclass(frozen=True)
+class LayerForecast:
+    """Median milliseconds of one layer, one number per sparsity of the forecast."""
+
+    name: str
+    op: str
+    ms: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """`total_ms` are whole runs, one per sparsity; the layers are profiled one by one and need not add up to them."""
+
+    model: str
+    sparsities: tuple[float, ...]
+    layers: tuple[LayerForecast, ...]
+    total_ms: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class _Timed:
+    """A session with its feeds."""
+
+    session: Session
+    feeds: dict[str, np.ndarray]
+
+    def time_ms(self) -> float:
+        start = time.perf_counter()
+        self.session.run(None, self.feeds)
+        return (time.perf_counter() - start) * 1e3
+
+
+def forecast(
+    source: str,
+    sparsities: Sequence[float],
+    *,
+    threads: int = 1,
+    batch: int | None = None,
+    input_size: int | None = None,
+    tile: int | Literal["auto"] = 8,
+    group: int | None = None,
+    skip: Sequence[str] = (),
+    plan: Literal["tuned", "default"] = "tuned",
+    repeat: int = 20,
+    tell: api.Progress = silent,
+) -> Forecast:
+    """Time `source`, a zoo name or an ONNX file, dense and at each sparsity, on this machine."""
+    model = open_model(source, input_size=input_size)
+    wanted = tuple(sorted({0.0, *sparsities}))
+    pruned = {s: api.prune(model, s, tile=tile, group=group, skip=skip) if s else model for s in wanted}
+    timed: dict[float, _Timed] = {}
+    with pinned(threads):
+        for sparsity, variant in pruned.items():
+            told = labelled(tell, sparsity_text(sparsity))
+            compiled = api.compile(
+                variant, threads=threads, batch=batch, input_size=input_size, plan=plan, progress=told
+            )
+            timed[sparsity] = _Timed(session := Session(compiled, threads=threads), _random_feeds(session))
+        times, failures = interleave(
+            timed, warmup=_WARMUP, repeat=repeat, on_round=lambda done, total: tell("time", done, total)
+        )
+        for error in failures.values():
+            raise error
+        profiles = [timed[sparsity].session.profile(timed[sparsity].feeds, repeat) for sparsity in wanted]
+    total = tuple(times[sparsity].median_ms for sparsity in wanted)
+    return Forecast(model.name, wanted, _by_layer(profiles), total)
+
+
+def _random_feeds(session: Session) -> dict[str, np.ndarray]:
+    random = np.random.default_rng(0)
+    return {entry.name: random.standard_normal(entry.shape, dtype=np.float32) for entry in session.get_inputs()}
+
+
+def _by_layer(profiles: Sequence[Sequence[tuple[str, str, float]]]) -> tuple[LayerForecast, ...]:
+    """Sum the steps of each layer, in the order in which layers first run."""
+    ops: dict[str, str] = {}
+    sums: dict[str, list[float]] = {}
+    for index, profile in enumerate(profiles):
+        for name, op, ms in profile:
+            ops.setdefault(name, op)
+            sums.setdefault(name, [0.0] * len(profiles))[index] += ms
+    return tuple(LayerForecast(name, op, tuple(sums[name])) for name, op in ops.items())

@@ -1,0 +1,120 @@
+"""Commands on ONNX files: zoo, inspect, prune."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from colonnade.cli.options import (
+    BatchOption,
+    GroupOption,
+    ModelArgument,
+    SizeOption,
+    SkipOption,
+    TileOption,
+    check_positive,
+    parse_group,
+    parse_sparsities,
+    parse_tile,
+    print_table,
+)
+from colonnade.errors import ColonnadeError
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from colonnade.graph.ir import Graph
+
+
+def zoo(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Such as resnet50; a wrong name lists them all.")],
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="[default: NAME.onnx]")] = None,
+    input_size: Annotated[int, typer.Option(help="Height and width of the input.")] = 224,
+    classes: Annotated[int, typer.Option(help="Outputs of the classifier.")] = 1000,
+    batch: Annotated[int | None, typer.Option(help="Images per run. [default: left open]")] = None,
+    seed: Annotated[int, typer.Option(help="Of the random weights.")] = 0,
+) -> None:
+    """Write a well-known network with random weights as an ONNX file."""
+    from colonnade.api import Model
+    from colonnade.bench.files import check_writable
+    from colonnade.zoo import build
+
+    path = output or Path(f"{name}.onnx")
+    check_writable(path)
+    Model(build(name, input_size=input_size, classes=classes, batch=batch, seed=seed), name).save(path)
+    typer.echo(f"{path}: {path.stat().st_size / 1e6:.1f} MB")
+
+
+def inspect(model: ModelArgument, batch: BatchOption = None, input_size: SizeOption = None) -> None:
+    """List a model's convolutions: shape, work, zeros, and the tiles found in them."""
+    from colonnade.graph.onnx_import import import_model
+
+    for option, value in (("--batch", batch), ("--input-size", input_size)):
+        check_positive(option, value)
+    print_table(_layers(import_model(model, batch=batch, input_size=input_size)))
+
+
+def prune(
+    model: ModelArgument,
+    sparsity: Annotated[str, typer.Option(help="Fraction of zeros, at least 0 and below 1.", show_default=False)],
+    output: Annotated[Path, typer.Option("--output", "-o", help="ONNX file to write.", show_default=False)],
+    tile: TileOption = "8",
+    group: GroupOption = "all",
+    skip: SkipOption = None,
+) -> None:
+    """Zero whole columns of weights within each tile of output channels; the result is ordinary ONNX."""
+    from colonnade import api
+    from colonnade.bench.files import check_writable
+    from colonnade.sparse import prune_model
+
+    sparsities = parse_sparsities(sparsity)
+    if len(sparsities) != 1:
+        raise ColonnadeError(f"--sparsity: {sparsity} is a list; give one number")
+    check_writable(output)
+    loaded = api.load(model)
+    pruned, report = prune_model(
+        loaded.proto, sparsity=sparsities[0], tile=parse_tile(tile), group=parse_group(group), skip=tuple(skip or ())
+    )
+    api.Model(pruned, loaded.name).save(output)
+    typer.echo(f"{output}: {report}")
+
+
+def _layers(graph: Graph) -> Table:
+    from rich.table import Table
+
+    from colonnade.graph.ir import Conv
+    from colonnade.sparse import describe
+
+    table = Table("layer", "weights", "stride", "groups", "output")
+    for heading in ("MMAC", "sparsity", "structure", "stored"):
+        table.add_column(heading, justify="right" if heading != "structure" else "left")
+    total = zeros = 0.0
+    for node in graph.nodes:
+        if not isinstance(node.op, Conv):
+            continue
+        weights, out = graph.constants[node.inputs[1]], graph.shape(node.output)
+        found = describe(weights)
+        macs = weights.size * out[0] * out[2] * out[3] / 1e6
+        total, zeros = total + macs, zeros + macs * found.sparsity
+        table.add_row(
+            node.name,
+            _by(weights.shape),
+            _by(node.op.strides),
+            str(node.op.groups),
+            _by(out),
+            f"{macs:.1f}",
+            f"{found.sparsity:.1%}",
+            found.pattern_name,
+            f"{found.kept_fraction:.1%}",
+        )
+    if not table.row_count:
+        raise ColonnadeError(f"{graph.name}: has no convolutions")
+    table.add_section()
+    table.add_row("all", "", "", "", "", f"{total:.1f}", f"{zeros / total:.1%}", "", "")
+    return table
+
+
+def _by(sizes: tuple[int, ...]) -> str:
+    return "x".join(str(size) for size in sizes)

@@ -1,0 +1,111 @@
+"""Options that several commands share, and reading the values typer leaves as text."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal, TypeVar, cast
+
+import typer
+
+from colonnade.errors import ColonnadeError
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from colonnade.api import Progress
+
+Item = TypeVar("Item")
+PlanKind = Literal["tuned", "default"]
+_PIPE_WIDTH = 200
+Tile = int | Literal["auto"]
+
+ModelArgument = Annotated[Path, typer.Argument(metavar="MODEL", help="ONNX file.", show_default=False)]
+SubjectArgument = Annotated[str, typer.Argument(metavar="MODEL", help="Zoo name or ONNX file.", show_default=False)]
+ThreadsOption = Annotated[int, typer.Option(help="Threads to run on.")]
+BatchOption = Annotated[int | None, typer.Option(help="Images per run. [default: the file's, else 1]")]
+SizeOption = Annotated[int | None, typer.Option(help="Height and width of the input. [default: the file's, else 224]")]
+SparsitiesOption = Annotated[str, typer.Option("--sparsity", help="Comma-separated fractions, each 0 to below 1.")]
+TileOption = Annotated[str, typer.Option(help="Output channels per tile, or auto.")]
+GroupOption = Annotated[str, typer.Option(help="Columns per group that keep the same number each, or all.")]
+SkipOption = Annotated[list[str] | None, typer.Option(help="Layer to leave dense. Repeat for more.")]
+PlanOption = Annotated[str, typer.Option(help="tuned: profile each layer here; default: measure nothing.")]
+RepeatOption = Annotated[int, typer.Option(help="Timed rounds.")]
+
+
+def parse_list(text: str, option: str, convert: Callable[[str], Item]) -> tuple[Item, ...]:
+    """Comma-separated values; ColonnadeError naming the option for one that does not convert."""
+    items = []
+    for word in filter(None, (part.strip() for part in text.split(","))):
+        try:
+            items.append(convert(word))
+        except ValueError:
+            raise ColonnadeError(f"{option}: '{word}' is not a {convert.__name__}") from None
+    return tuple(items)
+
+
+def parse_sparsities(text: str) -> tuple[float, ...]:
+    """`0,0.5,0.75`: fractions of zeros, each at least 0 and below 1."""
+    sparsities = parse_list(text, "--sparsity", float)
+    if not sparsities:
+        raise ColonnadeError("--sparsity: give at least one number, such as 0.5 or 0,0.5,0.75")
+    for sparsity in sparsities:
+        if not 0 <= sparsity < 1:
+            raise ColonnadeError(f"--sparsity: {sparsity:g} is out of range; it must be at least 0 and below 1")
+    return sparsities
+
+
+def parse_tile(text: str) -> Tile:
+    """A number from 1, or auto."""
+    return "auto" if text == "auto" else _parse_count(text, "--tile", "auto")
+
+
+def parse_group(text: str) -> int | None:
+    """A number from 1, or all (None)."""
+    return None if text == "all" else _parse_count(text, "--group", "all")
+
+
+def parse_plan(text: str) -> PlanKind:
+    """tuned or default."""
+    if text not in ("tuned", "default"):
+        raise ColonnadeError(f"--plan: '{text}' is neither tuned nor default")
+    return cast(PlanKind, text)
+
+
+def check_positive(option: str, value: int | None) -> None:
+    """ColonnadeError unless the value is at least 1 (or not given)."""
+    if value is not None and value < 1:
+        raise ColonnadeError(f"{option}: {value} is out of range; it must be at least 1")
+
+
+def _parse_count(text: str, option: str, other: str) -> int:
+    if not text.isascii() or not text.lstrip("-").isdigit():
+        raise ColonnadeError(f"{option}: '{text}' is neither a number nor {other}")
+    check_positive(option, int(text))
+    return int(text)
+
+
+def print_table(table: Table) -> None:
+    """Print a table on stdout; into a file or pipe at a width that fits all columns."""
+    from rich.console import Console
+
+    console = Console()
+    console.print(table, width=None if console.is_terminal else _PIPE_WIDTH)
+
+
+@contextmanager
+def progress_bar() -> Iterator[Progress]:
+    """A bar on stderr that follows a progress function's calls; nothing is shown where stderr is not a terminal."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task("", total=None)
+
+        def tell(what: str, done: int, total: int) -> None:
+            bar.update(task, description=what, completed=done, total=total)
+
+        yield tell

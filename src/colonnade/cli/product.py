@@ -1,0 +1,145 @@
+"""Commands on compiled models: compile, run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from colonnade.cli.options import (
+    BatchOption,
+    ModelArgument,
+    PlanOption,
+    SizeOption,
+    ThreadsOption,
+    check_positive,
+    parse_plan,
+    print_table,
+    progress_bar,
+)
+from colonnade.errors import ColonnadeError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from rich.table import Table
+
+    from colonnade.plan.compiler import CompiledModel
+
+
+def compile_model(
+    model: ModelArgument,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="[default: MODEL.colonnade]")] = None,
+    target: Annotated[str, typer.Option(help="native, or the name of an instruction set.")] = "native",
+    threads: ThreadsOption = 1,
+    batch: BatchOption = None,
+    input_size: SizeOption = None,
+    plan: PlanOption = "tuned",
+    layers: Annotated[bool, typer.Option("--layers", help="Print what was chosen for each layer.")] = False,
+) -> None:
+    """Plan a model for a target and write one file that the runtime maps and runs."""
+    from colonnade import api
+    from colonnade.bench.files import check_writable
+
+    path = output or model.with_suffix(".colonnade")
+    kind = parse_plan(plan)
+    for option, value in (("--threads", threads), ("--batch", batch), ("--input-size", input_size)):
+        check_positive(option, value)
+    check_writable(path)
+    with progress_bar() as tell:
+        compiled = api.compile(
+            model, target=target, threads=threads, batch=batch, input_size=input_size, plan=kind, progress=tell
+        )
+    compiled.save(path)
+    if layers:
+        print_table(_layer_table(compiled))
+    typer.echo(_summary(compiled, path))
+
+
+def run(
+    model: Annotated[Path, typer.Argument(metavar="MODEL", help="Compiled model.", show_default=False)],
+    inputs: Annotated[list[str], typer.Option("--input", help="FILE.npy, or NAME=FILE.npy. Repeat for more.")],
+    outputs: Annotated[list[str], typer.Option("--output", help="FILE.npy, or NAME=FILE.npy. Repeat for more.")],
+    threads: Annotated[int | None, typer.Option(help="Threads to run on. [default: as compiled]")] = None,
+) -> None:
+    """Run a compiled model on arrays from .npy files."""
+    from colonnade.bench.files import check_writable, write_atomic
+    from colonnade.runtime.session import Session
+
+    check_positive("--threads", threads)
+    session = Session(model, threads=threads)
+    sources = _assign(inputs, [entry.name for entry in session.get_inputs()], "--input", "input")
+    sinks = _assign(outputs, [entry.name for entry in session.get_outputs()], "--output", "output")
+    if missing := [entry.name for entry in session.get_inputs() if entry.name not in sources]:
+        raise ColonnadeError(f"{model}: input '{missing[0]}' is not given; add --input {missing[0]}=FILE.npy")
+    for path in sinks.values():
+        check_writable(path)
+    feeds = {name: _read_array(path) for name, path in sources.items()}
+    for path, array in zip(sinks.values(), session.run(list(sinks), feeds), strict=True):
+        write_atomic(path, _npy(array))
+
+
+def _assign(words: list[str], names: list[str], option: str, kind: str) -> dict[str, Path]:
+    """NAME=FILE or FILE (the next name in order) for each word."""
+    found: dict[str, Path] = {}
+    for word in words:
+        name, separator, path = word.partition("=")
+        if not separator or name not in names:
+            free = [candidate for candidate in names if candidate not in found]
+            if not free:
+                raise ColonnadeError(f"{option} {word}: the model has only {len(names)} {kind}(s): {', '.join(names)}")
+            if separator and not Path(word).exists() and not Path(word).parent.is_dir():
+                raise ColonnadeError(f"{option} {word}: no {kind} is called '{name}'; there are {', '.join(names)}")
+            name, path = free[0], word
+        found[name] = Path(path)
+    return found
+
+
+def _read_array(path: Path) -> np.ndarray:
+    """The array in a .npy file; ColonnadeError if it is not one."""
+    import numpy as np
+
+    try:
+        array = np.load(path, allow_pickle=False)
+    except FileNotFoundError:
+        raise ColonnadeError(f"{path}: no such file") from None
+    except (ValueError, EOFError, OSError):
+        raise ColonnadeError(f"{path}: not an array in NumPy's .npy format, or cut short") from None
+    if not isinstance(array, np.ndarray):
+        raise ColonnadeError(f"{path}: holds several arrays (.npz); give one .npy file per input")
+    return array
+
+
+def _npy(array: np.ndarray) -> bytes:
+    import io
+
+    import numpy as np
+
+    stream = io.BytesIO()
+    np.save(stream, array, allow_pickle=False)
+    return stream.getvalue()
+
+
+def _summary(compiled: CompiledModel, path: Path) -> str:
+    macs = sum(layer.macs for layer in compiled.layers)
+    kept = sum(layer.kept_macs for layer in compiled.layers)
+    share = f", {kept / macs:.0%} of {macs / 1e9:.2f} GMAC kept" if macs else ""
+    return f"{path}: {len(compiled.data) / 1e6:.1f} MB for {compiled.target}, {len(compiled.layers)} layers{share}"
+
+
+def _layer_table(compiled: CompiledModel) -> Table:
+    from rich.table import Table
+
+    table = Table("layer", "shape", "algorithm")
+    for heading in ("MMAC", "kept", "ms"):
+        table.add_column(heading, justify="right")
+    for layer in compiled.layers:
+        table.add_row(
+            layer.name,
+            layer.shape,
+            f"{layer.algorithm}{' (dense)' if layer.dense else ''}",
+            f"{layer.macs / 1e6:.1f}",
+            f"{layer.kept_macs / layer.macs:.0%}" if layer.macs else "-",
+            "-" if layer.ms is None else f"{layer.ms:.3f}",
+        )
+    return table
