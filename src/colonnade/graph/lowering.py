@@ -5,6 +5,7 @@ The functions themselves are in `ops/`, one per ONNX operator, in a table that `
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -13,6 +14,8 @@ import numpy as np
 
 from colonnade.errors import ColonnadeError
 from colonnade.graph.ir import F32, Node, Op
+
+MAX_ELEMENTS = 2**29  # two gigabytes of float32 in one value: more is a damaged or hostile file
 
 
 @dataclass(frozen=True)
@@ -115,6 +118,8 @@ class SourceNode:
 
     def emit(self, op: Op, inputs: Sequence[Value | np.ndarray], shape: Sequence[int]) -> Tensor:
         """Append a graph node; arrays among the inputs become constants of the graph."""
+        if math.prod(shape) > MAX_ELEMENTS:
+            raise ColonnadeError(f"its output of shape {list(shape)} is too large")
         names = tuple(self._use(value) for value in inputs)
         name = fresh_name(self.name, self.builder.node_names)
         output = Tensor(fresh_name(f"{name}/{self.op_type}", self.builder.taken), tuple(int(d) for d in shape))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ import colonnade.graph.ops  # noqa: F401  (fills the operator table)
 from colonnade.errors import ColonnadeError
 from colonnade.graph.ir import F32, IDENTITY, Act, Graph
 from colonnade.graph.lowering import (
+    MAX_ELEMENTS,
     Builder,
     Constant,
     SourceNode,
@@ -24,11 +26,10 @@ from colonnade.graph.lowering import (
     rename_output,
     supported_operators,
 )
-from colonnade.graph.onnx_file import default_opset, first_line, read_model
+from colonnade.graph.onnx_file import DEFAULT_DOMAIN, check_node, default_opset, first_line, read_model
 
 DEFAULT_BATCH = 1
 DEFAULT_INPUT_SIZE = 224
-MAX_FOLDED_ELEMENTS = 2**28  # a gigabyte of float32: more is a damaged or hostile file
 RANDOM_OPERATORS = frozenset(
     {"Bernoulli", "Multinomial", "RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike"}
 )
@@ -71,6 +72,7 @@ class _Importer:
     builder: Builder = field(default_factory=Builder)
     values: dict[str, Value] = field(default_factory=dict)
     inputs: list[str] = field(default_factory=list)
+    second_outputs: set[str] = field(default_factory=set)
     rebatch: tuple[int, int] | None = None
 
     def read_initializers(self, graph: onnx.GraphProto) -> None:
@@ -118,21 +120,27 @@ class _Importer:
             raise ColonnadeError(
                 f"input '{entry.name}' has no fixed size on axis {shape.index(None)}; export the model with one"
             )
-        return tuple(d for d in shape if d is not None)
+        sizes = tuple(d for d in shape if d is not None)
+        if math.prod(sizes) > MAX_ELEMENTS:
+            raise ColonnadeError(f"input '{entry.name}' of shape {list(sizes)} is too large")
+        return sizes
 
     def lower(self, proto: onnx.NodeProto) -> None:
         """Fold a node whose operands are all constants, lower any other."""
         name = proto.name or next((o for o in proto.output if o), proto.op_type)
         try:
-            operands = tuple(self._read(value) for value in proto.input)
+            operands = tuple(self._read(value) if value else None for value in proto.input)
             if self._is_foldable(proto, operands):
                 self._fold(proto, operands)
                 return
-            if proto.domain not in ("", "ai.onnx") or (lowering := lowering_of(proto.op_type)) is None:
+            lowering = lowering_of(proto.op_type) if proto.domain in DEFAULT_DOMAIN else None
+            if lowering is None:
                 raise _UnsupportedOperatorError
+            check_node(proto, self.opset)
             attributes = {a.name: _attribute(a) for a in proto.attribute}
             node = SourceNode(name, proto.op_type, self.opset, operands, attributes, self.builder, self.rebatch)
             self._bind_result(proto.output[0], node, lowering(node))
+            self.second_outputs.update(proto.output[1:])
         except _UnsupportedOperatorError:
             domain = f" ({proto.domain})" if proto.domain else ""
             raise ColonnadeError(
@@ -142,14 +150,16 @@ class _Importer:
         except ColonnadeError as error:
             raise ColonnadeError(f"node '{name}' ({proto.op_type}): {error}") from error.__cause__
 
-    def _read(self, value: str) -> Value | None:
-        if not value:
-            return None
+    def _read(self, value: str) -> Value:
+        if value in self.second_outputs:
+            raise ColonnadeError(f"'{value}' is a second output of its node, which is not supported")
         if value not in self.values:
-            raise ColonnadeError(f"its input '{value}' is a further output of another node, which is not supported")
+            raise ColonnadeError(f"nothing makes '{value}': the model is damaged, or its nodes are out of order")
         return self.values[value]
 
     def _bind(self, name: str, value: Value) -> None:
+        if name in self.values:
+            raise ColonnadeError(f"'{name}' is made twice: the model is damaged")
         self.values[name] = value
         self.builder.taken.add(name)
 
@@ -170,8 +180,6 @@ class _Importer:
     def _fold(self, proto: onnx.NodeProto, operands: Sequence[Value | None]) -> None:
         """Evaluate a node of constants."""
         feeds = {o: v.array for o, v in zip(proto.input, operands, strict=True) if isinstance(v, Constant)}
-        if proto.op_type == "ConstantOfShape" and np.prod(feeds[proto.input[0]], dtype=float) > MAX_FOLDED_ELEMENTS:
-            raise ColonnadeError(f"its constant of shape {feeds[proto.input[0]].tolist()} is too large")
         outputs = [o for o in proto.output if o]
         try:
             arrays = _evaluate(proto, self.opset, feeds)
@@ -209,6 +217,8 @@ def _attribute(attribute: onnx.AttributeProto) -> object:
 
 def _evaluate(proto: onnx.NodeProto, opset: int, feeds: dict[str, np.ndarray]) -> list[np.ndarray]:
     """Run one node in the ONNX project's reference evaluator."""
+    if proto.op_type == "ConstantOfShape" and math.prod(feeds[proto.input[0]].tolist()) > MAX_ELEMENTS:
+        raise ValueError(f"shape {feeds[proto.input[0]].tolist()} is too large")
     graph = onnx.helper.make_graph(
         [proto],
         "constants",
@@ -219,7 +229,7 @@ def _evaluate(proto: onnx.NodeProto, opset: int, feeds: dict[str, np.ndarray]) -
         [onnx.ValueInfoProto(name=o) for o in proto.output if o],
     )
     opsets = [onnx.helper.make_opsetid("", opset)]
-    if proto.domain not in ("", "ai.onnx"):
+    if proto.domain not in DEFAULT_DOMAIN:
         opsets.append(onnx.helper.make_opsetid(proto.domain, 1))
     model = onnx.helper.make_model(graph, opset_imports=opsets)
     with np.errstate(all="ignore"):

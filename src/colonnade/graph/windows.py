@@ -4,19 +4,35 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from colonnade.errors import ColonnadeError
 from colonnade.graph.lowering import SourceNode
+
+MAX_SIDE = 2**14  # of a padded plane; far above any image, so that a damaged file cannot ask for absurd work
 
 
 @dataclass(frozen=True)
 class Windows:
-    """Windows over a plane. pads = (top, left, bottom, right); output = (rows, columns) of windows."""
+    """Windows over a plane of H x W. pads = (top, left, bottom, right); output = (rows, columns) of windows."""
 
+    plane: tuple[int, int]
     kernel: tuple[int, int]
     strides: tuple[int, int]
     pads: tuple[int, int, int, int]
     dilations: tuple[int, int]
     output: tuple[int, int]
+
+    @property
+    def has_empty(self) -> bool:
+        """Whether some window lies in the padding alone, with no element of the plane."""
+        return any(self._has_empty_along(axis) for axis in (0, 1))
+
+    def _has_empty_along(self, axis: int) -> bool:
+        starts = np.arange(self.output[axis]) * self.strides[axis] - self.pads[axis]
+        taps = starts[:, None] + np.arange(self.kernel[axis]) * self.dilations[axis]
+        inside = (taps >= 0) & (taps < self.plane[axis])
+        return not inside.any(axis=1).all()
 
 
 def resolve_windows(node: SourceNode, kernel: tuple[int, int], plane: tuple[int, int]) -> Windows:
@@ -33,9 +49,11 @@ def resolve_windows(node: SourceNode, kernel: tuple[int, int], plane: tuple[int,
         for axis in (0, 1)
     ]
     (top, bottom, rows), (left, right, columns) = axes
+    if max(plane[0] + top + bottom, plane[1] + left + right) > MAX_SIDE:
+        raise ColonnadeError(f"pads {[top, left, bottom, right]} are too large; a padded side is at most {MAX_SIDE}")
     if rows < 1 or columns < 1:
         raise ColonnadeError(f"a {kernel[0]}x{kernel[1]} window does not fit its input of {plane[0]}x{plane[1]}")
-    return Windows(kernel, strides, (top, left, bottom, right), dilations, (rows, columns))
+    return Windows(plane, kernel, strides, (top, left, bottom, right), dilations, (rows, columns))
 
 
 def _pair(node: SourceNode, name: str) -> tuple[int, int]:

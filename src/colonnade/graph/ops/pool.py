@@ -26,9 +26,10 @@ def _pool(node: SourceNode, kind: Literal["max", "avg"], count_include_pad: bool
     if len(kernel) != 2 or min(kernel) < 1:
         raise ColonnadeError(f"attribute kernel_shape is {list(kernel)}; it must be two positive integers")
     windows = resolve_windows(node, (kernel[0], kernel[1]), (x.shape[2], x.shape[3]))
-    # A wider padding would leave windows with no element, whose value ONNX does not define.
-    if any(pad >= kernel[axis % 2] for axis, pad in enumerate(windows.pads)):
-        raise ColonnadeError(f"pads {list(windows.pads)} must be smaller than the kernel {list(kernel)}")
+    if windows.has_empty:
+        raise ColonnadeError(f"pads {list(windows.pads)} leave a {kernel[0]}x{kernel[1]} window without an element")
+    if windows.dilations != (1, 1) and str(node.attributes.get("auto_pad", "NOTSET")).startswith("SAME"):
+        raise ColonnadeError("auto_pad with dilations is not supported: the specification and ONNX Runtime differ")
     op = Pool(kind, windows.kernel, windows.strides, windows.pads, windows.dilations, count_include_pad)
     return node.emit(op, [x], (*x.shape[:2], *windows.output))
 
