@@ -19,6 +19,7 @@ from colonnade.bench.harness import interleave
 from colonnade.bench.progress import labelled, silent
 from colonnade.bench.report import sparsity_text
 from colonnade.bench.subject import open_model
+from colonnade.graph.onnx_import import import_model
 from colonnade.runtime.session import Session
 
 _WARMUP = 2
@@ -72,6 +73,7 @@ def forecast(
 ) -> Forecast:
     """Time `source`, a zoo name or an ONNX file, dense and at each sparsity, on this machine."""
     model = open_model(source, input_size=input_size)
+    import_model(model.proto, batch=batch, input_size=input_size)  # what cannot be compiled fails before minutes of it
     wanted = tuple(sorted({0.0, *sparsities}))
     pruned = {s: api.prune(model, s, tile=tile, group=group, skip=skip) if s else model for s in wanted}
     timed: dict[float, _Timed] = {}

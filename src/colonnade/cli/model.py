@@ -78,7 +78,10 @@ def prune(
         loaded.proto, sparsity=sparsities[0], tile=parse_tile(tile), group=parse_group(group), skip=tuple(skip or ())
     )
     api.Model(pruned, loaded.name).save(output)
-    typer.echo(f"{output}: {report}")
+    typer.echo(
+        f"{output}: {len(report.pruned)} of {len(report.layers)} convolutions pruned, "
+        f"{report.sparsity:.1%} of all their weights are zeros"
+    )
 
 
 def _layers(graph: Graph) -> Table:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -90,8 +91,7 @@ def print_table(table: Table) -> None:
     """Print a table on stdout; into a file or pipe at a width that fits all columns."""
     from rich.console import Console
 
-    console = Console()
-    console.print(table, width=None if console.is_terminal else _PIPE_WIDTH)
+    Console(width=None if sys.stdout.isatty() else _PIPE_WIDTH).print(table)
 
 
 @contextmanager
