@@ -1,0 +1,11 @@
+"""The one exception type for everything a user can get wrong."""
+
+from __future__ import annotations
+
+
+class ColonnadeError(Exception):
+    """Bad input or a request that cannot be met.
+
+    The message is one line that says what is wrong, where (file, node, op, shape) and what to do.
+    The command line prints it and exits with code 2; anything else that escapes is a bug in Colonnade.
+    """
