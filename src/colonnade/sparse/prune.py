@@ -92,21 +92,29 @@ def prune_model(
     label = model.graph.name or "model"
     if not convolutions:
         raise ColonnadeError(f"{label}: nothing to prune: it has no convolutions")
-    skipped = _matching([convolution.name for convolution in convolutions], skip)
-    reasons = ["named in skip" if c.name in skipped else c.why_dense() for c in convolutions]
-    dense = {c.source: c.name for c, reason in zip(convolutions, reasons, strict=True) if reason}
-    layers = []
-    for convolution, own_reason in zip(convolutions, reasons, strict=True):
-        keeper = dense.get(convolution.source)
-        reason = own_reason or (keeper and f"shares its weights with {keeper!r}, which stays dense")
-        layers.append(_left_dense(convolution, reason) if reason else _prune(convolution, request, choose))
-    if all(layer.reason for layer in layers):
-        counts = Counter(layer.reason for layer in layers)
-        summary = "; ".join(f"{count} x {reason}" for reason, count in counts.items())
-        raise ColonnadeError(f"{label}: nothing to prune, all {len(layers)} convolutions stay dense: {summary}")
-    intent = {"sparsity": sparsity, "tile": tile, "group": group, "skip": list(skip)}
-    helper.set_model_props(pruned, {**_metadata(pruned), METADATA_KEY: json.dumps(intent)})
+    reasons = _why_dense(convolutions, skip)
+    if all(reasons):
+        counts = "; ".join(f"{count} x {reason}" for reason, count in Counter(reasons).items())
+        raise ColonnadeError(f"{label}: nothing to prune, all {len(reasons)} convolutions stay dense: {counts}")
+    layers = [
+        _left_dense(convolution, reason) if reason else _prune(convolution, request, choose)
+        for convolution, reason in zip(convolutions, reasons, strict=True)
+    ]
+    properties = {entry.key: entry.value for entry in pruned.metadata_props}
+    properties[METADATA_KEY] = json.dumps({"sparsity": sparsity, "tile": tile, "group": group, "skip": list(skip)})
+    helper.set_model_props(pruned, properties)
     return pruned, PruneReport(tuple(layers))
+
+
+def _why_dense(convolutions: Sequence[Convolution], skip: Sequence[str]) -> list[str | None]:
+    """For each convolution why it stays dense, or None. Those that share weights stay dense together."""
+    skipped = _matching([convolution.name for convolution in convolutions], skip)
+    own = ["named in skip" if c.name in skipped else c.why_dense() for c in convolutions]
+    keeper = {c.source: c.name for c, reason in zip(convolutions, own, strict=True) if reason}
+    return [
+        reason or (f"shares its weights with {keeper[c.source]!r}, which stays dense" if c.source in keeper else None)
+        for c, reason in zip(convolutions, own, strict=True)
+    ]
 
 
 def _left_dense(convolution: Convolution, reason: str) -> LayerReport:
@@ -154,7 +162,3 @@ def _matching(names: list[str], wanted: Sequence[str]) -> set[str]:
             raise ColonnadeError(f"skip: no convolution is called {entry!r}; the nearest are {', '.join(near)}")
         matched |= hits
     return matched
-
-
-def _metadata(model: onnx.ModelProto) -> dict[str, str]:
-    return {entry.key: entry.value for entry in model.metadata_props}
