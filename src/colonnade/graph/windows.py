@@ -11,6 +11,8 @@ from colonnade.graph.lowering import SourceNode
 
 MAX_SIDE = 2**14  # of a padded plane; far above any image, so that a damaged file cannot ask for absurd work
 
+SAME = ("SAME_UPPER", "SAME_LOWER")
+
 
 @dataclass(frozen=True)
 class Windows:
@@ -39,11 +41,14 @@ def resolve_windows(node: SourceNode, kernel: tuple[int, int], plane: tuple[int,
     """Read strides, dilations, pads, auto_pad and ceil_mode for windows over a plane of H x W.
 
     Follows the ONNX specification of Conv and MaxPool: SAME_UPPER puts the odd padding at the end, SAME_LOWER at the
-    beginning, and with ceil_mode a last window that would start in the right padding is left out.
+    beginning, and with ceil_mode a last window that would start in the right padding is left out. Dilated windows
+    with SAME padding are refused: ONNX Runtime does not run them as the specification says.
     """
     strides = _pair(node, "strides")
     dilations = _pair(node, "dilations")
     auto_pad = node.attributes.get("auto_pad", "NOTSET")
+    if auto_pad in SAME and dilations != (1, 1):
+        raise ColonnadeError(f"auto_pad {auto_pad} with dilations is not supported; export explicit pads")
     axes = [
         _resolve_axis(node, auto_pad, axis, plane[axis], kernel[axis], strides[axis], dilations[axis])
         for axis in (0, 1)
@@ -68,7 +73,7 @@ def _resolve_axis(
 ) -> tuple[int, int, int]:
     """(pad before, pad after, number of windows) along one axis."""
     extent = (kernel - 1) * dilation + 1
-    if auto_pad in ("SAME_UPPER", "SAME_LOWER"):
+    if auto_pad in SAME:
         count = -(-size // stride)
         total = max(0, (count - 1) * stride + extent - size)
         small, large = total // 2, total - total // 2

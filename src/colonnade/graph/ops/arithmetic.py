@@ -33,7 +33,7 @@ def sum_(node: SourceNode) -> Value:
 def sub(node: SourceNode) -> Value:
     a, b = _pair(node)
     if isinstance(b, Constant):
-        return _add_constant(node, _tensor(a), -b.array)
+        return _add_constant(node, _tensor(a), np.negative(b.array))
     return _add(node, a, _mul_constant(node, b, -ONE))
 
 
@@ -111,6 +111,7 @@ def _with_constant(
     per_channel: Callable[[np.ndarray], Tensor],
 ) -> Tensor:
     """Lower to `per_channel` when the constant varies over channels only, else to an operator with a constant."""
+    constant = np.asarray(constant)  # arithmetic on an array of rank 0 gives a scalar
     if constant.ndim > len(x.shape) or any(
         d not in (1, full) for d, full in zip(constant.shape[::-1], x.shape[::-1], strict=False)
     ):

@@ -28,8 +28,6 @@ def _pool(node: SourceNode, kind: Literal["max", "avg"], count_include_pad: bool
     windows = resolve_windows(node, (kernel[0], kernel[1]), (x.shape[2], x.shape[3]))
     if windows.has_empty:
         raise ColonnadeError(f"pads {list(windows.pads)} leave a {kernel[0]}x{kernel[1]} window without an element")
-    if windows.dilations != (1, 1) and str(node.attributes.get("auto_pad", "NOTSET")).startswith("SAME"):
-        raise ColonnadeError("auto_pad with dilations is not supported: the specification and ONNX Runtime differ")
     op = Pool(kind, windows.kernel, windows.strides, windows.pads, windows.dilations, count_include_pad)
     return node.emit(op, [x], (*x.shape[:2], *windows.output))
 
