@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import onnx
@@ -22,7 +23,7 @@ def random_weights(*shape: int, seed: int = 0, dtype: type = np.float32) -> np.n
     return np.random.default_rng(seed).standard_normal(shape).astype(dtype)
 
 
-def conv(name: str, x: str, weights: str, **attributes: int) -> onnx.NodeProto:
+def conv(name: str, x: str, weights: str, **attributes: Any) -> onnx.NodeProto:
     return helper.make_node("Conv", [x, weights], [f"{name}.out"], name=name, **attributes)
 
 
@@ -121,6 +122,7 @@ def test_weights_stored_as_float_data() -> None:
     tensor.CopyFrom(helper.make_tensor("w", TensorProto.FLOAT, weights.shape, weights.ravel().tolist()))
     assert tensor.float_data
     pruned, _ = prune_model(model, sparsity=0.5)
+    onnx.checker.check_tensor(pruned.graph.initializer[1])  # which refuses values held twice
     assert np.array_equal(constants(pruned)["w"], np.where(convolution_mask(weights, 1, EXPECTED), weights, 0))
 
 
@@ -188,6 +190,21 @@ def test_weights_that_are_also_an_output_stay_as_they_are() -> None:
     nodes = [conv("stem", "x", "stem"), conv("a", "stem.out", "w"), conv("b", "a.out", "v")]
     weights = {"stem": random_weights(8, 3, 1, 1), "w": random_weights(8, 8, 1, 1), "v": random_weights(8, 8, 1, 1)}
     reasons = left_dense(chain(nodes, weights, outputs=("b.out", "w")))
+    assert reasons["a"] == "weights are also read by other operators"
+    assert reasons["b"] is None
+
+
+def test_weights_that_a_branch_of_an_if_reads_stay_as_they_are() -> None:
+    value = helper.make_tensor_value_info("copy", TensorProto.FLOAT, None)
+    body = helper.make_graph([helper.make_node("Abs", ["w"], ["copy"])], "body", [], [value])
+    nodes = [
+        conv("stem", "x", "stem"),
+        conv("a", "stem.out", "w"),
+        conv("b", "a.out", "v"),
+        helper.make_node("If", ["condition"], ["y"], then_branch=body, else_branch=body),
+    ]
+    weights = {"stem": random_weights(8, 3, 1, 1), "w": random_weights(8, 8, 1, 1), "v": random_weights(8, 8, 1, 1)}
+    reasons = left_dense(chain(nodes, weights | {"condition": np.array(True)}, outputs=("b.out", "y")))
     assert reasons["a"] == "weights are also read by other operators"
     assert reasons["b"] is None
 

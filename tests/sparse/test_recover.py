@@ -24,7 +24,7 @@ def column_wise(rows: int, columns: int, tile: int, sparsity: float, seed: int =
 
 
 def total_cost(tiles: tuple[Tile, ...]) -> int:
-    return sum((len(tile.rows) + COLUMN_COST) * len(tile.columns) + TILE_COST for tile in tiles)
+    return sum((len(t.rows) + COLUMN_COST) * len(t.columns) + TILE_COST for t in tiles if len(t.columns))
 
 
 def as_lists(tiles: tuple[Tile, ...]) -> list[tuple[list[int], list[int]]]:
@@ -105,7 +105,7 @@ def test_dense_rows_lie_in_natural_order(rows: int, tile: int, sizes: list[int])
 def test_rows_of_zeros_have_no_columns() -> None:
     weights = np.ones((6, 3))
     weights[[1, 4]] = 0
-    assert as_lists(recover_tiles(weights, 4)) == [([0, 2, 3, 5], [0, 1, 2]), ([1, 4], [])]
+    assert as_lists(recover_tiles(weights, 8)) == [([0, 2, 3, 5], [0, 1, 2]), ([1, 4], [])]
 
 
 def test_a_weight_that_happens_to_be_zero_does_not_break_a_tile() -> None:
@@ -160,6 +160,11 @@ def test_describe(weights: np.ndarray, name: str, tile: int | None, kept: float)
     assert (structure.pattern_name, structure.tile) == (name, tile)
     assert structure.kept_fraction == pytest.approx(kept)
     assert structure.sparsity == pytest.approx((weights == 0).mean())
+
+
+def test_cost_of_a_tile() -> None:
+    tiles = recover_tiles(np.array([[1, 1, 1], [1, 1, 1], [0, 0, 0]]), 4)
+    assert [tile.cost for tile in tiles] == [(2 + COLUMN_COST) * 3 + TILE_COST, 0]
 
 
 def test_bad_arguments() -> None:

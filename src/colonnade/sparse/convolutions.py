@@ -88,7 +88,7 @@ def find_convolutions(model: onnx.ModelProto) -> tuple[Convolution, ...]:
         return name
 
     tensors = _constant_tensors(graph)
-    inputs = {entry.name for entry in graph.input} - tensors.keys()
+    inputs = {entry.name for entry in graph.input}
     nodes = [node for node in graph.node if node.op_type == "Conv" and node.domain in ("", "ai.onnx")]
     readings = Counter(source(name) for name in _values_read(graph))
     readings.subtract(source(node.input[1]) for node in nodes)

@@ -46,8 +46,9 @@ class Pattern:
 def kept_columns(columns: int, sparsity: float) -> int:
     """How many of a group of `columns` stay: (1 - sparsity) * columns to the nearest, halves up, and at least 1.
 
-    Exact for the decimal number that the user wrote: at sparsity 0.9 a group of 10 keeps 1, although the double
-    nearest to 0.9 is a little more. At least 1, so no tile ever loses all its weights.
+    Exact for the decimal number that the user wrote: at sparsity 0.9 a group of 15 keeps 2, although the double
+    nearest to 0.9 is a little more and 1.4999999999999996 would round to 1. At least 1, so that no tile ever loses
+    all its weights.
     """
     share = (1 - Fraction(repr(float(sparsity)))) * columns
     return max(1, math.floor(share + Fraction(1, 2)))

@@ -4,9 +4,10 @@ Rows that keep the same columns belong together, in whatever order they lie; no 
 fill a tile is merged greedily while that lowers the cost below. Whole filters, whole input channels, and dense weights
 come out as special cases of the same grouping.
 
-The cost of a tile of r rows that reads c columns is (r + COLUMN_COST) * c + TILE_COST: r multiply-adds per column, plus
-what every column pays once (loading the data vector and its index), plus what every tile pays once (its
-accumulators' way to memory). The unit is one vector multiply-add.
+The cost of a tile of r rows that reads c > 0 columns is (r + COLUMN_COST) * c + TILE_COST: r multiply-adds per column,
+plus what every column pays once (loading the data vector and its index), plus what every tile pays once (its
+accumulators' way to memory). The unit is one vector multiply-add. Rows of zeros cost nothing: their output is a
+constant.
 """
 
 from __future__ import annotations
@@ -77,7 +78,7 @@ def recover_tiles(weights: np.ndarray, tile: int) -> tuple[Tile, ...]:
     for rows in _equal_rows(masks):
         for part in _split(rows, tile):
             group = _Group(part, masks[part[0]])
-            (full if len(part) == tile or not group.mask.any() else partial).append(group)
+            (full if len(part) == tile else partial).append(group)
     grouped = full + _merge(partial, tile)
     in_order = [_union(masks, range(start, min(start + tile, len(masks)))) for start in range(0, len(masks), tile)]
     best = min(grouped, in_order, key=_total_cost)
@@ -175,7 +176,7 @@ def _count(masks: np.ndarray) -> np.ndarray:
 
 
 def _cost(rows: _Number, columns: _Number) -> _Number:
-    cost: _Number = (rows + COLUMN_COST) * columns + TILE_COST
+    cost: _Number = (rows + COLUMN_COST) * columns + TILE_COST * (columns > 0)
     return cost
 
 
