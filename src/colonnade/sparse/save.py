@@ -39,10 +39,11 @@ def save_model(model: onnx.ModelProto, path: str | os.PathLike[str]) -> None:
 
 
 def _serialize(model: onnx.ModelProto, path: Path) -> bytes:
+    too_large = f"{path}: the model is larger than one ONNX file can be ({_LARGEST} bytes)"
     try:
         data: bytes = model.SerializeToString()
     except (EncodeError, ValueError) as error:
-        raise ColonnadeError(f"{path}: the model cannot be written as one ONNX file: {error}") from error
+        raise ColonnadeError(too_large) from error
     if len(data) > _LARGEST:
-        raise ColonnadeError(f"{path}: the model has {len(data)} bytes; one ONNX file holds at most {_LARGEST}")
+        raise ColonnadeError(too_large)
     return data
