@@ -1,0 +1,56 @@
+"""Places storages in one arena so that those alive at the same time do not overlap."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from colonnade.modelfile.program import Program, Storage
+
+ALIGNMENT_FLOATS = 16
+
+
+@dataclass(frozen=True)
+class Lifetime:
+    """First and last step that touch a storage."""
+
+    first: int
+    last: int
+
+    def overlaps(self, other: Lifetime) -> bool:
+        return self.first <= other.last and other.first <= self.last
+
+
+def lifetimes(program: Program) -> dict[Storage, Lifetime]:
+    """Of every arena storage some step touches."""
+    alive: dict[Storage, Lifetime] = {}
+    for index, step in enumerate(program.steps):
+        for view in step.views.values():
+            if view is not None and view.storage.kind == "arena":
+                known = alive.get(view.storage)
+                alive[view.storage] = Lifetime(known.first if known else index, index)
+    return alive
+
+
+def place(alive: Mapping[Storage, Lifetime]) -> tuple[dict[Storage, int], int]:
+    """Offset of each storage, and the arena's size, in floats. Largest first, each at the lowest offset that is free
+    for all its life (greedy by size: Pisarchyk and Lee, "Efficient memory management for deep neural net inference",
+    arXiv 2001.03288)."""
+    offsets: dict[Storage, int] = {}
+    order = sorted(alive.items(), key=lambda item: (-item[0].floats, item[1].first))
+    for storage, life in order:
+        taken = sorted(
+            (at, at + _rounded(other.floats)) for other, at in offsets.items() if alive[other].overlaps(life)
+        )
+        free = 0
+        for begin, end in taken:
+            if begin - free >= _rounded(storage.floats):
+                break
+            free = max(free, end)
+        offsets[storage] = free
+    size = max((at + _rounded(storage.floats) for storage, at in offsets.items()), default=0)
+    return offsets, size
+
+
+def _rounded(floats: int) -> int:
+    return -(-floats // ALIGNMENT_FLOATS) * ALIGNMENT_FLOATS

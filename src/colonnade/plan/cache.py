@@ -1,0 +1,53 @@
+"""Profiles kept on disk, one small JSON file per problem, so that nothing is measured twice on a machine.
+
+The key holds everything that shapes the result: problem, ISA, threads, CPU model and the library's build digest
+(generator, sources, compiler, options). Files are written beside and renamed, so that two processes may tune at once
+and a kill loses at most the problem under way.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+
+import platformdirs
+
+from colonnade.plan.candidate import Candidate
+
+
+def default_cache_dir() -> Path:
+    """The user's cache directory for plans."""
+    return Path(platformdirs.user_cache_dir("colonnade")) / "plans"
+
+
+class PlanCache:
+    """Measured milliseconds by problem and candidate."""
+
+    def __init__(self, directory: Path, machine: str) -> None:
+        """machine: what all profiles of this cache have in common (CPU, ISA, threads, build)."""
+        self._directory, self._machine = directory, machine
+
+    def _path(self, digest: str) -> Path:
+        key = hashlib.sha256(f"{self._machine}\n{digest}".encode()).hexdigest()
+        return self._directory / f"{key[:40]}.json"
+
+    def load(self, digest: str) -> dict[Candidate, float] | None:
+        """Finished measurements of a problem, fastest first; None when there are none that can be read."""
+        try:
+            rows = json.loads(self._path(digest).read_text())["candidates"]
+            return {Candidate(**row["candidate"]): float(row["ms"]) for row in rows}
+        except (OSError, ValueError, TypeError, KeyError):
+            return None
+
+    def store(self, digest: str, times: Mapping[Candidate, float], problem: str) -> None:
+        """Keep the measurements of a problem; `problem` describes it for a reader of the file."""
+        rows = [{"candidate": asdict(c), "ms": ms} for c, ms in sorted(times.items(), key=lambda item: item[1])]
+        self._directory.mkdir(parents=True, exist_ok=True)
+        path = self._path(digest)
+        temporary = path.with_suffix(f".{os.getpid()}.tmp")
+        temporary.write_text(json.dumps({"machine": self._machine, "problem": problem, "candidates": rows}, indent=1))
+        temporary.replace(path)

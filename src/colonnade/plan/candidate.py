@@ -1,0 +1,36 @@
+"""One way to compute a convolution: everything the planner may choose."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+ALL_STRIPS = 1 << 24  # a panel of all strips: tile-outer loops
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """Micro-kernel shape, where its columns are read from, and the loop order around it (csrc/cnm.c).
+
+    rows, vectors: T and V. packed: strips are gathered to [column][NR] first; else columns are read where they lie.
+    rowwise: direct strips stay within one output row. panel: strips a tile's weights are used for before the next
+    tile. blocks: KC blocks. dense: all columns, zeros included. splits: parts a panel's tiles are divided into so that
+    threads can share it. shared: strips are packed once for all threads.
+    """
+
+    rows: int
+    vectors: int
+    packed: bool = False
+    rowwise: bool = False
+    panel: int = 1
+    blocks: int = 1
+    dense: bool = False
+    splits: int = 1
+    shared: bool = False
+
+    def __str__(self) -> str:
+        kind = f"{'dense' if self.dense else 'sparse'} {'packed' if self.packed else 'direct'}"
+        panel = "all" if self.panel >= ALL_STRIPS else str(self.panel)
+        extras = [f"panel {panel}"]
+        extras += ["rowwise"] if self.rowwise else []
+        extras += [f"{self.blocks} KC blocks"] if self.blocks > 1 else []
+        return f"{kind} {self.rows}x{self.vectors}v, {', '.join(extras)}"

@@ -1,0 +1,113 @@
+"""Compiles an optimised graph: problems -> plan -> program -> model file. The stages, in their order."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from colonnade.errors import ColonnadeError
+from colonnade.files import write_atomic
+from colonnade.graph.ir import Graph
+from colonnade.modelfile.writer import write
+from colonnade.plan.cache import PlanCache, default_cache_dir
+from colonnade.plan.lower import conv_problems, lower
+from colonnade.plan.problem import ConvProblem
+from colonnade.plan.tuner import Choice, default_plan, tuned_plan
+from colonnade.runtime.binding import build_id, checksum, targets
+from colonnade.target.cpu import cpu_model
+from colonnade.target.isa import TARGETS, Isa, isa_named
+
+Plan = Literal["tuned", "default"]
+
+
+@dataclass(frozen=True)
+class LayerPlan:
+    """What was chosen for one convolution. ms: measured when tuning, None for the default plan; kept_macs: multiply-
+    adds of the kept columns; dense: all columns are computed, zeros included."""
+
+    name: str
+    shape: str
+    macs: int
+    kept_macs: int
+    algorithm: str
+    ms: float | None
+    dense: bool
+
+
+@dataclass(frozen=True)
+class CompiledModel:
+    """A model file in memory, and what was chosen for each convolution."""
+
+    data: bytes
+    target: str
+    layers: tuple[LayerPlan, ...]
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the model file; an interrupted write leaves nothing behind."""
+        write_atomic(Path(path), self.data)
+
+
+def compile_graph(
+    graph: Graph,
+    *,
+    target: str = "native",
+    threads: int = 1,
+    plan: Plan = "tuned",
+    progress: Callable[[str, int, int], None] | None = None,
+    cache_dir: Path | None = None,
+) -> CompiledModel:
+    """Compile `graph` (optimised, static shapes) for `target`, to be run with `threads` threads.
+
+    progress(name, done, total) is called before each problem is tuned and at the end. Profiles are kept in
+    `cache_dir`, by default the user's cache directory."""
+    if threads < 1:
+        raise ColonnadeError(f"threads must be at least 1, not {threads}")
+    isa = resolve_target(target)
+    problems = conv_problems(graph)
+    if plan == "default":
+        chosen = default_plan(problems, isa, threads)
+    else:
+        _check_runnable(isa)
+        cache = PlanCache(cache_dir or default_cache_dir(), machine_key(isa, threads))
+        chosen = tuned_plan(problems, isa, threads, cache, progress or (lambda *_: None))
+    program = lower(graph, isa, problems, {name: choice.candidate for name, choice in chosen.items()})
+    layers = tuple(_layer(problems[name], choice) for name, choice in chosen.items())
+    return CompiledModel(write(program, checksum), isa.name, layers)
+
+
+def resolve_target(target: str) -> Isa:
+    """The instruction set named `target`; native: the best that this CPU has."""
+    if target == "native":
+        return isa_named([name for name, runs in targets() if runs][-1])
+    if target not in TARGETS:
+        raise ColonnadeError(f"unknown target '{target}'; known: native, {', '.join(TARGETS)}")
+    return isa_named(target)
+
+
+def machine_key(isa: Isa, threads: int) -> str:
+    """What profiles depend on besides the problem."""
+    return f"{cpu_model()}; {isa.name}; threads {threads}; build {build_id()}"
+
+
+def _check_runnable(isa: Isa) -> None:
+    if (isa.name, True) not in targets():
+        raise ColonnadeError(f"this CPU cannot run target {isa.name}, so it cannot be tuned here; use --plan default")
+
+
+def _layer(problem: ConvProblem, choice: Choice) -> LayerPlan:
+    g, candidate = problem.geometry, choice.candidate
+    kept = sum(len(tile.rows) * len(tile.columns) for tile in problem.tiles(candidate.rows, candidate.dense))
+    groups = f", {g.groups} groups" if g.groups > 1 else ""
+    stride = f" s{g.strides[0]}" if g.strides != (1, 1) else ""
+    return LayerPlan(
+        name=problem.name,
+        shape=f"{g.channels}->{g.rows} {g.kernel[0]}x{g.kernel[1]}{stride} @{g.out_h}x{g.out_w}{groups}",
+        macs=g.macs,
+        kept_macs=kept * g.positions,
+        algorithm=str(candidate),
+        ms=choice.ms,
+        dense=candidate.dense or not problem.sparse,
+    )

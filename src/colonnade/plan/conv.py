@@ -1,0 +1,224 @@
+"""Lowers one convolution with one candidate to a step: where each column lies, tiles, packed weights."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from colonnade.graph.ir import Activation
+from colonnade.modelfile.program import Constants, Step, Storage, View
+from colonnade.modelfile.records import ACTIVATIONS
+from colonnade.modelfile.writer import SLACK
+from colonnade.plan.candidate import Candidate
+from colonnade.plan.problem import ConvProblem, Geometry
+from colonnade.sparse.recover import Tile
+
+
+def activation_fields(act: Activation) -> dict[str, object]:
+    """An activation as the fields of a record."""
+    kind = ACTIVATIONS.index(act.kind)
+    return {"act": kind, "lo": act.lo, "hi": act.hi, "alpha": act.alpha, "beta": act.beta}
+
+
+@dataclass(frozen=True)
+class DataLayout:
+    """Where the columns of X lie: as the input is, or padded and split into the phases of the stride.
+
+    Element (y, x) of the padded input is in phase (y mod stride, x mod stride) at (y div stride, x div stride); a
+    plane has plane_h rows of `pitch` floats, and is [channel][phase][image][plane_h][pitch].
+    """
+
+    geometry: Geometry
+
+    @property
+    def prepared(self) -> bool:
+        return not self.geometry.reads_as_is
+
+    @property
+    def local(self) -> bool:
+        """Groups are prepared one at a time, in a thread's scratch."""
+        return self.prepared and self.geometry.groups > 1
+
+    @cached_property
+    def phases(self) -> tuple[tuple[int, int], ...]:
+        """The phases some tap reads."""
+        sh, sw = self.geometry.strides
+        return tuple(sorted({(y % sh, x % sw) for y, x in self.geometry.taps}))
+
+    @cached_property
+    def plane(self) -> tuple[int, int]:
+        """plane_h and pitch. With stride 1 a row's right padding is the next row's left padding."""
+        g = self.geometry
+        if not self.prepared:
+            return g.height, g.width
+        top, left, bottom, right = g.pads
+        if g.strides == (1, 1):
+            return g.height + top + bottom, g.width + max(left, right)
+        (sh, sw), last = g.strides, g.taps[-1]
+        return last[0] // sh + g.out_h, last[1] // sw + g.out_w
+
+    @property
+    def channel_floats(self) -> int:
+        return len(self.phases) * self.geometry.batch * self.plane[0] * self.plane[1]
+
+    @property
+    def floats(self) -> int:
+        """Of the prepared data, all channels."""
+        return self.geometry.channels * self.channel_floats
+
+    def offsets(self, group: int) -> np.ndarray:
+        """Float offset of each of the K columns of a group, from the data of position 0."""
+        g = self.geometry
+        sh, sw = g.strides
+        height, pitch = self.plane
+        taps = np.array(
+            [
+                (self.phases.index((y % sh, x % sw)) * g.batch * height + y // sh) * pitch + x // sw
+                for y, x in g.taps
+            ],
+            np.int64,
+        )
+        per_group = g.channels // g.groups
+        first = 0 if self.local else group * per_group
+        channels = (first + np.arange(per_group, dtype=np.int64)) * self.channel_floats
+        return (channels[:, None] + taps[None, :]).reshape(-1)
+
+
+@dataclass(frozen=True)
+class _Tables:
+    """Index tables of a step, before they are put among the constants."""
+
+    tiles: np.ndarray  # [tiles, 4]
+    row_order: np.ndarray
+    offsets: np.ndarray
+    blocks: np.ndarray
+    packed_columns: np.ndarray
+
+
+def conv_step(
+    problem: ConvProblem,
+    candidate: Candidate,
+    lanes: int,
+    constants: Constants,
+    x: View,
+    y: View,
+    residual: View | None,
+) -> Step:
+    """The step that computes `problem` by `candidate`. Weights and tables go to `constants`."""
+    g = problem.geometry
+    layout = DataLayout(g)
+    tiles = problem.tiles(candidate.rows, candidate.dense)
+    tables = _tables(problem, candidate, layout, tiles, lanes)
+    weights = np.concatenate(
+        [problem.weights[np.ix_(tile.rows, tile.columns)].T.reshape(-1) for tile in tiles] or [np.zeros(0)]
+    )
+    views: dict[str, View | None] = {"x": x, "y": y, "r": residual, "prepared": None, "strips": None}
+    if layout.prepared and not layout.local:
+        views["prepared"] = View(Storage(layout.floats + SLACK))
+    if candidate.packed and candidate.shared:
+        strips = -(-g.positions // (candidate.vectors * lanes))
+        views["strips"] = View(Storage(strips * len(tables.packed_columns) * candidate.vectors * lanes))
+    fields: dict[str, object] = {
+        "weights": constants.add_floats(weights),
+        "bias": constants.add_floats(problem.bias[tables.row_order]),
+        "tile_table": constants.add_ints(tables.tiles),
+        "row_table": constants.add_ints(tables.row_order),
+        "off_table": constants.add_ints(tables.offsets),
+        "off_count": tables.offsets.size,
+        "block_table": constants.add_ints(tables.blocks),
+        "block_count": tables.blocks.size,
+        "pack_table": constants.add_ints(tables.packed_columns),
+        "pack_count": tables.packed_columns.size,
+        "phase_table": constants.add_ints(np.array(layout.phases)),
+        "tiles": len(tiles),
+        "splits": min(candidate.splits, len(tiles)),
+        **_geometry_fields(layout),
+        **_candidate_fields(candidate),
+        **activation_fields(problem.act),
+    }
+    return Step("cnm", problem.name, views, fields)
+
+
+def _geometry_fields(layout: DataLayout) -> dict[str, object]:
+    g = layout.geometry
+    return {
+        "channels": g.channels,
+        "batch": g.batch,
+        "in_h": g.height,
+        "in_w": g.width,
+        "pad_top": g.pads[0],
+        "pad_left": g.pads[1],
+        "stride_h": g.strides[0],
+        "stride_w": g.strides[1],
+        "phases": len(layout.phases),
+        "plane_h": layout.plane[0],
+        "pitch": layout.plane[1],
+        "out_h": g.out_h,
+        "out_w": g.out_w,
+        "rows": g.rows,
+        "groups": g.groups,
+        "local": layout.local,
+        "prepare": layout.prepared and not layout.local,
+    }
+
+
+def _candidate_fields(candidate: Candidate) -> dict[str, object]:
+    return {
+        "packed": candidate.packed,
+        "rowwise": candidate.rowwise,
+        "tile_rows": candidate.rows,
+        "vectors": candidate.vectors,
+        "blocks": candidate.blocks,
+        "panel": candidate.panel,
+    }
+
+
+def _tables(
+    problem: ConvProblem, candidate: Candidate, layout: DataLayout, tiles: Sequence[Tile], lanes: int
+) -> _Tables:
+    g = problem.geometry
+    per_group = g.rows // g.groups
+    borders = np.arange(candidate.blocks + 1) * g.columns // candidate.blocks
+    columns, blocks = _Pieces(), _Pieces()
+    records = []
+    first = 0
+    for tile in tiles:
+        group = 0 if layout.local or not tile.rows else tile.rows[0] // per_group
+        counts = np.searchsorted(tile.columns, borders)
+        records.append((len(tile.rows), first, columns.add(tile.columns + group * g.columns), blocks.add(counts)))
+        first += len(tile.rows)
+    where = np.concatenate([layout.offsets(group) for group in range(1 if layout.local else g.groups)])
+    kept = columns.joined()
+    packed_columns = np.zeros(0, np.int64)
+    if candidate.packed:
+        used, kept = np.unique(kept, return_inverse=True)
+        used = used if used.size else np.zeros(1, np.int64)
+        packed_columns, offsets = where[used], kept * candidate.vectors * lanes
+    else:
+        offsets = where[kept]
+    row_order = np.array([row for tile in tiles for row in tile.rows], np.int64)
+    return _Tables(np.array(records), row_order, offsets, blocks.joined(), packed_columns)
+
+
+class _Pieces:
+    """Arrays laid end to end, equal ones once."""
+
+    def __init__(self) -> None:
+        self._known: dict[bytes, int] = {}
+        self._pieces: list[np.ndarray] = []
+        self._size = 0
+
+    def add(self, piece: np.ndarray) -> int:
+        """Index of the first element of `piece`."""
+        key = piece.tobytes()
+        if key not in self._known:
+            self._known[key] = self._size
+            self._pieces.append(piece)
+            self._size += piece.size
+        return self._known[key]
+
+    def joined(self) -> np.ndarray:
+        return np.concatenate([np.zeros(0, np.int64), *self._pieces])

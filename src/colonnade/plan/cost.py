@@ -1,0 +1,88 @@
+"""The cost rule: cycles of a convolution by a candidate, estimated without running anything.
+
+Per kept column a micro-kernel needs its multiply-adds, its loads and its place in the front end; the slowest of the
+three counts. Every strip of every tile adds a call, the accumulators' way to memory, and more where it ends inside a
+vector or a row. Packing and preparing move floats. The rule orders candidates for the default plan and for the
+tuner, which then measures; it claims nothing about time.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from colonnade.kernels.shapes import Shape
+from colonnade.plan.candidate import Candidate
+from colonnade.plan.conv import DataLayout
+from colonnade.plan.problem import ConvProblem
+from colonnade.target.isa import Isa
+
+CALL_CYCLES = 25.0
+STORE_CYCLES = 2.0  # per accumulator
+EDGE_CYCLES = 10.0  # per accumulator of a strip that is not one whole run
+MOVE_CYCLES = 2.0  # per vector moved by packing or preparing
+LOOP_INSTRUCTIONS = 4.0  # per column, beside loads and multiply-adds
+L2_CYCLES = 0.04  # per byte of X or weights that a panel does not find in the first-level cache
+
+
+def column_cycles(shape: Shape, isa: Isa) -> float:
+    """Cycles of one column of one strip."""
+    accumulators = shape.rows * shape.vectors
+    arithmetic = accumulators * isa.fma_cycles
+    loads = shape.vectors * isa.load_cycles + shape.rows * isa.broadcast_cycles
+    issue = (accumulators + shape.vectors + shape.rows + LOOP_INSTRUCTIONS) * isa.issue_cycles
+    return max(arithmetic, loads, issue)
+
+
+@dataclass(frozen=True)
+class Strips:
+    """How many strips cover the output, how many vectors they hold, and how many need the edge path."""
+
+    strips: int
+    vectors: int
+    edges: int
+
+
+def count_strips(problem: ConvProblem, candidate: Candidate, isa: Isa) -> Strips:
+    """As csrc/strips.c cuts them, up to a few at the borders."""
+    g = problem.geometry
+    height, pitch = DataLayout(g).plane
+    width = candidate.vectors * isa.lanes
+    if candidate.rowwise:
+        lines = g.batch * g.out_h
+        per_line, tail = divmod(g.out_w, width)
+        vectors = lines * -(-g.out_w // isa.lanes)
+        return Strips(lines * (per_line + (tail > 0)), vectors, lines * (tail % isa.lanes > 0))
+    if candidate.packed or (pitch == g.out_w and height == g.out_h):
+        return Strips(-(-g.positions // width), -(-g.positions // isa.lanes), int(g.positions % isa.lanes > 0))
+    span = (g.out_h - 1) * pitch + g.out_w
+    strips = g.batch * -(-span // width)
+    return Strips(strips, g.batch * -(-span // isa.lanes), min(strips, g.batch * g.out_h))
+
+
+def estimate_cycles(problem: ConvProblem, candidate: Candidate, isa: Isa) -> float:
+    """Estimated cycles of one thread."""
+    layout, strips = DataLayout(problem.geometry), count_strips(problem, candidate, isa)
+    tiles = problem.tiles(candidate.rows, candidate.dense)
+    cycles = 0.0
+    for tile in tiles:
+        rows = len(tile.rows)
+        per_column = column_cycles(Shape(rows, candidate.vectors), isa) / candidate.vectors
+        cycles += len(tile.columns) * strips.vectors * per_column
+        cycles += strips.strips * CALL_CYCLES * candidate.blocks + strips.vectors * rows * STORE_CYCLES
+        cycles += strips.edges * rows * candidate.vectors * EDGE_CYCLES
+    if candidate.packed:
+        cycles += problem.geometry.columns * problem.geometry.groups * strips.vectors * MOVE_CYCLES
+    if layout.prepared:
+        cycles += layout.floats / isa.lanes * MOVE_CYCLES
+    return cycles + _traffic(problem, candidate, isa, strips) * L2_CYCLES
+
+
+def _traffic(problem: ConvProblem, candidate: Candidate, isa: Isa, strips: Strips) -> float:
+    """Bytes read from beyond the first-level cache: weights once per panel; X once per tile if a panel's share of it
+    does not stay in the cache."""
+    tiles = problem.tiles(candidate.rows, candidate.dense)
+    weights = 4.0 * sum(len(tile.rows) * len(tile.columns) for tile in tiles)
+    panel = min(candidate.panel, strips.strips)
+    strip_bytes = 4.0 * problem.geometry.columns * candidate.vectors * isa.lanes / candidate.blocks
+    x_reads = 4.0 * sum(len(tile.columns) for tile in tiles) * strips.vectors * isa.lanes
+    return weights * strips.strips / panel + (x_reads if panel * strip_bytes > isa.l1_bytes / 2 else 0.0)

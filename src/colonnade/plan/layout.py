@@ -1,0 +1,120 @@
+"""Where every value of a graph lives: its storage, its place inside it, and the order of its elements.
+
+Two orders: `plain`, ONNX's row-major, and `cn`, the first two axes swapped (CNHW for images). They are the same bytes
+when either axis is 1, so at batch 1 nothing is ever converted. A channel concat in `cn` is contiguous: its parts are
+made in place, as slices of one storage.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from colonnade.graph.ir import Concat, Graph
+from colonnade.modelfile.program import Storage, View
+from colonnade.modelfile.writer import floats_of
+
+Order = Literal["plain", "cn"]
+
+
+def same_in_both_orders(shape: tuple[int, ...]) -> bool:
+    """Whether swapping the first two axes moves nothing."""
+    return len(shape) < 2 or shape[0] == 1 or shape[1] == 1
+
+
+def swapped(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Dimensions as stored in `cn` order; swapping twice gives them back."""
+    return (shape[1], shape[0], *shape[2:]) if len(shape) >= 2 else shape
+
+
+@dataclass(frozen=True)
+class Slice:
+    """A value made inside another: `at` floats from the start of value `whole`."""
+
+    whole: str
+    at: int
+
+
+def concat_slices(graph: Graph) -> dict[str, Slice]:
+    """Values that can be made (or seen) in place inside the output of a channel concat, both in `cn` order.
+
+    Longest concats first: a concat whose parts already lie side by side in a longer one is itself a slice of it, which
+    is every concat of a DenseNet block but the last.
+    """
+    makers = graph.producers()
+    slices: dict[str, Slice] = {}
+    concats = [node for node in graph.nodes if isinstance(node.op, Concat) and node.op.axis == 1]
+    for node in sorted(concats, key=lambda node: -floats_of(graph.shape(node.output))):
+        if node.output in graph.outputs:
+            continue
+        at = 0
+        for part in node.inputs:
+            free = part in makers and part not in slices and part not in graph.outputs
+            if free and not _contains(slices, part, node.output):
+                slices[part] = Slice(node.output, at)
+            at += floats_of(graph.shape(part))
+        inherited = _common_slice(graph, slices, node.inputs)
+        if inherited and node.output not in slices and inherited.whole != node.output:
+            slices[node.output] = inherited
+    return slices
+
+
+def _contains(slices: dict[str, Slice], outer: str, inner: str) -> bool:
+    """Whether value `inner` already lies inside `outer`."""
+    while inner in slices:
+        inner = slices[inner].whole
+        if inner == outer:
+            return True
+    return False
+
+
+def _common_slice(graph: Graph, slices: dict[str, Slice], parts: tuple[str, ...]) -> Slice | None:
+    """The slice that all `parts` form together, when they lie side by side in one value."""
+    first = slices.get(parts[0])
+    if first is None:
+        return None
+    at = first.at
+    for part in parts:
+        if slices.get(part) != Slice(first.whole, at):
+            return None
+        at += floats_of(graph.shape(part))
+    return first
+
+
+class Places:
+    """Views of the graph's values, made when first asked for."""
+
+    def __init__(self, graph: Graph) -> None:
+        self._graph = graph
+        self._slices = concat_slices(graph)
+        self._views: dict[tuple[str, Order], View] = {}
+
+    def is_slice(self, value: str) -> bool:
+        return value in self._slices
+
+    def is_in_place(self, part: str, whole: str) -> bool:
+        """Whether a concat's part needs no copy."""
+        view, outer = self.view(part, "cn"), self.view(whole, "cn")
+        return view.storage is outer.storage
+
+    def known(self, value: str, order: Order) -> View | None:
+        return self._views.get((value, order))
+
+    def bind(self, value: str, order: Order, view: View) -> None:
+        """Fix where a value lives; in both orders where they are the same bytes."""
+        self._views[value, order] = view
+        if same_in_both_orders(self._graph.shape(value)):
+            self._views[value, "cn" if order == "plain" else "plain"] = view
+
+    def view(self, value: str, order: Order) -> View:
+        """Where a value in `order` lives; storage is made for it, or for what it is a slice of."""
+        known = self._views.get((value, order))
+        if known is not None:
+            return known
+        part = self._slices.get(value) if order == "cn" or same_in_both_orders(self._graph.shape(value)) else None
+        if part is not None:
+            whole = self.view(part.whole, "cn")
+            self.bind(value, order, View(whole.storage, whole.at + part.at))
+        else:
+            self.bind(value, order, View(Storage(floats_of(self._graph.shape(value)))))
+        return self._views[value, order]

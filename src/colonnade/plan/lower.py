@@ -1,0 +1,389 @@
+"""Lowers an optimised graph to a program: one small function per operator, convolutions by the chosen candidates."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from colonnade.errors import ColonnadeError
+from colonnade.graph import ir
+from colonnade.kernels.shapes import Shape, shapes
+from colonnade.modelfile.program import Program, Step, Storage, Value, View
+from colonnade.modelfile.records import MAX_RANK
+from colonnade.modelfile.writer import floats_of
+from colonnade.plan.candidate import Candidate
+from colonnade.plan.conv import activation_fields, conv_step
+from colonnade.plan.layout import Order, Places, same_in_both_orders, swapped
+from colonnade.plan.problem import ConvProblem, conv_problem
+from colonnade.target.isa import Isa
+
+
+def conv_problems(graph: ir.Graph) -> dict[str, ConvProblem]:
+    """The problem of every convolution, by node name, in running order."""
+    return {node.name: _problem(graph, node) for node in graph.nodes if isinstance(node.op, ir.Conv)}
+
+
+def _problem(graph: ir.Graph, node: ir.Node) -> ConvProblem:
+    assert isinstance(node.op, ir.Conv)
+    x, w, b = node.inputs[:3]
+    x_shape, y_shape = graph.shape(x), graph.shape(node.output)
+    return conv_problem(node.name, node.op, x_shape, y_shape, graph.constants[w], graph.constants[b])
+
+
+def lower(
+    graph: ir.Graph, isa: Isa, problems: Mapping[str, ConvProblem], chosen: Mapping[str, Candidate]
+) -> Program:
+    """The program of `graph` for `isa`; `problems` and `chosen` by the names of the convolutions."""
+    lowering = _Lowering(graph, isa, problems, chosen)
+    for node in graph.nodes:
+        lowering.node(node)
+    for value in graph.outputs:
+        lowering.output(value)
+    return lowering.program
+
+
+@dataclass(frozen=True)
+class _Strided:
+    """A view walked with strides: dims and strides of equal length."""
+
+    view: View
+    strides: tuple[int, ...]
+
+
+def _row_major(shape: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(floats_of(shape[axis + 1 :]) for axis in range(len(shape)))
+
+
+class _Lowering:
+    def __init__(
+        self, graph: ir.Graph, isa: Isa, problems: Mapping[str, ConvProblem], chosen: Mapping[str, Candidate]
+    ) -> None:
+        self.graph = graph
+        self.isa = isa
+        self.problems = problems
+        self.chosen = chosen
+        self.places = Places(graph)
+        self.program = Program(isa.name)
+        self.makers = graph.producers()
+        self.readers = graph.consumers()
+        for index, name in enumerate(graph.inputs):
+            storage = Storage(floats_of(graph.shape(name)), "input", index)
+            self.places.bind(name, "plain", View(storage))
+            self.program.inputs.append(Value(name, graph.shape(name), storage))
+        for index, name in enumerate(graph.outputs):
+            storage = Storage(floats_of(graph.shape(name)), "output", index)
+            self.program.outputs.append(Value(name, graph.shape(name), storage))
+
+    # Values
+
+    def emit(self, op: str, name: str, views: dict[str, View | None], **fields: object) -> None:
+        self.program.steps.append(Step(op, name, views, fields))
+
+    def read(self, value: str, order: Order) -> View:
+        """A value in `order`, converted if it was made in the other."""
+        constant = self.graph.constants.get(value)
+        if constant is not None:
+            stored = constant if order == "plain" or constant.ndim < 2 else np.swapaxes(constant, 0, 1)
+            at = self.program.constants.add_floats(stored)
+            return View(Storage(constant.size, "constant", at))
+        known = self.places.known(value, order)
+        if known is not None:
+            return known
+        other: Order = "cn" if order == "plain" else "plain"
+        source, shape = self.places.view(value, other), self.graph.shape(value)
+        target = self.places.view(value, order)
+        stored_shape = shape if order == "plain" else swapped(shape)
+        self.copy(f"{value}:{order}", stored_shape, self._swap(source, swapped(stored_shape)), target)
+        return target
+
+    def _swap(self, view: View, shape: tuple[int, ...]) -> _Strided:
+        """Data of `shape`, walked with its first two axes swapped."""
+        first, second, *rest = _row_major(shape)
+        return _Strided(view, (second, first, *rest))
+
+    def write(self, node: ir.Node, order: Order) -> View:
+        """Where a node's output goes: straight to the caller's buffer if that is its only use and its order."""
+        value = node.output
+        is_output = value in self.graph.outputs and value not in self.readers
+        plain = order == "plain" or same_in_both_orders(self.graph.shape(value))
+        if is_output and plain and self.graph.outputs.count(value) == 1:
+            index = self.graph.outputs.index(value)
+            self.places.bind(value, order, View(self.program.outputs[index].storage))
+        return self.places.view(value, order)
+
+    def output(self, value: str) -> None:
+        """Copy a graph output that was not written in place."""
+        for target in (v for v in self.program.outputs if v.name == value):
+            source = self.read(value, "plain")
+            if source.storage is not target.storage:
+                self.copy(value, target.shape, _Strided(source, _row_major(target.shape)), View(target.storage))
+
+    def copy(self, name: str, shape: tuple[int, ...], source: _Strided, target: View | _Strided) -> None:
+        """A strided copy of `shape`; a plain view as target is row-major."""
+        to = target if isinstance(target, _Strided) else _Strided(target, _row_major(shape))
+        if len(shape) > MAX_RANK:
+            raise ColonnadeError(f"{name}: rank {len(shape)} is more than the {MAX_RANK} supported")
+        dims, x_strides, y_strides = _merged(shape, source.strides, to.strides)
+        # The first dimension is divided among threads, the last is the inner loop: ones go between.
+        fill = MAX_RANK - len(dims)
+        self.emit(
+            "copy",
+            name,
+            {"x": source.view, "y": to.view},
+            dims=(*dims[:-1], *(1,) * fill, dims[-1]),
+            x_strides=(*x_strides[:-1], *(0,) * fill, x_strides[-1]),
+            y_strides=(*y_strides[:-1], *(0,) * fill, y_strides[-1]),
+        )
+
+    # Operators
+
+    def node(self, node: ir.Node) -> None:
+        handlers: dict[type, Callable[[ir.Node], None]] = {
+            ir.Conv: self.conv,
+            ir.Dense: self.dense,
+            ir.Pool: self.pool,
+            ir.GlobalPool: self.global_pool,
+            ir.Affine: self.affine,
+            ir.Act: self.act,
+            ir.Binary: self.binary,
+            ir.Concat: self.concat,
+            ir.Pad: self.pad,
+            ir.Reshape: self.reshape,
+            ir.Transpose: self.transpose,
+            ir.Softmax: self.softmax,
+            ir.LRN: self.lrn,
+        }
+        handlers[type(node.op)](node)
+
+    def conv(self, node: ir.Node) -> None:
+        assert isinstance(node.op, ir.Conv)
+        problem, candidate = self.problems[node.name], self.chosen[node.name]
+        x = self.read(node.inputs[0], "cn")
+        if x.storage.kind != "arena" and problem.geometry.reads_as_is and not candidate.packed:
+            x = self._in_arena(node.inputs[0], x)
+        residual = self.read(node.inputs[3], "cn") if node.op.residual else None
+        y = self.write(node, "cn")
+        constants = self.program.constants
+        self.program.steps.append(conv_step(problem, candidate, self.isa.lanes, constants, x, y, residual))
+
+    def _in_arena(self, value: str, source: View) -> View:
+        """A copy that strips may read past the end of."""
+        target = View(Storage(source.storage.floats))
+        shape = (source.storage.floats,)
+        self.copy(f"{value}:copy", shape, _Strided(source, (1,)), target)
+        return target
+
+    def dense(self, node: ir.Node) -> None:
+        assert isinstance(node.op, ir.Dense)
+        x_name, w_name, b_name = node.inputs
+        batch, columns = self.graph.shape(x_name)
+        shape = dense_shape(self.isa, batch)
+        width = shape.vectors * self.isa.lanes
+        weights, bias = self.graph.constants[w_name], self.graph.constants[b_name]
+        outputs = weights.shape[0]
+        strips = -(-outputs // width)
+        padded = np.zeros((strips * width, columns), np.float32)
+        padded[:outputs] = weights
+        constants = self.program.constants
+        x = self.read(x_name, "cn")
+        self.emit(
+            "dense",
+            node.name,
+            {"x": x, "y": self.write(node, "plain")},
+            weights=constants.add_floats(padded.reshape(strips, width, columns).transpose(0, 2, 1)),
+            bias=constants.add_floats(np.pad(bias, (0, strips * width - outputs))),
+            off_table=constants.add_ints(np.arange(columns, dtype=np.int64) * width),
+            columns=columns,
+            batch=batch,
+            outputs=outputs,
+            vectors=shape.vectors,
+            chunk=shape.rows,
+            **activation_fields(node.op.act),
+        )
+
+    def pool(self, node: ir.Node) -> None:
+        op = node.op
+        assert isinstance(op, ir.Pool)
+        batch, channels, in_h, in_w = self.graph.shape(node.inputs[0])
+        out_h, out_w = self.graph.shape(node.output)[2:]
+        top, left, bottom, right = op.pads
+        self.emit(
+            "pool",
+            node.name,
+            {"x": self.read(node.inputs[0], "cn"), "y": self.write(node, "cn")},
+            average=op.kind == "avg",
+            planes=batch * channels,
+            in_h=in_h,
+            in_w=in_w,
+            out_h=out_h,
+            out_w=out_w,
+            kernel_h=op.kernel[0],
+            kernel_w=op.kernel[1],
+            stride_h=op.strides[0],
+            stride_w=op.strides[1],
+            dilation_h=op.dilations[0],
+            dilation_w=op.dilations[1],
+            pad_top=top,
+            pad_left=left,
+            end_h=in_h + bottom,
+            end_w=in_w + right,
+            count_pad=op.count_include_pad,
+            **activation_fields(ir.IDENTITY),
+        )
+
+    def global_pool(self, node: ir.Node) -> None:
+        assert isinstance(node.op, ir.GlobalPool)
+        batch, channels, height, width = self.graph.shape(node.inputs[0])
+        views: dict[str, View | None] = {"x": self.read(node.inputs[0], "cn"), "y": self.write(node, "cn")}
+        average, planes, count = node.op.kind == "avg", batch * channels, height * width
+        self.emit("global_pool", node.name, views, average=average, planes=planes, count=count)
+
+    def affine(self, node: ir.Node) -> None:
+        assert isinstance(node.op, ir.Affine)
+        x, scale, shift = node.inputs
+        channels = self.graph.shape(x)[1]
+        self.emit(
+            "affine",
+            node.name,
+            {"x": self.read(x, "cn"), "y": self.write(node, "cn")},
+            scale=self.program.constants.add_floats(self.graph.constants[scale]),
+            shift=self.program.constants.add_floats(self.graph.constants[shift]),
+            channels=channels,
+            inner=floats_of(self.graph.shape(x)) // channels,
+            **activation_fields(node.op.act),
+        )
+
+    def any_order(self, value: str) -> Order:
+        """The order in which a value is at hand, for operators that work in either."""
+        return "cn" if self.places.known(value, "cn") is not None or value in self.graph.constants else "plain"
+
+    def act(self, node: ir.Node) -> None:
+        assert isinstance(node.op, ir.Act)
+        order = self.any_order(node.inputs[0])
+        views: dict[str, View | None] = {"x": self.read(node.inputs[0], order), "y": self.write(node, order)}
+        count = floats_of(self.graph.shape(node.output))
+        self.emit("unary", node.name, views, count=count, **activation_fields(node.op.act))
+
+    def binary(self, node: ir.Node) -> None:
+        assert isinstance(node.op, ir.Binary)
+        a, b = node.inputs
+        shape = self.graph.shape(a)
+        order = self.any_order(a)
+        per_plane = self.graph.shape(b) == (*shape[:2], 1, 1) and shape[2:] != (1, 1)
+        if b in self.graph.constants and not per_plane:
+            full = np.broadcast_to(self.graph.constants[b], shape)
+            stored = full if order == "plain" or len(shape) < 2 else np.swapaxes(full, 0, 1)
+            second = View(Storage(full.size, "constant", self.program.constants.add_floats(stored)))
+        elif self.graph.shape(b) == shape or per_plane:
+            second = self.read(b, order)
+        else:
+            raise ColonnadeError(f"node '{node.name}': cannot combine shapes {shape} and {self.graph.shape(b)}")
+        count = floats_of(shape)
+        outer = floats_of(shape[:2]) if per_plane else max((d for d in shape[:2] if count), default=1)
+        self.emit(
+            "binary",
+            node.name,
+            {"a": self.read(a, order), "b": second, "y": self.write(node, order)},
+            multiply=node.op.kind == "mul",
+            broadcast=per_plane,
+            outer=outer,
+            inner=count // outer,
+            **activation_fields(node.op.act),
+        )
+
+    def concat(self, node: ir.Node) -> None:
+        """Parts not made in place are copied; along other axes than the channels all are."""
+        assert isinstance(node.op, ir.Concat)
+        axis, shape = node.op.axis, self.graph.shape(node.output)
+        order: Order = "cn" if axis == 1 else "plain"
+        whole = self.write(node, order)
+        stored_axis = 0 if axis == 1 else axis
+        stored = swapped(shape) if order == "cn" else shape
+        strides = _row_major(stored)
+        at = 0
+        for part in node.inputs:
+            part_shape = self.graph.shape(part)
+            part_stored = swapped(part_shape) if order == "cn" else part_shape
+            target = View(whole.storage, whole.at + at * strides[stored_axis])
+            source = self.read(part, order)
+            if source != target:
+                self.copy(
+                    f"{node.name}:{part}",
+                    part_stored,
+                    _Strided(source, _row_major(part_stored)),
+                    _Strided(target, strides),
+                )
+            at += part_stored[stored_axis]
+
+    def pad(self, node: ir.Node) -> None:
+        assert isinstance(node.op, ir.Pad)
+        stored = swapped(self.graph.shape(node.inputs[0]))
+        padded = swapped(self.graph.shape(node.output))
+        x, y = self.read(node.inputs[0], "cn"), self.write(node, "cn")
+        strides = _row_major(padded)
+        top, left = node.op.pads[:2]
+        self.emit("fill", f"{node.name}:border", {"y": y}, count=floats_of(padded), value=node.op.value)
+        inside = View(y.storage, y.at + top * strides[2] + left)
+        self.copy(node.name, stored, _Strided(x, _row_major(stored)), _Strided(inside, strides))
+
+    def reshape(self, node: ir.Node) -> None:
+        """The same bytes: in `cn` order when only what follows the first two axes changes, else in `plain`."""
+        source, shape = self.graph.shape(node.inputs[0]), self.graph.shape(node.output)
+        keeps = len(source) >= 2 and len(shape) >= 2 and source[:2] == shape[:2]
+        order: Order = "cn" if keeps and self.places.known(node.inputs[0], "cn") is not None else "plain"
+        view = self.read(node.inputs[0], order)
+        if node.output in self.graph.outputs or self.places.is_slice(node.output):
+            self.copy(node.name, (floats_of(shape),), _Strided(view, (1,)), self.write(node, order))
+        else:
+            self.places.bind(node.output, order, view)
+
+    def transpose(self, node: ir.Node) -> None:
+        assert isinstance(node.op, ir.Transpose)
+        strides = _row_major(self.graph.shape(node.inputs[0]))
+        walked = tuple(strides[axis] for axis in node.op.perm)
+        source = _Strided(self.read(node.inputs[0], "plain"), walked)
+        self.copy(node.name, self.graph.shape(node.output), source, self.write(node, "plain"))
+
+    def softmax(self, node: ir.Node) -> None:
+        assert isinstance(node.op, ir.Softmax)
+        shape, axis = self.graph.shape(node.output), node.op.axis
+        views: dict[str, View | None] = {"x": self.read(node.inputs[0], "plain"), "y": self.write(node, "plain")}
+        outer, inner = floats_of(shape[:axis]), floats_of(shape[axis + 1 :])
+        self.emit("softmax", node.name, views, outer=outer, count=shape[axis], inner=inner)
+
+    def lrn(self, node: ir.Node) -> None:
+        op = node.op
+        assert isinstance(op, ir.LRN)
+        shape = self.graph.shape(node.output)
+        views: dict[str, View | None] = {"x": self.read(node.inputs[0], "cn"), "y": self.write(node, "cn")}
+        inner = floats_of(shape) // shape[1]
+        fields = {"size": op.size, "alpha": op.alpha, "beta": op.beta, "bias": op.bias}
+        self.emit("lrn", node.name, views, channels=shape[1], inner=inner, **fields)
+
+
+def dense_shape(isa: Isa, batch: int) -> Shape:
+    """Micro-kernel of a fully connected layer: T rows of the batch at once, as many vectors of outputs as fit."""
+    fitting = [shape for shape in shapes(isa) if shape.rows <= batch]
+    return max(fitting, key=lambda shape: (min(shape.rows, 4), shape.rows * shape.vectors, shape.vectors))
+
+
+def _merged(
+    shape: tuple[int, ...], x_strides: tuple[int, ...], y_strides: tuple[int, ...]
+) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]:
+    """The same copy with axes of size 1 dropped and neighbours joined where both sides are contiguous."""
+    axes: list[tuple[int, int, int]] = []
+    for size, dx, dy in zip(shape, x_strides, y_strides, strict=True):
+        if size == 1:
+            continue
+        if axes and axes[-1][1] == size * dx and axes[-1][2] == size * dy:
+            axes[-1] = (axes[-1][0] * size, dx, dy)
+        else:
+            axes.append((size, dx, dy))
+    if len(axes) < 2:
+        axes = [(1, 0, 0), *(axes or [(1, 0, 0)])]
+    sizes, dxs, dys = zip(*axes, strict=True)
+    return sizes, dxs, dys
+
+

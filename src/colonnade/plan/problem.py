@@ -1,0 +1,137 @@
+"""What has to be known of a convolution to choose its kernel: its geometry and which columns its tiles keep."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import asdict, dataclass
+from functools import cached_property
+
+import numpy as np
+
+from colonnade.graph.ir import Activation, Conv
+from colonnade.sparse.recover import Tile, recover_tiles
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """Shapes of one convolution. Equal geometry and columns mean equal work: that is what profiles are kept for."""
+
+    batch: int
+    channels: int
+    height: int
+    width: int
+    rows: int  # output channels
+    out_h: int
+    out_w: int
+    kernel: tuple[int, int]
+    strides: tuple[int, int]
+    pads: tuple[int, int, int, int]
+    dilations: tuple[int, int]
+    groups: int
+
+    @property
+    def columns(self) -> int:
+        """K: columns of one group's weight matrix."""
+        return self.channels // self.groups * self.kernel[0] * self.kernel[1]
+
+    @property
+    def positions(self) -> int:
+        """P: output positions."""
+        return self.batch * self.out_h * self.out_w
+
+    @property
+    def macs(self) -> int:
+        """Multiply-adds when no weight is zero."""
+        return self.rows * self.columns * self.positions
+
+    @property
+    def taps(self) -> tuple[tuple[int, int], ...]:
+        """Displacement (y, x) of each kernel element in the padded input, in ONNX order."""
+        kh, kw = self.kernel
+        dh, dw = self.dilations
+        return tuple((y * dh, x * dw) for y in range(kh) for x in range(kw))
+
+    @property
+    def reads_as_is(self) -> bool:
+        """Whether every column of X is the input itself at an offset: stride 1, no padding."""
+        return self.strides == (1, 1) and not any(self.pads)
+
+
+@dataclass(frozen=True, eq=False)
+class ConvProblem:
+    """One convolution of a network: geometry, weights [rows, K] and bias [rows], fused residual and activation."""
+
+    name: str
+    geometry: Geometry
+    weights: np.ndarray
+    bias: np.ndarray
+    residual: bool
+    act: Activation
+
+    @cached_property
+    def digest(self) -> str:
+        """Key of the problem: geometry, epilogue, and how many rows share a column support of which size. Layers that
+        differ only in which columns they keep are one problem: they take the same time."""
+        text = repr((asdict(self.geometry), self.residual, self.act.kind))
+        if self.sparse:
+            supports = np.packbits(self.weights != 0, axis=1)
+            unique, rows = np.unique(supports, axis=0, return_counts=True)
+            text += repr(sorted(zip(np.bitwise_count(unique).sum(axis=1).tolist(), rows.tolist(), strict=True)))
+        return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+    @cached_property
+    def sparse(self) -> bool:
+        """Whether any column of any row is zero at all. Stray zeros make a layer sparse, and lose to dense."""
+        return bool((self.weights == 0).any())
+
+    @cached_property
+    def _tiles(self) -> dict[tuple[int, bool], tuple[Tile, ...]]:
+        return {}
+
+    def tiles(self, rows: int, dense: bool) -> tuple[Tile, ...]:
+        """Tiles of at most `rows` output channels, those of a group together. dense: all columns, natural order.
+        Found once for each argument."""
+        key = (rows, dense or not self.sparse)
+        if key not in self._tiles:
+            self._tiles[key] = self._find_tiles(*key)
+        return self._tiles[key]
+
+    def _find_tiles(self, rows: int, dense: bool) -> tuple[Tile, ...]:
+        per_group = self.geometry.rows // self.geometry.groups
+        found: list[Tile] = []
+        all_columns = np.arange(self.geometry.columns)
+        for first in range(0, self.geometry.rows, per_group):
+            if dense:
+                starts = range(0, per_group, rows)
+                group = tuple(Tile(tuple(range(s, min(s + rows, per_group))), all_columns) for s in starts)
+            else:
+                group = recover_tiles(self.weights[first : first + per_group], rows)
+            found += [Tile(tuple(first + row for row in tile.rows), tile.columns) for tile in group]
+        return tuple(found)
+
+
+def conv_problem(
+    name: str,
+    op: Conv,
+    x_shape: tuple[int, ...],
+    y_shape: tuple[int, ...],
+    weights: np.ndarray,
+    bias: np.ndarray,
+) -> ConvProblem:
+    """The problem of a graph's Conv node. Shapes in ONNX order, weights [Cout, Cin/groups, kh, kw]."""
+    geometry = Geometry(
+        batch=x_shape[0],
+        channels=x_shape[1],
+        height=x_shape[2],
+        width=x_shape[3],
+        rows=y_shape[1],
+        out_h=y_shape[2],
+        out_w=y_shape[3],
+        kernel=(weights.shape[2], weights.shape[3]),
+        strides=op.strides,
+        pads=op.pads,
+        dilations=op.dilations,
+        groups=op.groups,
+    )
+    matrix = np.ascontiguousarray(weights.reshape(weights.shape[0], -1), np.float32)
+    return ConvProblem(name, geometry, matrix, np.asarray(bias, np.float32), op.residual, op.act)

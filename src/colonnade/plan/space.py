@@ -1,0 +1,83 @@
+"""The candidates for a convolution: the cost rule picks the shapes worth measuring, then loop orders vary around
+the best of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from colonnade.kernels.shapes import Shape, shapes
+from colonnade.plan.candidate import ALL_STRIPS, Candidate
+from colonnade.plan.conv import DataLayout
+from colonnade.plan.cost import column_cycles, count_strips, estimate_cycles
+from colonnade.plan.problem import ConvProblem
+from colonnade.target.isa import Isa
+
+SHAPES_MEASURED = 6  # of each kind: sparse, and for a pruned layer dense
+ITEMS_PER_THREAD = 4  # work items that balance the threads
+EFFICIENCY = 0.55  # of the best shape's; less is never worth a look
+
+
+def good_shapes(isa: Isa, max_rows: int) -> tuple[Shape, ...]:
+    """Micro-kernel shapes of at most `max_rows` rows whose multiply-adds per cycle are near the best."""
+    fitting = [shape for shape in shapes(isa) if shape.rows <= max_rows]
+
+    def rate(shape: Shape) -> float:
+        return shape.rows * shape.vectors / column_cycles(shape, isa)
+
+    best = max(rate(shape) for shape in fitting)
+    return tuple(shape for shape in fitting if rate(shape) >= EFFICIENCY * best)
+
+
+def default_candidate(problem: ConvProblem, isa: Isa, threads: int) -> Candidate:
+    """The cheapest by the cost rule: the default plan."""
+    return shape_candidates(problem, isa, threads)[0]
+
+
+def shape_candidates(problem: ConvProblem, isa: Isa, threads: int) -> tuple[Candidate, ...]:
+    """Shapes, each packed or direct, cheapest first; for a pruned layer the best dense ones follow."""
+    found: list[Candidate] = []
+    for dense in (False, True) if problem.sparse else (True,):
+        ranked = sorted(
+            (_threaded(problem, candidate, isa, threads) for candidate in _all_shapes(problem, isa, dense)),
+            key=lambda candidate: estimate_cycles(problem, candidate, isa),
+        )
+        found += ranked[:SHAPES_MEASURED]
+    return tuple(found)
+
+
+def _all_shapes(problem: ConvProblem, isa: Isa, dense: bool) -> Iterable[Candidate]:
+    g = problem.geometry
+    for shape in good_shapes(isa, g.rows // g.groups):
+        for packed in (False, True) if g.groups == 1 else (False,):
+            candidate = Candidate(shape.rows, shape.vectors, packed=packed, dense=dense)
+            yield replace(candidate, panel=_panel(problem, candidate, isa))
+            if not packed and DataLayout(g).plane[1] != g.out_w:
+                yield replace(candidate, panel=_panel(problem, candidate, isa), rowwise=True)
+
+
+def loop_variants(problem: ConvProblem, candidate: Candidate, isa: Isa, threads: int) -> tuple[Candidate, ...]:
+    """The same shape in other loop orders: panels of one strip, of some, of all; and KC blocks."""
+    middle = _panel(problem, candidate, isa)
+    panels = {1, 4, middle, ALL_STRIPS} - {candidate.panel}
+    variants = [replace(candidate, panel=panel) for panel in sorted(panels)]
+    kept = problem.geometry.columns
+    variants += [replace(candidate, blocks=blocks) for blocks in (2, 4) if kept // blocks >= 128]
+    return tuple(_threaded(problem, variant, isa, threads) for variant in variants)
+
+
+def _panel(problem: ConvProblem, candidate: Candidate, isa: Isa) -> int:
+    """As many strips as half the second-level cache holds."""
+    strip_bytes = 4 * problem.geometry.columns * candidate.vectors * isa.lanes
+    return max(1, isa.l2_bytes // 2 // strip_bytes)
+
+
+def _threaded(problem: ConvProblem, candidate: Candidate, isa: Isa, threads: int) -> Candidate:
+    """Enough work items for `threads`: tiles of a panel are split when there are few panels."""
+    if threads == 1 or DataLayout(problem.geometry).local:
+        return replace(candidate, splits=1, shared=False)
+    strips = count_strips(problem, candidate, isa).strips
+    panels = -(-strips // min(candidate.panel, strips))
+    tiles = -(-problem.geometry.rows // candidate.rows)
+    splits = max(1, min(-(-ITEMS_PER_THREAD * threads // panels), tiles))
+    return replace(candidate, splits=splits, shared=candidate.packed and splits > 1)

@@ -1,0 +1,90 @@
+"""The native library through ctypes: one function per C function, errors as ColonnadeError."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+from colonnade.errors import ColonnadeError
+from colonnade.target.toolchain import host_arch
+
+NATIVE = Path(__file__).parent.parent / "_native"
+ERROR_BYTES = 512
+
+
+class Info(ctypes.Structure):
+    """cln_info: name, dims, rank and element count of an input or output."""
+
+    _fields_ = (
+        ("name", ctypes.c_char_p),
+        ("dims", ctypes.POINTER(ctypes.c_int64)),
+        ("rank", ctypes.c_int32),
+        ("floats", ctypes.c_int64),
+    )
+
+
+_POINTERS = ctypes.POINTER(ctypes.c_void_p)
+_ERROR = (ctypes.c_char_p, ctypes.c_size_t)
+
+# Result and argument types of every function of csrc/colonnade.h.
+_SIGNATURES: dict[str, tuple[object, tuple[object, ...]]] = {
+    "cln_version": (ctypes.c_char_p, ()),
+    "cln_build": (ctypes.c_char_p, ()),
+    "cln_target": (ctypes.c_char_p, (ctypes.c_int32, ctypes.POINTER(ctypes.c_int32))),
+    "cln_model_open": (ctypes.c_int, (ctypes.c_char_p, _POINTERS, *_ERROR)),
+    "cln_model_read": (ctypes.c_int, (ctypes.c_char_p, ctypes.c_size_t, _POINTERS, *_ERROR)),
+    "cln_model_close": (None, (ctypes.c_void_p,)),
+    "cln_model_inputs": (ctypes.c_int32, (ctypes.c_void_p,)),
+    "cln_model_outputs": (ctypes.c_int32, (ctypes.c_void_p,)),
+    "cln_model_input": (Info, (ctypes.c_void_p, ctypes.c_int32)),
+    "cln_model_output": (Info, (ctypes.c_void_p, ctypes.c_int32)),
+    "cln_model_target": (ctypes.c_char_p, (ctypes.c_void_p,)),
+    "cln_model_arena_floats": (ctypes.c_int64, (ctypes.c_void_p,)),
+    "cln_model_steps": (ctypes.c_int32, (ctypes.c_void_p,)),
+    "cln_model_step": (ctypes.c_char_p, (ctypes.c_void_p, ctypes.c_int32, ctypes.POINTER(ctypes.c_char_p))),
+    "cln_session_create": (ctypes.c_int, (ctypes.c_void_p, ctypes.c_int32, _POINTERS, *_ERROR)),
+    "cln_session_free": (None, (ctypes.c_void_p,)),
+    "cln_session_run": (None, (ctypes.c_void_p, _POINTERS, _POINTERS)),
+    "cln_session_profile": (None, (ctypes.c_void_p, _POINTERS, _POINTERS, ctypes.POINTER(ctypes.c_double))),
+    "cln_checksum": (ctypes.c_uint64, (ctypes.c_char_p, ctypes.c_size_t)),
+}
+
+
+@cache
+def library() -> ctypes.CDLL:
+    """The host's library, loaded once."""
+    path = NATIVE / f"libcolonnade-{host_arch()}.so"
+    if not path.exists():
+        raise ColonnadeError(f"the native library {path} is missing; install the package (pip install -e . in a checkout)")
+    loaded = ctypes.CDLL(str(path))
+    for name, (result, arguments) in _SIGNATURES.items():
+        function = getattr(loaded, name)
+        function.restype, function.argtypes = result, arguments
+    return loaded
+
+
+def checked(label: str, function: Callable[..., int], *arguments: object) -> None:
+    """Call a function that ends in (char *error, size_t error_size); its message becomes an error about `label`."""
+    error = ctypes.create_string_buffer(ERROR_BYTES)
+    if function(*arguments, error, ERROR_BYTES):
+        raise ColonnadeError(f"{label}: {error.value.decode(errors='replace')}")
+
+
+def checksum(data: bytes) -> int:
+    """XXH64 with seed 0."""
+    return int(library().cln_checksum(data, len(data)))
+
+
+def build_id() -> str:
+    """Digest of the library's sources, generator, compiler and options."""
+    return str(library().cln_build().decode())
+
+
+def targets() -> tuple[tuple[str, bool], ...]:
+    """Targets the library has kernels for, best last, and whether this CPU runs each."""
+    found, runs = [], ctypes.c_int32()
+    while name := library().cln_target(len(found), ctypes.byref(runs)):
+        found.append((name.decode(), bool(runs.value)))
+    return tuple(found)

@@ -1,0 +1,66 @@
+/* Element-wise functions over rows of floats, written so that compilers vectorise them. */
+#pragma once
+#include <math.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "format.h"
+
+typedef struct {
+  int32_t kind;
+  float lo, hi, alpha, beta;
+} cln_act;
+
+/* A step's activation. */
+#define CLN_ACT_OF(step) ((cln_act){(step)->act, (step)->lo, (step)->hi, (step)->alpha, (step)->beta})
+
+/* NaN passes through: a comparison with it is false. */
+static inline float cln_clamp(float x, float lo, float hi) {
+  x = x < lo ? lo : x;
+  return x > hi ? hi : x;
+}
+
+/* exp to 1e-7 relative: 2^n * p(r), x = n ln 2 + r, |r| <= ln 2 / 2, p the Taylor polynomial of degree 7. */
+static inline float cln_exp(float x) {
+  float clamped = cln_clamp(x, -87.0f, 88.0f);
+  float n = clamped * 1.44269504f + 12582912.0f; /* 1.5 * 2^23: rounds to an integer in the low bits */
+  int32_t bits;
+  memcpy(&bits, &n, 4);
+  n -= 12582912.0f;
+  float r = clamped - n * 0.693359375f + n * 2.12194440e-4f; /* ln 2 in two parts (Cody and Waite) */
+  float p = 1.0f / 5040;
+  p = p * r + 1.0f / 720;
+  p = p * r + 1.0f / 120;
+  p = p * r + 1.0f / 24;
+  p = p * r + 1.0f / 6;
+  p = p * r + 0.5f;
+  p = p * r + 1.0f;
+  p = p * r + 1.0f;
+  int32_t scale_bits = (int32_t)((uint32_t)(bits - 0x4B400000 + 127) << 23);
+  float scale;
+  memcpy(&scale, &scale_bits, 4);
+  return x == x ? p * scale : x;
+}
+
+static inline float cln_sigmoid(float x) { return 1.0f / (1.0f + cln_exp(-x)); }
+
+/* y[i] = act(x[i]); x and y may be the same. */
+static inline void cln_activate(float *y, const float *x, int64_t n, cln_act act) {
+  switch (act.kind) {
+    case CLN_ACT_CLAMP:
+      for (int64_t i = 0; i < n; ++i) y[i] = cln_clamp(x[i], act.lo, act.hi);
+      break;
+    case CLN_ACT_SIGMOID:
+      for (int64_t i = 0; i < n; ++i) y[i] = cln_sigmoid(x[i]);
+      break;
+    case CLN_ACT_HARD_SIGMOID:
+      for (int64_t i = 0; i < n; ++i) y[i] = cln_clamp(act.alpha * x[i] + act.beta, 0.0f, 1.0f);
+      break;
+    case CLN_ACT_HARD_SWISH:
+      for (int64_t i = 0; i < n; ++i) y[i] = x[i] * cln_clamp(x[i] * (1.0f / 6) + 0.5f, 0.0f, 1.0f);
+      break;
+    default: /* CLN_ACT_SILU */
+      for (int64_t i = 0; i < n; ++i) y[i] = x[i] * cln_sigmoid(x[i]);
+      break;
+  }
+}

@@ -1,0 +1,297 @@
+/* The convolution step: prepare, pack, then tiles over strips.
+ *
+ *   prepare  pad x and split it into its stride's phases: [channel][phase][image][plane_h][pitch]. Afterwards every
+ *            column of im2col's matrix X is the same data at another offset.
+ *   pack     copy a strip of NR positions of every column that some tile keeps to [column][NR].
+ *   compute  for panel of strips / for KC block / for tile / for strip of the panel: one micro-kernel call.
+ *            panel = 1 streams weights past one strip of X; panel = all streams X past one tile's weights.
+ *
+ * Strips that end in the middle of a vector or cross rows go through a small edge buffer. */
+#include "activation.h"
+#include "internal.h"
+#include "isa.h"
+
+typedef struct {
+  cln_session *session;
+  const cln_cnm *step;
+  const cln_cnm_plan *plan;
+  const int32_t *ints;
+  const cln_kernel_grid *kernels;
+  const float *bias, *residual;
+  float *y, *scratch;
+  int64_t edge_rows[CLN_MAX_ROWS];
+  int32_t width; /* NR */
+  int32_t order;
+} work;
+
+/* n floats exactly; short and of varying length, so not worth a call of memcpy. */
+static inline void copy_floats(float *restrict to, const float *restrict from, int32_t n) {
+  if (n >= 8) {
+    for (int32_t i = 0; i + 8 <= n; i += 8) memcpy(to + i, from + i, 32);
+    memcpy(to + n - 8, from + n - 8, 32);
+  } else if (n >= 4) {
+    float head[4], tail[4];
+    memcpy(head, from, 16);
+    memcpy(tail, from + n - 4, 16);
+    memcpy(to, head, 16);
+    memcpy(to + n - 4, tail, 16);
+  } else {
+    for (int32_t i = 0; i < n; ++i) to[i] = from[i];
+  }
+}
+
+static inline void copy_strided(float *restrict to, const float *restrict from, int32_t n, int32_t stride) {
+  if (stride == 1)
+    memcpy(to, from, (size_t)n * sizeof *to);
+  else if (stride == 2)
+    for (int32_t i = 0; i < n; ++i) to[i] = from[2 * i];
+  else
+    for (int32_t i = 0; i < n; ++i) to[i] = from[(int64_t)stride * i];
+}
+
+/* One row of a phase plane: to[i] = from[i * stride + first], zero where that lies outside 0 .. n - 1. */
+static void prepare_row(float *to, int32_t pitch, const float *from, int32_t n, int32_t first, int32_t stride) {
+  int32_t begin = first < 0 ? (stride - 1 - first) / stride : 0;
+  int32_t end = n > first ? (n - first + stride - 1) / stride : 0;
+  if (begin > pitch) begin = pitch;
+  if (end > pitch) end = pitch;
+  if (end < begin) end = begin;
+  memset(to, 0, (size_t)begin * sizeof *to);
+  copy_strided(to + begin, from + (int64_t)begin * stride + first, end - begin, stride);
+  memset(to + end, 0, (size_t)(pitch - end) * sizeof *to);
+}
+
+/* All phases and images of one channel. */
+static void prepare_channel(const cln_cnm *s, const int32_t *phases, const float *x, float *to) {
+  for (int32_t phase = 0; phase < s->phases; ++phase) {
+    int32_t first_y = phases[2 * phase] - s->pad_top, first_x = phases[2 * phase + 1] - s->pad_left;
+    for (int32_t image = 0; image < s->batch; ++image) {
+      const float *plane = x + (int64_t)image * s->in_h * s->in_w;
+      for (int32_t row = 0; row < s->plane_h; ++row, to += s->pitch) {
+        int32_t y = row * s->stride_h + first_y;
+        if (y < 0 || y >= s->in_h)
+          memset(to, 0, (size_t)s->pitch * sizeof *to);
+        else
+          prepare_row(to, s->pitch, plane + (int64_t)y * s->in_w, s->in_w, first_x, s->stride_w);
+      }
+    }
+  }
+}
+
+/* Channels first .. first + count - 1 from x to `to`; after the `last` the zeros that its last row's right padding
+ * reads. */
+static void prepare_channels(const work *w, int32_t first, int32_t count, float *to, bool last) {
+  const cln_cnm *s = w->step;
+  int64_t raw = (int64_t)s->batch * s->in_h * s->in_w, prepared = s->phases * w->plan->prepared_plane;
+  const float *x = cln_at(w->session, s->x_buffer, s->x_at);
+  for (int32_t c = 0; c < count; ++c)
+    prepare_channel(s, w->ints + s->phase_table, x + (first + c) * raw, to + c * prepared);
+  if (last) memset(to + count * prepared, 0, CLN_SLACK * sizeof *to);
+}
+
+static void pack_strip(const work *w, const cln_strip *strip, const float *x, float *to) {
+  const int32_t *columns = w->ints + w->step->pack_table;
+  const cln_segment *segments = w->plan->segments + strip->first;
+  for (int32_t k = 0; k < w->step->pack_count; ++k, to += w->width)
+    for (int32_t i = 0; i < strip->segments; ++i)
+      copy_floats(to + segments[i].lane, x + columns[k] + segments[i].x, segments[i].len);
+}
+
+/* The last KC block of a strip that is not one whole run of outputs: compute beside, then copy the segments. */
+static void finish_edge(const work *w, cln_tile *a, const cln_cnm_tile *tile, const cln_strip *strip, cln_act act) {
+  const cln_segment *segments = w->plan->segments + strip->first;
+  const int64_t *rows = w->plan->row_at + tile->first;
+  float *edge = w->scratch + w->plan->edge_at, *residual = edge + w->step->tile_rows * (int64_t)w->width;
+  if (w->residual) {
+    for (int32_t t = 0; t < tile->rows; ++t)
+      for (int32_t i = 0; i < strip->segments; ++i)
+        copy_floats(residual + w->edge_rows[t] + segments[i].lane, w->residual + rows[t] + segments[i].y,
+                    segments[i].len);
+    a->r = residual;
+    a->r_rows = w->edge_rows;
+  }
+  a->y = edge;
+  a->y_rows = w->edge_rows;
+  (*w->kernels)[tile->rows][strip->vectors](a);
+  for (int32_t t = 0; t < tile->rows; ++t)
+    for (int32_t i = 0; i < strip->segments; ++i) {
+      float *from = edge + w->edge_rows[t] + segments[i].lane;
+      if (act.kind != CLN_ACT_CLAMP) cln_activate(from, from, segments[i].len, act);
+      copy_floats(w->y + rows[t] + segments[i].y, from, segments[i].len);
+    }
+}
+
+static void finish_strip(const work *w, cln_tile *a, const cln_cnm_tile *tile, const cln_strip *strip) {
+  cln_act act = CLN_ACT_OF(w->step);
+  if (act.kind == CLN_ACT_CLAMP) {
+    a->lo = act.lo;
+    a->hi = act.hi;
+  }
+  if (!strip->full) {
+    finish_edge(w, a, tile, strip, act);
+    return;
+  }
+  a->y = w->y + strip->y;
+  a->y_rows = w->plan->row_at + tile->first;
+  a->r = w->residual ? w->residual + strip->y : NULL;
+  a->r_rows = a->y_rows;
+  (*w->kernels)[tile->rows][strip->vectors](a);
+  if (act.kind != CLN_ACT_CLAMP)
+    for (int32_t t = 0; t < tile->rows; ++t) {
+      float *row = a->y + a->y_rows[t];
+      cln_activate(row, row, strip->vectors * (int64_t)w->session->model->isa->lanes, act);
+    }
+}
+
+/* Tiles first_tile .. end_tile - 1 over one panel. x: prepared or raw data; or the panel's packed strips. */
+static void compute(const work *w, int32_t first_strip, int32_t strips, int32_t first_tile, int32_t end_tile,
+                    const float *x) {
+  const cln_cnm *s = w->step;
+  const cln_cnm_plan *plan = w->plan;
+  int64_t sum_pitch = (int64_t)plan->panel * w->width, sum_rows[CLN_MAX_ROWS];
+  for (int32_t t = 0; t < s->tile_rows; ++t) sum_rows[t] = t * sum_pitch;
+  for (int32_t block = 0; block < s->blocks; ++block) {
+    float *sums = w->scratch + plan->sums_at;
+    for (int32_t t = first_tile; t < end_tile; ++t) {
+      const cln_cnm_tile *tile = plan->tiles + t;
+      int32_t begin = tile->blocks[block], end = tile->blocks[block + 1];
+      for (int32_t i = 0; i < strips; ++i) {
+        const cln_strip *strip = plan->strips + first_strip + i;
+        cln_tile a = {
+            .x = s->packed ? x + i * (int64_t)s->pack_count * w->width : x + strip->x,
+            .off = tile->off + begin,
+            .w = tile->weights + (int64_t)begin * tile->rows,
+            .n = (size_t)(end - begin),
+            .bias = block ? NULL : w->bias + tile->first,
+            .c = sums + i * w->width,
+            .c_rows = sum_rows,
+            .lo = -INFINITY,
+            .hi = INFINITY,
+        };
+        if (block + 1 == s->blocks) {
+          finish_strip(w, &a, tile, strip);
+        } else {
+          a.y = sums + i * w->width;
+          a.y_rows = sum_rows;
+          (*w->kernels)[tile->rows][strip->vectors](&a);
+        }
+      }
+      sums += tile->rows * sum_pitch;
+    }
+  }
+}
+
+static int32_t panel_strips(const work *w, int64_t panel) {
+  int64_t left = w->plan->strip_count - panel * w->plan->panel;
+  return (int32_t)(left < w->plan->panel ? left : w->plan->panel);
+}
+
+/* One claim: a panel and a share of the tiles. */
+static void run_item(const work *w, int64_t item, const float *x, const float *shared) {
+  const cln_cnm *s = w->step;
+  int64_t panel = item / s->splits, part = item % s->splits;
+  int32_t first_strip = (int32_t)(panel * w->plan->panel), strips = panel_strips(w, panel);
+  int32_t begin = (int32_t)(part * s->tiles / s->splits), end = (int32_t)((part + 1) * s->tiles / s->splits);
+  int64_t strip_floats = (int64_t)s->pack_count * w->width;
+  if (shared) {
+    x = shared + first_strip * strip_floats;
+  } else if (s->packed) {
+    float *packed = w->scratch + w->plan->packed_at;
+    for (int32_t i = 0; i < strips; ++i)
+      pack_strip(w, w->plan->strips + first_strip + i, x, packed + i * strip_floats);
+    x = packed;
+  }
+  compute(w, first_strip, strips, begin, end, x);
+}
+
+/* One claim: a group (a channel, if depthwise), prepared in scratch. */
+static void run_group(const work *w, int32_t group) {
+  const cln_cnm *s = w->step;
+  int32_t channels = s->channels / s->groups;
+  prepare_channels(w, group * channels, channels, w->scratch, true);
+  for (int64_t panel = 0; panel * w->plan->panel < w->plan->strip_count; ++panel)
+    compute(w, (int32_t)(panel * w->plan->panel), panel_strips(w, panel), w->plan->group_tiles[group],
+            w->plan->group_tiles[group + 1], w->scratch);
+}
+
+void CLN_ISA(cln_run_cnm)(cln_session *session, int32_t order, int thread) {
+  const cln_model *model = session->model;
+  const cln_cnm *s = model->order[order].record;
+  work w = {
+      .session = session,
+      .step = s,
+      .plan = model->order[order].cnm,
+      .ints = model->ints,
+      .kernels = model->isa->kernels,
+      .bias = model->floats + s->bias,
+      .residual = s->r_buffer < 0 ? NULL : cln_at(session, s->r_buffer, s->r_at),
+      .y = cln_at(session, s->y_buffer, s->y_at),
+      .scratch = session->scratch + thread * model->scratch_floats,
+      .width = s->vectors * model->isa->lanes,
+      .order = order,
+  };
+  for (int32_t t = 0; t < s->tile_rows; ++t) w.edge_rows[t] = t * (int64_t)w.width;
+  int64_t i;
+  if (s->local) {
+    while ((i = cln_claim(session, order, 0)) < s->groups) run_group(&w, (int32_t)i);
+    return;
+  }
+  float *x = cln_at(session, s->x_buffer, s->x_at);
+  if (s->prepare) {
+    x = cln_at(session, s->prepared_buffer, s->prepared_at);
+    int64_t channel = s->phases * w.plan->prepared_plane;
+    while ((i = cln_claim(session, order, 0)) < s->channels)
+      prepare_channels(&w, (int32_t)i, 1, x + i * channel, i + 1 == s->channels);
+    cln_barrier(session);
+  }
+  float *shared = s->strips_buffer < 0 ? NULL : cln_at(session, s->strips_buffer, s->strips_at);
+  if (shared) {
+    int64_t strip_floats = (int64_t)s->pack_count * w.width;
+    while ((i = cln_claim(session, order, 1)) < w.plan->strip_count)
+      pack_strip(&w, w.plan->strips + i, x, shared + i * strip_floats);
+    cln_barrier(session);
+  }
+  int64_t panels = (w.plan->strip_count + w.plan->panel - 1) / w.plan->panel;
+  while ((i = cln_claim(session, order, 2)) < panels * s->splits) run_item(&w, i, x, shared);
+}
+
+/* The fully connected step: the micro-kernel with its operands' roles swapped. Strips of outputs are its vectors,
+ * rows of the batch its T; x is [columns][batch], so a column's T scalars are contiguous. */
+void CLN_ISA(cln_run_dense)(cln_session *session, int32_t order, int thread) {
+  const cln_model *model = session->model;
+  const cln_dense *s = model->order[order].record;
+  int64_t width = (int64_t)s->vectors * model->isa->lanes, strips = (s->outputs + width - 1) / width;
+  const float *x = cln_at(session, s->x_buffer, s->x_at);
+  float *y = cln_at(session, s->y_buffer, s->y_at), *rows = session->scratch + thread * model->scratch_floats;
+  float *edge = rows + (int64_t)s->columns * s->chunk;
+  int64_t zero_rows[CLN_MAX_ROWS] = {0}, edge_rows[CLN_MAX_ROWS];
+  cln_act act = CLN_ACT_OF(s);
+  for (int32_t t = 0; t < s->chunk; ++t) edge_rows[t] = t * width;
+  int64_t item, chunks = (s->batch + s->chunk - 1) / s->chunk;
+  while ((item = cln_claim(session, order, 0)) < strips * chunks) {
+    int64_t strip = item / chunks, first = item % chunks * s->chunk;
+    int32_t count = (int32_t)(s->batch - first < s->chunk ? s->batch - first : s->chunk);
+    const float *scalars = x;
+    if (count != s->batch) {
+      for (int32_t k = 0; k < s->columns; ++k)
+        copy_floats(rows + (int64_t)k * count, x + (int64_t)k * s->batch + first, count);
+      scalars = rows;
+    }
+    cln_tile a = {
+        .x = model->floats + s->weights + strip * s->columns * width,
+        .off = model->ints + s->off_table,
+        .w = scalars,
+        .n = (size_t)s->columns,
+        .c = model->floats + s->bias + strip * width,
+        .c_rows = zero_rows,
+        .y = edge,
+        .y_rows = edge_rows,
+        .lo = -INFINITY,
+        .hi = INFINITY,
+    };
+    (*model->isa->kernels)[count][s->vectors](&a);
+    int64_t left = s->outputs - strip * width, len = left < width ? left : width;
+    for (int32_t t = 0; t < count; ++t)
+      cln_activate(y + (first + t) * s->outputs + strip * width, edge + t * width, len, act);
+  }
+}

@@ -1,0 +1,68 @@
+/* Colonnade: run a compiled model.
+ *
+ *   cln_model *model;      immutable, may be shared by sessions and threads
+ *   cln_session *session;  one arena and one thread pool; one run at a time
+ *
+ * Functions that can fail return 0 on success and -1 on failure with one line in `error`, cut to `error_size` bytes.
+ * Data is dense float32 in the order of the value's dims (NCHW for images). Nothing is allocated while running.
+ */
+#pragma once
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define CLN_API __attribute__((visibility("default")))
+
+typedef struct cln_model cln_model;
+typedef struct cln_session cln_session;
+
+typedef struct {
+  const char *name;
+  const int64_t *dims;
+  int32_t rank;
+  int64_t floats; /* product of dims */
+} cln_info;
+
+/* Version of the library, and a digest of everything that shapes its speed: generator, sources, compiler, flags. */
+CLN_API const char *cln_version(void);
+CLN_API const char *cln_build(void);
+
+/* Targets this library has kernels for, best last; NULL past the end. `runs`: whether this CPU can run them. */
+CLN_API const char *cln_target(int32_t index, int32_t *runs);
+
+/* Check and map a model file; or copy and check one in memory. */
+CLN_API int cln_model_open(const char *path, cln_model **model, char *error, size_t error_size);
+CLN_API int cln_model_read(const void *data, size_t bytes, cln_model **model, char *error, size_t error_size);
+CLN_API void cln_model_close(cln_model *model);
+
+CLN_API int32_t cln_model_inputs(const cln_model *model);
+CLN_API int32_t cln_model_outputs(const cln_model *model);
+CLN_API cln_info cln_model_input(const cln_model *model, int32_t index);
+CLN_API cln_info cln_model_output(const cln_model *model, int32_t index);
+CLN_API const char *cln_model_target(const cln_model *model);
+CLN_API int64_t cln_model_arena_floats(const cln_model *model);
+
+/* Steps in running order, for profiles. `op` is the kind of step, `name` the node it came from. */
+CLN_API int32_t cln_model_steps(const cln_model *model);
+CLN_API const char *cln_model_step(const cln_model *model, int32_t index, const char **op);
+
+CLN_API int cln_session_create(const cln_model *model, int32_t threads, cln_session **session, char *error,
+                               size_t error_size);
+CLN_API void cln_session_free(cln_session *session);
+
+/* Run once. inputs[i] and outputs[i] hold as many floats as the model says; they may not overlap. */
+CLN_API void cln_session_run(cln_session *session, const float *const *inputs, float *const *outputs);
+
+/* The same; step_ns[i] receives the nanoseconds of step i. */
+CLN_API void cln_session_profile(cln_session *session, const float *const *inputs, float *const *outputs,
+                                 double *step_ns);
+
+/* XXH64 with seed 0, the checksum of model files. */
+CLN_API uint64_t cln_checksum(const void *data, size_t bytes);
+
+#ifdef __cplusplus
+}
+#endif

@@ -1,0 +1,162 @@
+/* What the runtime's files share. The library is built once per architecture; cnm.c, ops.c and the generated
+ * kernels are compiled once per instruction set, with CLN_ISA(name) giving each its own symbols. */
+#pragma once
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "colonnade.h"
+#include "format.h"
+#include "limits.h" /* generated: CLN_MAX_ROWS, CLN_MAX_VECTORS, CLN_MAX_LANES, CLN_LOOKAHEAD */
+
+/* A strip may read this far past its last position: every arena and constant team ends in as many floats more. */
+#define CLN_SLACK (CLN_MAX_VECTORS * CLN_MAX_LANES)
+
+/* Arguments of a micro-kernel (kernels/cnm.py):
+ *   y[y_rows[t] + p] = min(max(init + sum_k w[k * T + t] * x[off[k] + p] + r[r_rows[t] + p], lo), hi)
+ * init is bias[t], or with bias == NULL c[c_rows[t] + p]. r == NULL: no residual. */
+typedef struct cln_tile {
+  const float *x;
+  const int32_t *off;
+  const float *w;
+  size_t n;
+  const float *bias;
+  const float *c;
+  const int64_t *c_rows;
+  float *y;
+  const int64_t *y_rows;
+  const float *r;
+  const int64_t *r_rows;
+  float lo, hi;
+} cln_tile;
+
+typedef void (*cln_kernel)(const cln_tile *);
+typedef cln_kernel cln_kernel_grid[CLN_MAX_ROWS + 1][CLN_MAX_VECTORS + 1];
+
+/* A step function is called by every thread of the session; it divides the work itself. */
+typedef void (*cln_step)(cln_session *session, int32_t order, int thread);
+
+typedef struct {
+  const char *target;
+  int32_t lanes;
+  bool (*supported)(void);
+  const cln_kernel_grid *kernels;
+  const cln_step *steps; /* by opcode */
+} cln_isa;
+
+extern const cln_isa *const cln_isas[]; /* generated; NULL-terminated, best last */
+
+/* A run of output positions inside a strip: `len` lanes from `lane` on, x and y offsets of its first position. */
+typedef struct {
+  int32_t lane, len;
+  int64_t x, y;
+} cln_segment;
+
+/* NR or fewer positions computed together. `full`: one segment that fills all `vectors`. */
+typedef struct {
+  int64_t x, y;
+  int32_t vectors, first, segments;
+  bool full;
+} cln_strip;
+
+/* A tile of a convolution: positions first .. first + rows of the row order, and where its columns and weights are. */
+typedef struct {
+  int32_t rows, first;
+  const int32_t *off;
+  const int32_t *blocks; /* column counts at the KC block borders: 0 .. n */
+  const float *weights;
+} cln_cnm_tile;
+
+/* What is derived from a convolution step when the model is opened. */
+typedef struct {
+  cln_strip *strips;
+  cln_segment *segments;
+  cln_cnm_tile *tiles;
+  int64_t *row_at;      /* float offset of the output plane of each position in row order */
+  int32_t *group_tiles; /* with `local`: first tile of each group, and the end */
+  int32_t strip_count;
+  int32_t panel;            /* strips per panel, at most all */
+  int64_t prepared_plane;   /* floats of one phase of one channel, all images */
+  int64_t packed_at, sums_at, edge_at; /* in a thread's scratch: packed panel, KC sums, edges of strips */
+  int64_t scratch_floats;
+} cln_cnm_plan;
+
+typedef struct {
+  const void *record;
+  const char *name;
+  const cln_cnm_plan *cnm; /* of a cnm step */
+  int32_t op;
+} cln_order_entry;
+
+struct cln_model {
+  const uint8_t *data;
+  size_t bytes;
+  bool mapped;
+  const cln_header *header;
+  const cln_isa *isa;
+  const cln_buffer *buffers;
+  const int32_t *ints;
+  const float *floats;
+  int32_t buffer_count, value_count, order_count, cnm_count, input_count, output_count;
+  int64_t int_count, float_count;
+  cln_order_entry *order;
+  cln_cnm_plan *cnm_plans;
+  cln_info *inputs, *outputs;
+  int32_t *input_buffers, *output_buffers;
+  int64_t scratch_floats; /* per thread, the most any step asks for */
+};
+
+typedef struct cln_team cln_team;
+
+/* One claim counter per cache line: threads add to different ones at the same time. */
+typedef struct {
+  _Alignas(64) atomic_llong next;
+} cln_counter;
+
+#define CLN_PHASES 3 /* claim counters per step */
+
+struct cln_session {
+  const cln_model *model;
+  float *arena, *scratch;
+  float **base; /* by buffer */
+  cln_team *team;
+  int threads;
+  cln_counter *counters;
+  double *step_ns;
+};
+
+/* Error text: format into error and return -1. */
+int cln_fail(char *error, size_t error_size, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+/* validate.c: check every field of every record; derive the convolution plans. */
+int cln_model_validate(cln_model *model, char *error, size_t error_size);
+
+/* strips.c: derive strips, segments, tiles and scratch size. 0, or -1 when memory is short. The fields of `step`
+ * must have been checked. */
+int cln_cnm_plan_build(const cln_model *model, const cln_cnm *step, cln_cnm_plan *plan);
+void cln_cnm_plan_free(cln_cnm_plan *plan);
+
+/* threads.c */
+cln_team *cln_team_create(int threads);
+void cln_team_free(cln_team *team);
+void cln_team_run(cln_team *team, void (*task)(void *, int), void *argument);
+void cln_team_barrier(cln_team *team);
+
+/* Product of sizes that are not negative, or -1 when one is or when it passes 2^40. */
+int64_t cln_extent(int count, const int64_t *sizes);
+
+void *cln_aligned_alloc(size_t bytes); /* 64-byte aligned, zeroed; free with free() */
+
+static inline float *cln_at(const cln_session *session, int32_t buffer, int64_t at) {
+  return session->base[buffer] + at;
+}
+
+/* The next unclaimed item of a step's phase. */
+static inline int64_t cln_claim(cln_session *session, int32_t order, int phase) {
+  return atomic_fetch_add_explicit(&session->counters[order * CLN_PHASES + phase].next, 1, memory_order_relaxed);
+}
+
+static inline void cln_barrier(cln_session *session) {
+  if (session->threads > 1) cln_team_barrier(session->team);
+}

@@ -1,0 +1,232 @@
+/* Opening a model file: map it, check header, checksum and sections, then hand every record to validate.c. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "build.h" /* generated: CLN_VERSION, CLN_BUILD */
+#include "internal.h"
+
+int cln_fail(char *error, size_t error_size, const char *format, ...) {
+  va_list arguments;
+  va_start(arguments, format);
+  if (error && error_size) vsnprintf(error, error_size, format, arguments);
+  va_end(arguments);
+  return -1;
+}
+
+int64_t cln_extent(int count, const int64_t *sizes) {
+  int64_t product = 1;
+  for (int i = 0; i < count; ++i)
+    if (sizes[i] < 0 || __builtin_mul_overflow(product, sizes[i], &product) || product > (int64_t)1 << 40) return -1;
+  return product;
+}
+
+void *cln_aligned_alloc(size_t bytes) {
+  void *memory = NULL;
+  if (posix_memalign(&memory, CLN_ALIGNMENT, bytes ? bytes : 1)) return NULL;
+  memset(memory, 0, bytes);
+  return memory;
+}
+
+static const size_t element_bytes[CLN_SECTION_COUNT] = CLN_SECTION_ELEMENT_BYTES;
+
+static const char *check_header(const cln_model *model) {
+  const cln_header *header = model->header;
+  if (model->bytes < sizeof *header || memcmp(header->magic, CLN_MAGIC, sizeof header->magic))
+    return "not a Colonnade model file";
+  if (header->version != CLN_FORMAT_VERSION) return "made by another version of Colonnade; compile it again";
+  if (header->file_bytes != model->bytes) return "the file is cut off or has grown";
+  size_t after = offsetof(cln_header, checksum) + sizeof header->checksum;
+  if (cln_checksum(model->data + after, model->bytes - after) != header->checksum)
+    return "the file is damaged (its checksum does not match)";
+  for (int i = 0; i < CLN_SECTION_COUNT; ++i) {
+    uint64_t at = header->section_at[i], count = header->section_count[i], size = element_bytes[i];
+    if (at % CLN_ALIGNMENT || at > model->bytes || count > (model->bytes - at) / size || count > INT32_MAX)
+      return "a section lies outside the file";
+  }
+  uint64_t strings = header->section_count[CLN_SECTION_STRINGS];
+  if (!strings || model->data[header->section_at[CLN_SECTION_STRINGS] + strings - 1]) return "names are damaged";
+  if (header->section_count[CLN_SECTION_FLOATS] < CLN_SLACK || !memchr(header->target, 0, sizeof header->target))
+    return "the header is damaged";
+  return NULL;
+}
+
+static const void *section(const cln_model *model, int index, int32_t *count) {
+  if (count) *count = (int32_t)model->header->section_count[index];
+  return model->data + model->header->section_at[index];
+}
+
+/* A zero-terminated name, or NULL when the offset is bad. */
+static const char *string_at(const cln_model *model, int32_t offset) {
+  int32_t count;
+  const char *strings = section(model, CLN_SECTION_STRINGS, &count);
+  return offset >= 0 && offset < count ? strings + offset : NULL;
+}
+
+static int find_isa(cln_model *model, char *error, size_t error_size) {
+  for (int i = 0; cln_isas[i]; ++i) {
+    const cln_isa *isa = cln_isas[i];
+    if (strcmp(isa->target, model->header->target)) continue;
+    if (!isa->supported())
+      return cln_fail(error, error_size, "compiled for %s, which this CPU does not have; compile it for this CPU",
+                      isa->target);
+    if (isa->lanes != model->header->target_lanes) break;
+    model->isa = isa;
+    return 0;
+  }
+  return cln_fail(error, error_size, "compiled for target '%.31s', for which this library has no kernels",
+                  model->header->target);
+}
+
+static int read_values(cln_model *model, char *error, size_t error_size) {
+  const cln_value *values = section(model, CLN_SECTION_VALUES, &model->value_count);
+  size_t room = (size_t)model->value_count + 1;
+  model->inputs = calloc(room, sizeof *model->inputs);
+  model->outputs = calloc(room, sizeof *model->outputs);
+  model->input_buffers = calloc(room, sizeof *model->input_buffers);
+  model->output_buffers = calloc(room, sizeof *model->output_buffers);
+  if (!model->inputs || !model->outputs || !model->input_buffers || !model->output_buffers)
+    return cln_fail(error, error_size, "not enough memory");
+  for (int32_t i = 0; i < model->value_count; ++i) {
+    const cln_value *v = values + i;
+    bool ok = v->rank >= 0 && v->rank <= CLN_MAX_RANK && string_at(model, v->name);
+    int64_t count = ok ? cln_extent(v->rank, v->dims) : -1;
+    int32_t *next = v->output ? &model->output_count : &model->input_count;
+    if (count < 0 || v->index != *next) return cln_fail(error, error_size, "inputs and outputs are damaged");
+    (v->output ? model->outputs : model->inputs)[*next] =
+        (cln_info){.name = string_at(model, v->name), .dims = v->dims, .rank = v->rank, .floats = count};
+    (v->output ? model->output_buffers : model->input_buffers)[*next] = v->buffer;
+    ++*next;
+  }
+  return 0;
+}
+
+static int read_order(cln_model *model, char *error, size_t error_size) {
+  const cln_order *order = section(model, CLN_SECTION_ORDER, &model->order_count);
+  model->order = calloc((size_t)model->order_count + 1, sizeof *model->order);
+  if (!model->order) return cln_fail(error, error_size, "not enough memory");
+  for (int32_t i = 0; i < model->order_count; ++i) {
+    const cln_order *o = order + i;
+    int32_t count = 0;
+    const uint8_t *records = NULL;
+    if (o->op >= 0 && o->op < CLN_OP_COUNT) records = section(model, CLN_SECTION_CNM + o->op, &count);
+    const char *name = string_at(model, o->name);
+    if (!records || o->index < 0 || o->index >= count || !name)
+      return cln_fail(error, error_size, "step %d is damaged", i);
+    model->order[i] = (cln_order_entry){
+        .record = records + (size_t)o->index * element_bytes[CLN_SECTION_CNM + o->op], .name = name, .op = o->op};
+    model->cnm_count += o->op == CLN_OP_CNM;
+  }
+  model->cnm_plans = calloc((size_t)model->cnm_count + 1, sizeof *model->cnm_plans);
+  return model->cnm_plans ? 0 : cln_fail(error, error_size, "not enough memory");
+}
+
+static int read_model(cln_model *model, char *error, size_t error_size) {
+  model->header = (const cln_header *)model->data;
+  const char *problem = check_header(model);
+  if (problem) return cln_fail(error, error_size, "%s", problem);
+  if (find_isa(model, error, error_size)) return -1;
+  model->buffers = section(model, CLN_SECTION_BUFFERS, &model->buffer_count);
+  model->ints = section(model, CLN_SECTION_INTS, NULL);
+  model->floats = section(model, CLN_SECTION_FLOATS, NULL);
+  model->int_count = (int64_t)model->header->section_count[CLN_SECTION_INTS];
+  model->float_count = (int64_t)model->header->section_count[CLN_SECTION_FLOATS] - CLN_SLACK;
+  if (read_values(model, error, error_size) || read_order(model, error, error_size)) return -1;
+  return cln_model_validate(model, error, error_size);
+}
+
+static int finish_open(cln_model *model, cln_model **out, char *error, size_t error_size) {
+  if (read_model(model, error, error_size)) {
+    cln_model_close(model);
+    return -1;
+  }
+  *out = model;
+  return 0;
+}
+
+int cln_model_open(const char *path, cln_model **out, char *error, size_t error_size) {
+  *out = NULL;
+  int file = open(path, O_RDONLY | O_CLOEXEC);
+  struct stat status;
+  if (file < 0 || fstat(file, &status)) {
+    int reason = errno;
+    if (file >= 0) close(file);
+    return cln_fail(error, error_size, "%s", strerror(reason));
+  }
+  if (!S_ISREG(status.st_mode) || status.st_size < (off_t)sizeof(cln_header)) {
+    close(file);
+    return cln_fail(error, error_size, "not a Colonnade model file");
+  }
+  cln_model *model = calloc(1, sizeof *model);
+  void *data = mmap(NULL, (size_t)status.st_size, PROT_READ, MAP_PRIVATE, file, 0);
+  close(file);
+  if (!model || data == MAP_FAILED) {
+    free(model);
+    return cln_fail(error, error_size, "not enough memory");
+  }
+  model->data = data;
+  model->bytes = (size_t)status.st_size;
+  model->mapped = true;
+  return finish_open(model, out, error, error_size);
+}
+
+int cln_model_read(const void *data, size_t bytes, cln_model **out, char *error, size_t error_size) {
+  *out = NULL;
+  if (bytes < sizeof(cln_header)) return cln_fail(error, error_size, "not a Colonnade model file");
+  cln_model *model = calloc(1, sizeof *model);
+  void *copy = NULL;
+  if (!model || posix_memalign(&copy, CLN_ALIGNMENT, bytes)) {
+    free(model);
+    return cln_fail(error, error_size, "not enough memory");
+  }
+  memcpy(copy, data, bytes);
+  model->data = copy;
+  model->bytes = bytes;
+  return finish_open(model, out, error, error_size);
+}
+
+void cln_model_close(cln_model *model) {
+  if (!model) return;
+  for (int32_t i = 0; model->cnm_plans && i < model->cnm_count; ++i) cln_cnm_plan_free(model->cnm_plans + i);
+  free(model->cnm_plans);
+  free(model->order);
+  free(model->inputs);
+  free(model->outputs);
+  free(model->input_buffers);
+  free(model->output_buffers);
+  if (model->mapped)
+    munmap((void *)model->data, model->bytes);
+  else
+    free((void *)model->data);
+  free(model);
+}
+
+int32_t cln_model_inputs(const cln_model *model) { return model->input_count; }
+int32_t cln_model_outputs(const cln_model *model) { return model->output_count; }
+cln_info cln_model_input(const cln_model *model, int32_t index) { return model->inputs[index]; }
+cln_info cln_model_output(const cln_model *model, int32_t index) { return model->outputs[index]; }
+const char *cln_model_target(const cln_model *model) { return model->header->target; }
+int64_t cln_model_arena_floats(const cln_model *model) { return model->header->arena_floats; }
+int32_t cln_model_steps(const cln_model *model) { return model->order_count; }
+
+const char *cln_model_step(const cln_model *model, int32_t index, const char **op) {
+  static const char *const names[CLN_OP_COUNT] = CLN_OP_NAMES;
+  *op = names[model->order[index].op];
+  return model->order[index].name;
+}
+
+const char *cln_version(void) { return CLN_VERSION; }
+const char *cln_build(void) { return CLN_BUILD; }
+
+const char *cln_target(int32_t index, int32_t *runs) {
+  for (int32_t i = 0; i <= index; ++i)
+    if (!cln_isas[i]) return NULL;
+  *runs = cln_isas[index]->supported();
+  return cln_isas[index]->target;
+}

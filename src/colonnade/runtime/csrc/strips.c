@@ -1,0 +1,136 @@
+/* Derives from a convolution step what its loops need: strips and their segments, tiles, scratch layout.
+ *
+ * Output positions lie in rows of out_w; in the data read (raw, prepared or, when packed, gathered from there) row
+ * r starts at x = image * plane_h * pitch + line * pitch. A direct strip covers NR consecutive x positions from its
+ * first valid one, so it may hold several segments with useless lanes between them; a packed strip takes NR valid
+ * positions, wherever they lie. */
+#include <stdlib.h>
+
+#include "internal.h"
+
+typedef struct {
+  const cln_cnm *step;
+  int32_t lanes, strip_count, segment_count;
+  cln_strip *strips;       /* NULL: count only */
+  cln_segment *segments;
+  cln_strip open;          /* the strip being filled */
+  int32_t span;            /* its lanes up to the last valid one */
+  bool even;               /* its outputs are contiguous */
+  cln_segment last;        /* its last segment so far */
+} builder;
+
+static void close_strip(builder *b) {
+  if (!b->open.segments) return;
+  b->open.vectors = (b->span + b->lanes - 1) / b->lanes;
+  b->open.full = b->even && b->span == b->open.vectors * b->lanes;
+  if (b->strips) b->strips[b->strip_count] = b->open;
+  ++b->strip_count;
+  b->open.segments = 0;
+}
+
+static void add_segment(builder *b, int32_t lane, int32_t len, int64_t x, int64_t y) {
+  if (!b->open.segments) {
+    b->open = (cln_strip){.x = x, .y = y, .first = b->segment_count};
+    b->even = true;
+  }
+  b->even = b->even && lane == b->span * (b->open.segments > 0) && y - b->open.y == lane;
+  cln_segment *last = &b->last;
+  bool extends = b->open.segments && lane == b->span && x - last->x == last->len && y - last->y == last->len;
+  if (extends) {
+    last->len += len;
+  } else {
+    *last = (cln_segment){lane, len, x, y};
+    ++b->segment_count;
+    ++b->open.segments;
+  }
+  if (b->segments) b->segments[b->segment_count - 1] = *last;
+  b->span = lane + len;
+}
+
+static void add_row(builder *b, int64_t x, int64_t y) {
+  int32_t width = b->step->vectors * b->lanes, out_w = b->step->out_w;
+  for (int32_t at = 0; at < out_w;) {
+    int64_t lane = 0;
+    if (b->open.segments) lane = b->step->packed ? b->span : x + at - b->open.x;
+    if (lane >= width) {
+      close_strip(b);
+      lane = 0;
+    }
+    int32_t len = out_w - at < width - (int32_t)lane ? out_w - at : width - (int32_t)lane;
+    add_segment(b, (int32_t)lane, len, x + at, y + at);
+    at += len;
+  }
+  if (b->step->rowwise) close_strip(b);
+}
+
+static void add_all(builder *b) {
+  const cln_cnm *step = b->step;
+  for (int64_t row = 0; row < (int64_t)step->batch * step->out_h; ++row) {
+    int64_t image = row / step->out_h, line = row % step->out_h;
+    add_row(b, (image * step->plane_h + line) * step->pitch, row * step->out_w);
+  }
+  close_strip(b);
+}
+
+static int build_strips(const cln_model *model, const cln_cnm *step, cln_cnm_plan *plan) {
+  builder counter = {.step = step, .lanes = model->isa->lanes};
+  add_all(&counter);
+  plan->strips = calloc((size_t)counter.strip_count, sizeof *plan->strips);
+  plan->segments = calloc((size_t)counter.segment_count, sizeof *plan->segments);
+  if (!plan->strips || !plan->segments) return -1;
+  builder b = {.step = step, .lanes = model->isa->lanes, .strips = plan->strips, .segments = plan->segments};
+  add_all(&b);
+  plan->strip_count = b.strip_count;
+  return 0;
+}
+
+static int build_tiles(const cln_model *model, const cln_cnm *step, cln_cnm_plan *plan) {
+  plan->tiles = calloc((size_t)step->tiles, sizeof *plan->tiles);
+  plan->row_at = calloc((size_t)step->rows, sizeof *plan->row_at);
+  plan->group_tiles = calloc((size_t)step->groups + 1, sizeof *plan->group_tiles);
+  if (!plan->tiles || !plan->row_at || !plan->group_tiles) return -1;
+  int64_t out_plane = (int64_t)step->batch * step->out_h * step->out_w;
+  for (int32_t i = 0; i < step->rows; ++i) plan->row_at[i] = model->ints[step->row_table + i] * out_plane;
+  const float *weights = model->floats + step->weights;
+  for (int32_t t = 0; t < step->tiles; ++t) {
+    const int32_t *record = model->ints + step->tile_table + 4 * (int64_t)t;
+    const int32_t *blocks = model->ints + step->block_table + record[3];
+    plan->tiles[t] = (cln_cnm_tile){
+        .rows = record[0],
+        .first = record[1],
+        .off = model->ints + step->off_table + record[2],
+        .blocks = blocks,
+        .weights = weights,
+    };
+    weights += (int64_t)record[0] * blocks[step->blocks];
+    int32_t group = model->ints[step->row_table + record[1]] / (step->rows / step->groups);
+    for (int32_t g = group + 1; g <= step->groups; ++g) plan->group_tiles[g] = t + 1;
+  }
+  return 0;
+}
+
+int cln_cnm_plan_build(const cln_model *model, const cln_cnm *step, cln_cnm_plan *plan) {
+  if (build_strips(model, step, plan) || build_tiles(model, step, plan)) return -1;
+  int64_t width = (int64_t)step->vectors * model->isa->lanes, local = 0, packed = 0, sums = 0;
+  plan->panel = step->panel < plan->strip_count ? step->panel : plan->strip_count;
+  plan->prepared_plane = cln_extent(3, (int64_t[]){step->batch, step->plane_h, step->pitch});
+  if (step->local)
+    local = cln_extent(3, (int64_t[]){step->channels / step->groups, step->phases, plan->prepared_plane}) + CLN_SLACK;
+  if (step->packed && step->strips_buffer < 0)
+    packed = cln_extent(3, (int64_t[]){plan->panel, step->pack_count, width});
+  if (step->blocks > 1) sums = cln_extent(3, (int64_t[]){step->rows, plan->panel, width});
+  if (local < 0 || packed < 0 || sums < 0) return -1;
+  plan->packed_at = (local + 15) / 16 * 16;
+  plan->sums_at = plan->packed_at + packed;
+  plan->edge_at = plan->sums_at + sums;
+  plan->scratch_floats = plan->edge_at + 2 * step->tile_rows * width + CLN_SLACK;
+  return 0;
+}
+
+void cln_cnm_plan_free(cln_cnm_plan *plan) {
+  free(plan->strips);
+  free(plan->segments);
+  free(plan->tiles);
+  free(plan->row_at);
+  free(plan->group_tiles);
+}

@@ -1,0 +1,114 @@
+/* A team whose threads all execute the same task; inside it they meet at barriers. One wake-up per run of a whole
+ * network: between steps threads spin briefly, then yield, so that a busy machine still makes progress. */
+#include <pthread.h>
+#include <sched.h>
+#include <stdlib.h>
+
+#include "internal.h"
+
+enum { SPINS = 20000 };
+
+typedef struct {
+  cln_team *team;
+  int thread;
+} worker;
+
+struct cln_team {
+  int threads;
+  pthread_t *handles;
+  worker *workers;
+  pthread_mutex_t mutex;
+  pthread_cond_t wake;
+  unsigned generation; /* of the task; guarded by mutex */
+  bool stop;
+  void (*task)(void *, int);
+  void *argument;
+  _Alignas(64) atomic_int arrived;
+  _Alignas(64) atomic_uint phase;
+};
+
+static void pause_cpu(void) {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#endif
+}
+
+void cln_team_barrier(cln_team *team) {
+  unsigned phase = atomic_load_explicit(&team->phase, memory_order_relaxed);
+  if (atomic_fetch_add_explicit(&team->arrived, 1, memory_order_acq_rel) == team->threads - 1) {
+    atomic_store_explicit(&team->arrived, 0, memory_order_relaxed);
+    atomic_store_explicit(&team->phase, phase + 1, memory_order_release);
+    return;
+  }
+  for (int spins = 0; atomic_load_explicit(&team->phase, memory_order_acquire) == phase; ++spins) {
+    if (spins < SPINS)
+      pause_cpu();
+    else
+      sched_yield();
+  }
+}
+
+static void *work(void *argument) {
+  worker *self = argument;
+  cln_team *team = self->team;
+  for (unsigned seen = 0;;) {
+    pthread_mutex_lock(&team->mutex);
+    while (team->generation == seen && !team->stop) pthread_cond_wait(&team->wake, &team->mutex);
+    seen = team->generation;
+    bool stop = team->stop;
+    pthread_mutex_unlock(&team->mutex);
+    if (stop) return NULL;
+    team->task(team->argument, self->thread);
+    cln_team_barrier(team);
+  }
+}
+
+void cln_team_run(cln_team *team, void (*task)(void *, int), void *argument) {
+  if (team->threads > 1) {
+    pthread_mutex_lock(&team->mutex);
+    team->task = task;
+    team->argument = argument;
+    ++team->generation;
+    pthread_cond_broadcast(&team->wake);
+    pthread_mutex_unlock(&team->mutex);
+  }
+  task(argument, 0);
+  if (team->threads > 1) cln_team_barrier(team);
+}
+
+static void stop_workers(cln_team *team, int started) {
+  pthread_mutex_lock(&team->mutex);
+  team->stop = true;
+  pthread_cond_broadcast(&team->wake);
+  pthread_mutex_unlock(&team->mutex);
+  for (int i = 0; i < started; ++i) pthread_join(team->handles[i], NULL);
+  pthread_cond_destroy(&team->wake);
+  pthread_mutex_destroy(&team->mutex);
+  free(team->handles);
+  free(team->workers);
+  free(team);
+}
+
+cln_team *cln_team_create(int threads) {
+  cln_team *team = cln_aligned_alloc(sizeof *team);
+  if (!team) return NULL;
+  team->threads = threads;
+  pthread_mutex_init(&team->mutex, NULL);
+  pthread_cond_init(&team->wake, NULL);
+  team->handles = calloc((size_t)threads, sizeof *team->handles);
+  team->workers = calloc((size_t)threads, sizeof *team->workers);
+  int started = 0;
+  if (team->handles && team->workers) {
+    for (; started < threads - 1; ++started) {
+      team->workers[started] = (worker){team, started + 1};
+      if (pthread_create(&team->handles[started], NULL, work, &team->workers[started])) break;
+    }
+    if (started == threads - 1) return team;
+  }
+  stop_workers(team, started);
+  return NULL;
+}
+
+void cln_team_free(cln_team *team) {
+  if (team) stop_workers(team, team->threads - 1);
+}

@@ -1,0 +1,297 @@
+/* Every field of every record of a model file, checked before anything is run: afterwards no step can read or write
+ * outside its buffers, whatever the file says. What is computed may still be nonsense; that is the file's affair. */
+#include <stdio.h>
+#include <string.h>
+
+#include "internal.h"
+
+enum { MAX_SIDE = 1 << 24, MAX_STEP = 1 << 12 }; /* image sides, channels, counts; strides, kernels, pads, phases */
+
+typedef struct {
+  const cln_model *model;
+  const char *what; /* the first check that failed; set by every check that returns false */
+} checker;
+
+/* The value of a check: remembers the first that is false. */
+static bool require(checker *c, bool ok, const char *what) {
+  if (!ok && !c->what) c->what = what;
+  return ok;
+}
+
+static bool between(checker *c, int64_t value, int64_t low, int64_t high, const char *what) {
+  return require(c, value >= low && value <= high, what);
+}
+
+/* `count` elements from `at` on lie inside 0 .. limit - 1. */
+static bool inside(checker *c, int64_t at, int64_t count, int64_t limit, const char *what) {
+  return require(c, at >= 0 && count >= 0 && count <= limit && at <= limit - count, what);
+}
+
+static bool floats(checker *c, int64_t at, int64_t count) {
+  return inside(c, at, count, c->model->float_count, "constants outside the file");
+}
+
+static bool ints(checker *c, int64_t at, int64_t count) {
+  return inside(c, at, count, c->model->int_count, "table outside the file");
+}
+
+static bool view(checker *c, int32_t buffer, int64_t at, int64_t count, bool write) {
+  const cln_model *m = c->model;
+  if (!between(c, buffer, 0, m->buffer_count - 1, "unknown buffer")) return false;
+  int32_t kind = m->buffers[buffer].kind;
+  return require(c, !write || kind == CLN_BUFFER_ARENA || kind == CLN_BUFFER_OUTPUT, "write to a read-only buffer") &&
+         inside(c, at, count, m->buffers[buffer].floats, "data outside its buffer");
+}
+
+#define VIEW(name, count, write) view(c, s->name##_buffer, s->name##_at, (count), (write))
+#define EXTENT(...) cln_extent(sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t), (int64_t[]){__VA_ARGS__})
+#define ACT(s) between(c, (s)->act, 0, CLN_ACT_COUNT - 1, "unknown activation")
+#define SIDE(value) between(c, (value), 1, MAX_SIDE, "size out of range")
+#define STEP(value) between(c, (value), 1, MAX_STEP, "stride or kernel out of range")
+#define PAD(value) between(c, (value), 0, MAX_STEP, "padding out of range")
+
+static bool kernels(checker *c, int32_t rows, int32_t vectors) {
+  if (!between(c, rows, 1, CLN_MAX_ROWS, "no such micro-kernel") ||
+      !between(c, vectors, 1, CLN_MAX_VECTORS, "no such micro-kernel"))
+    return false;
+  for (int32_t t = 1; t <= rows; ++t)
+    for (int32_t v = 1; v <= vectors; ++v)
+      if (!require(c, (*c->model->isa->kernels)[t][v] != NULL, "no such micro-kernel")) return false;
+  return true;
+}
+
+static bool cnm_sizes(checker *c, const cln_cnm *s) {
+  return SIDE(s->channels) && SIDE(s->batch) && SIDE(s->in_h) && SIDE(s->in_w) && SIDE(s->plane_h) &&
+         SIDE(s->pitch) && SIDE(s->out_h) && SIDE(s->out_w) && SIDE(s->rows) && SIDE(s->groups) && SIDE(s->tiles) &&
+         SIDE(s->panel) && PAD(s->pad_top) && PAD(s->pad_left) && STEP(s->stride_h) && STEP(s->stride_w) &&
+         STEP(s->phases) && STEP(s->blocks) && between(c, s->splits, 1, s->tiles, "more splits than tiles") &&
+         require(c, (int64_t)s->plane_h * s->stride_h < INT32_MAX / 2, "size out of range") &&
+         require(c, (int64_t)s->pitch * s->stride_w < INT32_MAX / 2, "size out of range") &&
+         require(c, s->rows % s->groups == 0 && s->channels % s->groups == 0, "groups do not divide the channels") &&
+         require(c, !(s->local && (s->packed || s->prepare || s->strips_buffer >= 0)), "contradictory flags") &&
+         require(c, s->packed || s->strips_buffer < 0, "contradictory flags") && ACT(s) &&
+         kernels(c, s->tile_rows, s->vectors);
+}
+
+/* Floats that may be read from the start of the data that the columns' offsets point into; -1 on error. */
+static int64_t cnm_readable(checker *c, const cln_cnm *s) {
+  const cln_model *m = c->model;
+  int64_t raw = EXTENT(s->channels, s->batch, s->in_h, s->in_w), images = EXTENT(s->batch, s->plane_h, s->pitch);
+  int64_t channels = s->local ? s->channels / s->groups : s->channels;
+  int64_t prepared = EXTENT(channels, s->phases, images) + CLN_SLACK;
+  if (!require(c, raw >= 0 && images >= 0 && prepared >= CLN_SLACK, "size out of range")) return -1;
+  if (!VIEW(x, raw, false)) return -1;
+  if (s->local) return prepared;
+  if (s->prepare) return VIEW(prepared, prepared, true) ? prepared : -1;
+  if (s->packed) return m->buffers[s->x_buffer].floats - s->x_at;
+  const cln_buffer *x = m->buffers + s->x_buffer;
+  if (!require(c, x->kind == CLN_BUFFER_ARENA, "strips read past an input's end")) return -1;
+  return m->header->arena_floats + CLN_SLACK - x->offset - s->x_at;
+}
+
+/* All of ints[at .. at + count - 1] lie in 0 .. limit - 1. */
+static bool entries(checker *c, int64_t at, int64_t count, int64_t limit, const char *what) {
+  if (!ints(c, at, count)) return false;
+  const int32_t *table = c->model->ints + at;
+  int32_t low = 0, high = 0;
+  for (int64_t i = 0; i < count; ++i) {
+    low = table[i] < low ? table[i] : low;
+    high = table[i] > high ? table[i] : high;
+  }
+  return require(c, low >= 0 && high < (count ? limit : 1), what);
+}
+
+static bool cnm_tiles(checker *c, const cln_cnm *s) {
+  const cln_model *m = c->model;
+  if (!ints(c, s->tile_table, 4 * (int64_t)s->tiles) || !ints(c, s->block_table, s->block_count) ||
+      !entries(c, s->row_table, s->rows, s->rows, "output channel out of range"))
+    return false;
+  int64_t weights = 0, group = 0;
+  for (int64_t t = 0; t < s->tiles; ++t) {
+    const int32_t *tile = m->ints + s->tile_table + 4 * t, *blocks = m->ints + s->block_table + tile[3];
+    if (!between(c, tile[0], 1, s->tile_rows, "tile of too many rows") ||
+        !inside(c, tile[1], tile[0], s->rows, "tile rows out of range") ||
+        !inside(c, tile[3], s->blocks + 1, s->block_count, "table outside the file"))
+      return false;
+    bool rising = blocks[0] == 0;
+    for (int32_t b = 0; b < s->blocks; ++b) rising = rising && blocks[b] <= blocks[b + 1];
+    if (!require(c, rising, "KC blocks out of order") ||
+        !inside(c, tile[2], blocks[s->blocks], s->off_count, "columns out of range"))
+      return false;
+    weights += (int64_t)tile[0] * blocks[s->blocks];
+    for (int32_t i = 0; i < tile[0] && s->groups > 1; ++i) {
+      int64_t of = m->ints[s->row_table + tile[1] + i] / (s->rows / s->groups);
+      if (!require(c, of == group || (i == 0 && of == group + 1), "tiles and groups do not match")) return false;
+      group = of;
+    }
+  }
+  return require(c, s->groups == 1 || group == s->groups - 1, "tiles and groups do not match") &&
+         floats(c, s->weights, weights) && floats(c, s->bias, s->rows);
+}
+
+static bool cnm(checker *c, const void *record) {
+  const cln_cnm *s = record;
+  if (!cnm_sizes(c, s)) return false;
+  int64_t width = (int64_t)s->vectors * c->model->isa->lanes, out = EXTENT(s->rows, s->batch, s->out_h, s->out_w);
+  int64_t readable = cnm_readable(c, s);
+  int64_t last = (((int64_t)s->batch - 1) * s->plane_h + s->out_h - 1) * s->pitch + s->out_w; /* past the last position */
+  if (readable < 0 || !require(c, out >= 0 && last >= 1 && last < INT32_MAX, "size out of range")) return false;
+  if (!VIEW(y, out, true) || (s->r_buffer >= 0 && !VIEW(r, out, false)) || !cnm_tiles(c, s)) return false;
+  if (!entries(c, s->phase_table, 2 * (int64_t)s->phases, MAX_STEP, "phase out of range")) return false;
+  if (!ints(c, s->off_table, s->off_count) || !ints(c, s->off_table + s->off_count, CLN_LOOKAHEAD)) return false;
+  if (!s->packed)
+    return entries(c, s->off_table, s->off_count, readable - last - width + 2, "column outside the data");
+  return between(c, s->pack_count, 1, MAX_SIDE, "nothing to pack") &&
+         entries(c, s->pack_table, s->pack_count, readable - last + 1, "column outside the data") &&
+         entries(c, s->off_table, s->off_count, (s->pack_count - 1) * width + 1, "column outside the strip");
+}
+
+static bool dense(checker *c, const void *record) {
+  const cln_dense *s = record;
+  if (!SIDE(s->columns) || !SIDE(s->batch) || !SIDE(s->outputs) || !kernels(c, s->chunk, s->vectors) || !ACT(s))
+    return false;
+  int64_t width = (int64_t)s->vectors * c->model->isa->lanes, strips = (s->outputs + width - 1) / width;
+  int64_t weights = EXTENT(strips, s->columns, width);
+  return require(c, weights >= 0, "size out of range") && floats(c, s->weights, weights) &&
+         floats(c, s->bias, strips * width) && ints(c, s->off_table, (int64_t)s->columns + CLN_LOOKAHEAD) &&
+         entries(c, s->off_table, s->columns, (s->columns - 1) * width + 1, "column outside the weights") &&
+         VIEW(x, EXTENT(s->columns, s->batch), false) && VIEW(y, EXTENT(s->batch, s->outputs), true);
+}
+
+static bool pool(checker *c, const void *record) {
+  const cln_pool *s = record;
+  return SIDE(s->planes) && SIDE(s->in_h) && SIDE(s->in_w) && SIDE(s->out_h) && SIDE(s->out_w) && STEP(s->kernel_h) &&
+         STEP(s->kernel_w) && STEP(s->stride_h) && STEP(s->stride_w) && STEP(s->dilation_h) && STEP(s->dilation_w) &&
+         PAD(s->pad_top) && PAD(s->pad_left) && SIDE(s->end_h) && SIDE(s->end_w) && ACT(s) &&
+         require(c, (int64_t)s->out_h * s->stride_h < INT32_MAX / 4, "size out of range") &&
+         require(c, (int64_t)s->out_w * s->stride_w < INT32_MAX / 4, "size out of range") &&
+         VIEW(x, EXTENT(s->planes, s->in_h, s->in_w), false) && VIEW(y, EXTENT(s->planes, s->out_h, s->out_w), true);
+}
+
+static bool global_pool(checker *c, const void *record) {
+  const cln_global_pool *s = record;
+  return SIDE(s->planes) && SIDE(s->count) && VIEW(x, EXTENT(s->planes, s->count), false) && VIEW(y, s->planes, true);
+}
+
+static bool affine(checker *c, const void *record) {
+  const cln_affine *s = record;
+  int64_t count = EXTENT(s->channels, s->inner);
+  return SIDE(s->channels) && SIDE(s->inner) && ACT(s) && floats(c, s->scale, s->channels) &&
+         floats(c, s->shift, s->channels) && VIEW(x, count, false) && VIEW(y, count, true);
+}
+
+static bool unary(checker *c, const void *record) {
+  const cln_unary *s = record;
+  return ACT(s) && VIEW(x, s->count, false) && VIEW(y, s->count, true);
+}
+
+static bool binary(checker *c, const void *record) {
+  const cln_binary *s = record;
+  int64_t count = EXTENT(s->outer, s->inner);
+  return SIDE(s->outer) && SIDE(s->inner) && ACT(s) && VIEW(a, count, false) && VIEW(y, count, true) &&
+         VIEW(b, s->broadcast ? s->outer : count, false);
+}
+
+/* Floats from the first to the last element that strides reach; -1 on error. */
+static int64_t reach(checker *c, const int64_t *dims, const int64_t *strides) {
+  int64_t last = 0;
+  for (int i = 0; i < CLN_MAX_RANK; ++i) {
+    if (!SIDE(dims[i]) || !between(c, strides[i], 0, (int64_t)1 << 32, "stride out of range")) return -1;
+    last += (dims[i] - 1) * strides[i];
+  }
+  return last + 1;
+}
+
+static bool copy(checker *c, const void *record) {
+  const cln_copy *s = record;
+  int64_t read = reach(c, s->dims, s->x_strides), written = reach(c, s->dims, s->y_strides);
+  return read > 0 && written > 0 && VIEW(x, read, false) && VIEW(y, written, true);
+}
+
+static bool fill(checker *c, const void *record) {
+  const cln_fill *s = record;
+  return VIEW(y, s->count, true);
+}
+
+static bool softmax(checker *c, const void *record) {
+  const cln_softmax *s = record;
+  int64_t count = EXTENT(s->outer, s->count, s->inner);
+  return SIDE(s->outer) && SIDE(s->count) && SIDE(s->inner) && VIEW(x, count, false) && VIEW(y, count, true);
+}
+
+static bool lrn(checker *c, const void *record) {
+  const cln_lrn *s = record;
+  int64_t count = EXTENT(s->channels, s->inner);
+  return SIDE(s->channels) && SIDE(s->inner) && SIDE(s->size) && VIEW(x, count, false) && VIEW(y, count, true);
+}
+
+static bool (*const checks[CLN_OP_COUNT])(checker *, const void *) = {
+    [CLN_OP_CNM] = cnm,       [CLN_OP_DENSE] = dense,   [CLN_OP_POOL] = pool, [CLN_OP_GLOBAL_POOL] = global_pool,
+    [CLN_OP_AFFINE] = affine, [CLN_OP_UNARY] = unary,   [CLN_OP_BINARY] = binary, [CLN_OP_COPY] = copy,
+    [CLN_OP_FILL] = fill,     [CLN_OP_SOFTMAX] = softmax, [CLN_OP_LRN] = lrn,
+};
+
+static bool buffers(checker *c) {
+  const cln_model *m = c->model;
+  if (!between(c, m->header->arena_floats, 0, (int64_t)1 << 38, "arena out of range")) return false;
+  for (int32_t i = 0; i < m->buffer_count; ++i) {
+    const cln_buffer *b = m->buffers + i;
+    int64_t limit = 0;
+    if (!between(c, b->kind, 0, CLN_BUFFER_COUNT - 1, "unknown kind of buffer")) return false;
+    if (b->kind == CLN_BUFFER_ARENA) limit = m->header->arena_floats;
+    if (b->kind == CLN_BUFFER_CONSTANT) limit = m->float_count;
+    if (b->kind == CLN_BUFFER_ARENA || b->kind == CLN_BUFFER_CONSTANT) {
+      if (!inside(c, b->offset, b->floats, limit, "buffer out of range")) return false;
+    } else {
+      const bool input = b->kind == CLN_BUFFER_INPUT;
+      if (!between(c, b->offset, 0, (input ? m->input_count : m->output_count) - 1, "unknown value") ||
+          !require(c, b->floats == (input ? m->inputs : m->outputs)[b->offset].floats, "buffer and value differ"))
+        return false;
+    }
+  }
+  return true;
+}
+
+/* Values are given by the caller and results read by it: each must be the buffer made for it. */
+static bool values(checker *c) {
+  const cln_model *m = c->model;
+  for (int32_t i = 0; i < m->input_count + m->output_count; ++i) {
+    const bool input = i < m->input_count;
+    int32_t index = input ? i : i - m->input_count, buffer = (input ? m->input_buffers : m->output_buffers)[index];
+    if (!between(c, buffer, 0, m->buffer_count - 1, "unknown buffer") ||
+        !require(c, m->buffers[buffer].kind == (input ? CLN_BUFFER_INPUT : CLN_BUFFER_OUTPUT), "value without buffer") ||
+        !require(c, m->buffers[buffer].offset == index, "value without buffer"))
+      return false;
+  }
+  return true;
+}
+
+/* What can only be checked once a convolution's strips are known. */
+static bool cnm_strips(checker *c, const cln_cnm *s, const cln_cnm_plan *plan) {
+  int64_t width = (int64_t)s->vectors * c->model->isa->lanes;
+  if (s->strips_buffer < 0) return true;
+  return VIEW(strips, EXTENT(plan->strip_count, s->pack_count, width), true);
+}
+
+int cln_model_validate(cln_model *model, char *error, size_t error_size) {
+  checker c = {.model = model};
+  if (!buffers(&c) || !values(&c)) return cln_fail(error, error_size, "%s", c.what);
+  for (int32_t i = 0, plans = 0; i < model->order_count; ++i) {
+    cln_order_entry *entry = model->order + i;
+    bool ok = checks[entry->op](&c, entry->record);
+    if (ok && entry->op == CLN_OP_CNM) {
+      cln_cnm_plan *plan = model->cnm_plans + plans++;
+      entry->cnm = plan;
+      if (cln_cnm_plan_build(model, entry->record, plan))
+        require(&c, false, "not enough memory");
+      else if (cnm_strips(&c, entry->record, plan) && plan->scratch_floats > model->scratch_floats)
+        model->scratch_floats = plan->scratch_floats;
+    } else if (ok && entry->op == CLN_OP_DENSE) {
+      const cln_dense *s = entry->record;
+      int64_t scratch = (int64_t)s->chunk * (s->columns + (int64_t)s->vectors * model->isa->lanes) + CLN_SLACK;
+      if (scratch > model->scratch_floats) model->scratch_floats = scratch;
+    }
+    if (c.what) return cln_fail(error, error_size, "step %d '%s': %s", i, entry->name, c.what);
+  }
+  return 0;
+}

@@ -1,0 +1,167 @@
+"""Runs a compiled model, with the calls of onnxruntime.InferenceSession."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import threading
+import weakref
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from colonnade.errors import ColonnadeError
+from colonnade.runtime.binding import Info, checked, library
+
+
+@dataclass(frozen=True)
+class NodeArg:
+    """An input or output: name, shape in ONNX order, and type as onnxruntime spells it."""
+
+    name: str
+    shape: tuple[int, ...]
+    type: str = "tensor(float)"
+
+
+class HasData(Protocol):
+    """A compiled model that was not written to a file."""
+
+    @property
+    def data(self) -> bytes: ...
+
+
+class Session:
+    """A model ready to run. Calls from several Python threads are safe and run side by side: each takes an arena and
+    a team of `threads` threads from a small pool, which grows to the number of calls that were ever under way."""
+
+    def __init__(self, model: str | os.PathLike[str] | HasData, *, threads: int = 1) -> None:
+        """Open and check a model file, or a compiled model in memory. `threads`: cores one run may use."""
+        self._label = str(model) if isinstance(model, str | os.PathLike) else "compiled model"
+        self._threads = threads
+        self._model = _open(model, self._label)
+        lib = library()
+        self._close = weakref.finalize(self, lib.cln_model_close, self._model)
+        self._inputs = [_arg(lib.cln_model_input(self._model, i)) for i in range(lib.cln_model_inputs(self._model))]
+        self._outputs = [_arg(lib.cln_model_output(self._model, i)) for i in range(lib.cln_model_outputs(self._model))]
+        self._lock = threading.Lock()
+        self._idle = [self._create()]
+
+    @property
+    def target(self) -> str:
+        """The instruction set the model was compiled for."""
+        return str(library().cln_model_target(self._model).decode())
+
+    @property
+    def arena_bytes(self) -> int:
+        """Memory for activations of one run."""
+        return 4 * int(library().cln_model_arena_floats(self._model))
+
+    def get_inputs(self) -> list[NodeArg]:
+        return list(self._inputs)
+
+    def get_outputs(self) -> list[NodeArg]:
+        return list(self._outputs)
+
+    def run(self, output_names: Sequence[str] | None, feeds: Mapping[str, np.ndarray]) -> list[np.ndarray]:
+        """The named outputs (None: all) for the given inputs, f32 arrays of the declared shapes. Contiguous inputs are
+        read where they are; outputs are written straight into the arrays returned."""
+        wanted = self._wanted(output_names)
+        inputs = self._bind(feeds)
+        outputs = [np.empty(arg.shape, np.float32) for arg in self._outputs]
+        with _Borrowed(self) as session:
+            library().cln_session_run(session, _addresses(inputs), _addresses(outputs))
+        return [outputs[i] for i in wanted]
+
+    def profile(self, feeds: Mapping[str, np.ndarray], repeat: int = 10) -> list[tuple[str, str, float]]:
+        """Per step: node name, kind of step, median milliseconds over `repeat` runs after one to warm up."""
+        self.profile_once(feeds)
+        medians = np.median([self.profile_once(feeds) for _ in range(repeat)], axis=0) / 1e6
+        return [(*self._step(i), float(ms)) for i, ms in enumerate(medians)]
+
+    def profile_once(self, feeds: Mapping[str, np.ndarray]) -> np.ndarray:
+        """Nanoseconds of each step in one run."""
+        inputs = self._bind(feeds)
+        outputs = [np.empty(arg.shape, np.float32) for arg in self._outputs]
+        times = np.zeros(library().cln_model_steps(self._model))
+        pointer = times.ctypes.data_as(ctypes.POINTER(ctypes.c_double))
+        with _Borrowed(self) as session:
+            library().cln_session_profile(session, _addresses(inputs), _addresses(outputs), pointer)
+        return times
+
+    def _step(self, index: int) -> tuple[str, str]:
+        op = ctypes.c_char_p()
+        name = library().cln_model_step(self._model, index, ctypes.byref(op))
+        return name.decode(errors="replace"), (op.value or b"").decode()
+
+    def _create(self) -> ctypes.c_void_p:
+        session = ctypes.c_void_p()
+        create = library().cln_session_create
+        checked(self._label, create, self._model, self._threads, ctypes.byref(session))
+        # Freed before the model: finalizers run last registered, first called.
+        weakref.finalize(self, library().cln_session_free, session)
+        return session
+
+    def _wanted(self, names: Sequence[str] | None) -> list[int]:
+        known = [arg.name for arg in self._outputs]
+        if names is None:
+            return list(range(len(known)))
+        for name in names:
+            if name not in known:
+                raise ColonnadeError(f"{self._label}: no output '{name}'; outputs: {', '.join(known)}")
+        return [known.index(name) for name in names]
+
+    def _bind(self, feeds: Mapping[str, np.ndarray]) -> list[np.ndarray]:
+        names = [arg.name for arg in self._inputs]
+        for name in feeds:
+            if name not in names:
+                raise ColonnadeError(f"{self._label}: no input '{name}'; inputs: {', '.join(names)}")
+        return [self._checked_input(arg, feeds) for arg in self._inputs]
+
+    def _checked_input(self, arg: NodeArg, feeds: Mapping[str, np.ndarray]) -> np.ndarray:
+        if arg.name not in feeds:
+            raise ColonnadeError(f"{self._label}: input '{arg.name}' is missing")
+        array = np.asarray(feeds[arg.name])
+        if array.dtype != np.float32:
+            raise ColonnadeError(f"{self._label}: input '{arg.name}' must be float32, not {array.dtype}")
+        if array.shape != arg.shape:
+            raise ColonnadeError(f"{self._label}: input '{arg.name}' must have shape {arg.shape}, not {array.shape}")
+        return np.ascontiguousarray(array)
+
+
+class _Borrowed:
+    """An idle native session for the length of a `with`; a new one when all are busy."""
+
+    def __init__(self, owner: Session) -> None:
+        self._owner = owner
+
+    def __enter__(self) -> ctypes.c_void_p:
+        with self._owner._lock:
+            if self._owner._idle:
+                self._session = self._owner._idle.pop()
+                return self._session
+        self._session = self._owner._create()
+        return self._session
+
+    def __exit__(self, *_: object) -> None:
+        with self._owner._lock:
+            self._owner._idle.append(self._session)
+
+
+def _open(model: str | os.PathLike[str] | HasData, label: str) -> ctypes.c_void_p:
+    handle = ctypes.c_void_p()
+    if isinstance(model, str | os.PathLike):
+        checked(label, library().cln_model_open, os.fsencode(Path(model)), ctypes.byref(handle))
+    else:
+        checked(label, library().cln_model_read, model.data, len(model.data), ctypes.byref(handle))
+    return handle
+
+
+def _arg(info: Info) -> NodeArg:
+    return NodeArg(info.name.decode(), tuple(info.dims[: info.rank]))
+
+
+def _addresses(arrays: Sequence[np.ndarray]) -> ctypes.Array[ctypes.c_void_p]:
+    return (ctypes.c_void_p * len(arrays))(*(array.ctypes.data for array in arrays))

@@ -1,0 +1,77 @@
+"""C compilers: the `ziglang` wheel, which cross-compiles to every target, or the system's. Standard library only."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from colonnade.errors import ColonnadeError
+
+# What zig calls the oldest system each architecture's library runs on.
+_ZIG_TARGETS = {
+    "x86_64": "x86_64-linux-gnu.2.17",
+    "aarch64": "aarch64-linux-gnu.2.17",
+    "riscv64": "riscv64-linux-gnu.2.27",
+}
+
+
+@dataclass(frozen=True)
+class Compiler:
+    """A command that takes GCC-style options, and what is added to every call."""
+
+    command: tuple[str, ...]
+    options: tuple[str, ...]
+    version: str
+    cache: Path | None = None  # zig's
+
+    def run(self, arguments: Sequence[str]) -> None:
+        """Compile or link; a failure is an error with the compiler's own words."""
+        environment = dict(os.environ)
+        if self.cache:
+            environment |= {"ZIG_GLOBAL_CACHE_DIR": str(self.cache), "ZIG_LOCAL_CACHE_DIR": str(self.cache)}
+        call = [*self.command, *self.options, *arguments]
+        done = subprocess.run(call, env=environment, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise ColonnadeError(f"the C compiler failed: {' '.join(call)}\n{done.stderr.strip()}")
+
+
+def host_arch() -> str:
+    """The architecture of this machine, as in target/isa.py."""
+    machine = platform.machine().lower()
+    return {"amd64": "x86_64", "arm64": "aarch64"}.get(machine, machine)
+
+
+def find_compiler(arch: str, cache: Path | None = None) -> Compiler:
+    """zig where it is installed (the same code everywhere), else the system's compiler for the host."""
+    if importlib.util.find_spec("ziglang"):
+        return zig(arch, cache or Path(tempfile.gettempdir()) / f"colonnade-zig-{os.getuid()}")
+    if arch == host_arch():
+        return system_compiler()
+    raise ColonnadeError(f"compiling for {arch} needs the ziglang package: pip install ziglang")
+
+
+def zig(arch: str, cache: Path) -> Compiler:
+    """Clang by the ziglang wheel."""
+    if arch not in _ZIG_TARGETS:
+        raise ColonnadeError(f"unknown architecture {arch}; known: {', '.join(_ZIG_TARGETS)}")
+    command = (sys.executable, "-m", "ziglang")
+    version = subprocess.run([*command, "version"], capture_output=True, text=True, check=True).stdout.strip()
+    return Compiler((*command, "cc"), ("-target", _ZIG_TARGETS[arch]), f"zig {version}", cache)
+
+
+def system_compiler(name: str | None = None) -> Compiler:
+    """`name`, or the first of cc, gcc, clang that is there."""
+    for candidate in (name,) if name else ("cc", "gcc", "clang"):
+        path = shutil.which(candidate)
+        if path:
+            answer = subprocess.run([path, "--version"], capture_output=True, text=True, check=True).stdout
+            return Compiler((path,), (), answer.splitlines()[0])
+    raise ColonnadeError("no C compiler: pip install ziglang, or install gcc")
