@@ -13,7 +13,7 @@ import onnx
 from colonnade.graph.onnx_file import read_model
 from colonnade.graph.onnx_import import import_model
 from colonnade.graph.passes import optimize
-from colonnade.plan.compiler import CompiledModel, compile_graph
+from colonnade.plan.compiler import CompiledModel, Plan, compile_graph
 from colonnade.sparse import prune_model, save_model
 
 Progress = Callable[[str, int, int], None]  # what is being done, steps done, steps in all
@@ -61,7 +61,7 @@ def compile(
     threads: int = 1,
     batch: int | None = None,
     input_size: tuple[int, int] | int | None = None,
-    plan: Literal["tuned", "default"] = "tuned",
+    plan: Plan = "tuned",
     progress: Progress | None = None,
     cache_dir: Path | None = None,
 ) -> CompiledModel:

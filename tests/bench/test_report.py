@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from colonnade.bench.files import check_writable, write_atomic
 from colonnade.bench.plot import write_plot
 from colonnade.bench.report import Absence, Report, table, write_json
 from colonnade.errors import ColonnadeError
+from colonnade.files import check_writable, write_atomic
 
 RESULT_KEYS = {"model", "runtime", "sparsity", "threads", "batch", "median_ms", "min_ms", "max_abs_err"}
 

@@ -20,6 +20,7 @@ from colonnade.bench.progress import labelled, silent
 from colonnade.bench.report import sparsity_text
 from colonnade.bench.subject import open_model
 from colonnade.graph.onnx_import import import_model
+from colonnade.plan.compiler import Plan
 from colonnade.runtime.session import Session
 
 _WARMUP = 2
@@ -67,7 +68,7 @@ def forecast(
     tile: int | Literal["auto"] = 8,
     group: int | None = None,
     skip: Sequence[str] = (),
-    plan: Literal["tuned", "default"] = "tuned",
+    plan: Plan = "tuned",
     repeat: int = 20,
     tell: api.Progress = silent,
 ) -> Forecast:

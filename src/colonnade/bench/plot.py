@@ -5,10 +5,10 @@ from __future__ import annotations
 import io
 from pathlib import Path
 
-from colonnade.bench.files import write_atomic
 from colonnade.bench.report import Report, Result, ratio_text
 from colonnade.bench.worker import OWN
 from colonnade.errors import ColonnadeError
+from colonnade.files import write_atomic
 
 _OWN_COLOUR = "#0b7285"
 _PEER_GREYS = ("#6c757d", "#868e96", "#a3a9af", "#bfc4c9")

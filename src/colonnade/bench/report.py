@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from colonnade.bench.files import write_atomic
 from colonnade.bench.worker import OWN, Status
+from colonnade.files import write_atomic
 
 if TYPE_CHECKING:
     from rich.table import Table

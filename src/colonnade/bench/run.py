@@ -23,6 +23,7 @@ from colonnade.bench.worker import OWN, Worker, WorkerError
 from colonnade.errors import ColonnadeError
 from colonnade.graph.onnx_import import import_model
 from colonnade.graph.reference import run_reference
+from colonnade.plan.compiler import Plan
 
 OWN_TOLERANCE = 1e-4  # of the reference's largest magnitude
 PEER_TOLERANCE = 1e-2  # peers may use Winograd transforms of large tiles
@@ -43,7 +44,7 @@ class Options:
     tile: int | Literal["auto"] = 8
     group: int | None = None
     skip: Sequence[str] = ()
-    plan: Literal["tuned", "default"] = "tuned"
+    plan: Plan = "tuned"
     seed: int = 0
 
     def check(self) -> None:

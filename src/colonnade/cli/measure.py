@@ -54,9 +54,9 @@ def bench(
     """Time a network side by side with other runtimes, after checking every output."""
     from colonnade.bench import plot as plotting
     from colonnade.bench import report as reporting
-    from colonnade.bench.files import check_writable
     from colonnade.bench.peers import PEERS
     from colonnade.bench.run import Options, run_bench
+    from colonnade.files import check_writable
 
     options = Options(
         sparsities=parse_sparsities(sparsity),

@@ -38,7 +38,7 @@ def zoo(
 ) -> None:
     """Write a well-known network with random weights as an ONNX file."""
     from colonnade.api import Model
-    from colonnade.bench.files import check_writable
+    from colonnade.files import check_writable
     from colonnade.zoo import build
 
     path = output or Path(f"{name}.onnx")
@@ -66,7 +66,7 @@ def prune(
 ) -> None:
     """Zero whole columns of weights within each tile of output channels; the result is ordinary ONNX."""
     from colonnade import api
-    from colonnade.bench.files import check_writable
+    from colonnade.files import check_writable
     from colonnade.sparse import prune_model
 
     sparsities = parse_sparsities(sparsity)

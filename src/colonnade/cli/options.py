@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from colonnade.api import Progress
+    from colonnade.plan.compiler import Plan
 
 Item = TypeVar("Item")
-PlanKind = Literal["tuned", "default"]
 _PIPE_WIDTH = 200
 Tile = int | Literal["auto"]
 
@@ -67,11 +67,11 @@ def parse_group(text: str) -> int | None:
     return None if text == "all" else _parse_count(text, "--group", "all")
 
 
-def parse_plan(text: str) -> PlanKind:
+def parse_plan(text: str) -> Plan:
     """tuned or default."""
     if text not in ("tuned", "default"):
         raise ColonnadeError(f"--plan: '{text}' is neither tuned nor default")
-    return cast(PlanKind, text)
+    return cast("Plan", text)
 
 
 def check_positive(option: str, value: int | None) -> None:

@@ -39,7 +39,7 @@ def compile_model(
 ) -> None:
     """Plan a model for a target and write one file that the runtime maps and runs."""
     from colonnade import api
-    from colonnade.bench.files import check_writable
+    from colonnade.files import check_writable
 
     path = output or model.with_suffix(".colonnade")
     kind = parse_plan(plan)
@@ -60,10 +60,10 @@ def run(
     model: Annotated[Path, typer.Argument(metavar="MODEL", help="Compiled model.", show_default=False)],
     inputs: Annotated[list[str], typer.Option("--input", help="FILE.npy, or NAME=FILE.npy. Repeat for more.")],
     outputs: Annotated[list[str], typer.Option("--output", help="FILE.npy, or NAME=FILE.npy. Repeat for more.")],
-    threads: Annotated[int | None, typer.Option(help="Threads to run on. [default: as compiled]")] = None,
+    threads: ThreadsOption = 1,
 ) -> None:
     """Run a compiled model on arrays from .npy files."""
-    from colonnade.bench.files import check_writable, write_atomic
+    from colonnade.files import check_writable, write_atomic
     from colonnade.runtime.session import Session
 
     check_positive("--threads", threads)
@@ -80,17 +80,17 @@ def run(
 
 
 def _assign(words: list[str], names: list[str], option: str, kind: str) -> dict[str, Path]:
-    """NAME=FILE or FILE (the next name in order) for each word."""
+    """NAME=FILE, or FILE for the first name that has none yet. What stands before a "=" is always a name."""
     found: dict[str, Path] = {}
     for word in words:
         name, separator, path = word.partition("=")
-        if not separator or name not in names:
+        if not separator:
             free = [candidate for candidate in names if candidate not in found]
             if not free:
                 raise ColonnadeError(f"{option} {word}: the model has only {len(names)} {kind}(s): {', '.join(names)}")
-            if separator and not Path(word).exists() and not Path(word).parent.is_dir():
-                raise ColonnadeError(f"{option} {word}: no {kind} is called '{name}'; there are {', '.join(names)}")
             name, path = free[0], word
+        elif name not in names:
+            raise ColonnadeError(f"{option} {word}: no {kind} is called '{name}'; there are {', '.join(names)}")
         found[name] = Path(path)
     return found
 
@@ -137,7 +137,7 @@ def _layer_table(compiled: CompiledModel) -> Table:
         table.add_row(
             layer.name,
             layer.shape,
-            f"{layer.algorithm}{' (dense)' if layer.dense else ''}",
+            layer.algorithm,
             f"{layer.macs / 1e6:.1f}",
             f"{layer.kept_macs / layer.macs:.0%}" if layer.macs else "-",
             "-" if layer.ms is None else f"{layer.ms:.3f}",
