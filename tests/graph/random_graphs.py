@@ -115,6 +115,12 @@ def _conv(draw: st.DrawFn, builder: GraphBuilder, x: str, values: list[str]) -> 
     return builder.conv(x, channels, op, kernel)
 
 
+def _residual_conv(draw: st.DrawFn, builder: GraphBuilder, x: str, values: list[str]) -> str:
+    shape = builder.shapes[x]
+    residual = draw(st.sampled_from([v for v in values if builder.shapes[v] == shape]))
+    return builder.conv(x, shape[1], Conv(residual=True), (1, 1), residual)
+
+
 def _affine(draw: st.DrawFn, builder: GraphBuilder, x: str, values: list[str]) -> str:
     if draw(st.booleans()):
         return builder.affine(x, draw(st.sampled_from([1.0, 1 / 6, -1.0])), draw(st.sampled_from([0.0, 3.0])))
@@ -192,6 +198,6 @@ def _gated(draw: st.DrawFn, builder: GraphBuilder, x: str, values: list[str]) ->
 
 _STEPS_2D = (_affine, _activation, _binary, _concat, _dense, _unflatten, _spelled_hard_swish, _gated)
 _STEPS_4D = (
-    *(_conv, _conv, _affine, _affine, _activation, _activation, _binary, _binary, _pad, _pool, _global_pool, _concat),
-    *(_flatten, _swap_plane, _spelled_hard_swish, _gated),
+    *(_conv, _conv, _residual_conv, _affine, _affine, _activation, _activation, _binary, _binary),
+    *(_pad, _pool, _global_pool, _concat, _flatten, _swap_plane, _spelled_hard_swish, _gated),
 )

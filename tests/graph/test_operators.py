@@ -89,6 +89,18 @@ def test_average_pool(data: st.DataObject, shape: tuple[int, ...], opset: int, c
     check_against_onnxruntime(model)
 
 
+@pytest.mark.parametrize("op_type", ["MaxPool", "AveragePool"])
+@pytest.mark.parametrize("side", range(3, 10))
+@pytest.mark.parametrize("stride", [2, 3])
+def test_windows_past_the_padding(op_type: str, side: int, stride: int) -> None:
+    """With ceil_mode the last window may reach past the padded input, where not even the padding counts."""
+    attributes = {} if op_type == "MaxPool" else {"count_include_pad": 1}
+    shape = (1, 2, side, side + 1)
+    check_against_onnxruntime(
+        one_node(op_type, shape, kernel_shape=[3, 3], strides=[stride] * 2, pads=[1] * 4, ceil_mode=1, **attributes)
+    )
+
+
 @quick
 @given(images, opsets, st.sampled_from(["GlobalAveragePool", "GlobalMaxPool"]))
 def test_global_pool(shape: tuple[int, ...], opset: int, op_type: str) -> None:

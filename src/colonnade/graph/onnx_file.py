@@ -59,6 +59,11 @@ def check_node(node: onnx.NodeProto, opset: int) -> None:
         raise ColonnadeError(first_line(error)) from error
 
 
+def one_line(text: str) -> str:
+    """The text without line breaks and control characters, which names in a damaged file may hold."""
+    return "".join(character if character.isprintable() else " " for character in text)
+
+
 def first_line(error: BaseException) -> str:
     """The first line of an error's text that says something."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
@@ -69,7 +74,7 @@ def _load(path: Path) -> onnx.ModelProto:
     if path.is_dir():
         raise ColonnadeError(f"{path}: is a directory; give an ONNX file")
     try:
-        model = onnx.load(path, load_external_data=False)
+        model = onnx.load(path, format="protobuf", load_external_data=False)
     except FileNotFoundError:
         raise ColonnadeError(f"{path}: no such file") from None
     except OSError as error:

@@ -26,7 +26,7 @@ from colonnade.graph.lowering import (
     rename_output,
     supported_operators,
 )
-from colonnade.graph.onnx_file import DEFAULT_DOMAIN, check_node, default_opset, first_line, read_model
+from colonnade.graph.onnx_file import DEFAULT_DOMAIN, check_node, default_opset, first_line, one_line, read_model
 
 DEFAULT_BATCH = 1
 DEFAULT_INPUT_SIZE = 224
@@ -60,7 +60,7 @@ def import_model(
             importer.lower(node)
         return importer.finish(model.graph)
     except ColonnadeError as error:
-        raise ColonnadeError(f"{label}: {error}") from error.__cause__
+        raise ColonnadeError(one_line(f"{label}: {error}")) from error.__cause__
 
 
 @dataclass

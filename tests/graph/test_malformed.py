@@ -1,0 +1,299 @@
+"""What cannot be imported is refused in one line that names the file, the node and the reason."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+from onnx import helper, numpy_helper
+from onnx_checks import check_against_onnxruntime, make_model, one_node, random_array
+
+from colonnade.errors import ColonnadeError
+from colonnade.graph.lowering import supported_operators
+from colonnade.graph.onnx_import import import_model
+
+LIGHT = Path(onnx.__file__).parent / "backend" / "test" / "data" / "light"
+JPEG = bytes.fromhex("ffd8ffe000104a46494600010100000100010000ffdb0043000302020302020303030304030304") + bytes(500)
+
+
+def refusal(source: Any, **sizes: Any) -> str:
+    """The message of the refusal, which is one line without a trace of Python."""
+    with pytest.raises(ColonnadeError) as caught:
+        import_model(source, **sizes)
+    message = str(caught.value)
+    assert message
+    assert message.isprintable()
+    assert "Traceback" not in message
+    return message
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [(JPEG, "not an ONNX model"), (b"", "not an ONNX model"), (b"hello world\n" * 50, "not an ONNX model")],
+    ids=["jpeg", "empty", "text"],
+)
+def test_a_file_that_is_not_onnx(tmp_path: Path, content: bytes, reason: str) -> None:
+    path = tmp_path / "photo.onnx"
+    path.write_bytes(content)
+    message = refusal(path)
+    assert message.startswith(str(path))
+    assert reason in message
+
+
+def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+    assert refusal(tmp_path / "none.onnx") == f"{tmp_path / 'none.onnx'}: no such file"
+    assert "is a directory" in refusal(str(tmp_path))
+
+
+def test_a_file_cut_short_anywhere(tmp_path: Path) -> None:
+    """Each length is refused: a cut never gives a smaller network."""
+    path = tmp_path / "cut.onnx"
+    whole = (LIGHT / "light_squeezenet.onnx").read_bytes()
+    for length in range(0, len(whole), 97):
+        path.write_bytes(whole[:length])
+        assert refusal(path).startswith(str(path))
+
+
+def test_any_byte_changed_is_no_crash(tmp_path: Path) -> None:
+    """A changed byte may leave a valid model; anything else is a refusal, never another exception."""
+    nodes = [helper.make_node("Conv", ["x", "w"], ["c"], pads=[1] * 4), helper.make_node("Relu", ["c"], ["y"])]
+    model = make_model(nodes, {"x": (1, 2, 5, 5)}, constants={"w": random_array((3, 2, 3, 3))})
+    whole = bytearray(model.SerializeToString())
+    path = tmp_path / "changed.onnx"
+    refusals = []
+    for position in range(len(whole)):
+        changed = bytearray(whole)
+        changed[position] ^= 0x15
+        path.write_bytes(changed)
+        try:
+            import_model(path)
+        except ColonnadeError as error:
+            refusals.append(str(error))
+    assert len(refusals) > 50
+    assert all(message.isprintable() for message in refusals)
+
+
+def test_external_data_that_is_missing(tmp_path: Path) -> None:
+    path = tmp_path / "model.onnx"
+    weights = random_array((8, 3, 3, 3))
+    model = make_model([helper.make_node("Conv", ["x", "w"], ["y"])], {"x": (1, 3, 5, 5)}, constants={"w": weights})
+    onnx.save(model, path, save_as_external_data=True, location="weights.bin", size_threshold=0)
+    np.testing.assert_array_equal(import_model(path).constants["w"], weights)
+    (tmp_path / "weights.bin").unlink()
+    message = refusal(path)
+    assert message.startswith(str(path))
+    assert "external data" in message
+    (tmp_path / "weights.bin").write_bytes(bytes(10))
+    assert refusal(path).startswith(str(path))
+
+
+def test_an_unsupported_operator_lists_the_supported() -> None:
+    node = helper.make_node("Det", ["x"], ["y"], name="foo")
+    message = refusal(make_model([node], {"x": (1, 2, 2)}))
+    assert message.startswith("model: node 'foo' has operator Det, which Colonnade does not support; supported: Add, ")
+    assert all(name in message for name in supported_operators())
+
+
+def test_an_operator_of_another_domain_names_the_domain() -> None:
+    node = helper.make_node("FusedConv", ["x"], ["y"], name="foo", domain="com.microsoft")
+    model = make_model([node], {"x": (1, 2, 2, 2)})
+    model.opset_import.append(helper.make_opsetid("com.microsoft", 1))
+    assert "operator FusedConv (com.microsoft)" in refusal(model)
+
+
+W = random_array((4, 2, 3, 3))
+X = (1, 2, 6, 6)
+
+REFUSED: dict[str, tuple[Callable[[], onnx.ModelProto], str]] = {
+    "convolution over one axis": (lambda: one_node("Conv", (1, 2, 6), W[..., 0]), "only rank 4"),
+    "convolution over three axes": (lambda: one_node("Conv", (1, 2, 6, 6, 6), W[..., None]), "only rank 4"),
+    "weights of another rank": (lambda: one_node("Conv", X, W[..., 0]), "must have rank 4"),
+    "weights in double": (lambda: one_node("Conv", X, W.astype(np.float64)), "is float64"),
+    "weights in half": (lambda: one_node("Conv", X, W.astype(np.float16)), "is float16"),
+    "weights for other channels": (lambda: one_node("Conv", X, W, group=2), "do not fit"),
+    "bias of another length": (lambda: one_node("Conv", X, W, random_array([3])), "must be [4]"),
+    "another kernel_shape": (lambda: one_node("Conv", X, W, kernel_shape=[1, 1]), "kernel_shape"),
+    "window that does not fit": (lambda: one_node("Conv", (1, 2, 2, 6), W), "does not fit"),
+    "strides of zero": (lambda: one_node("Conv", X, W, strides=[0, 1]), "strides"),
+    "three strides": (lambda: one_node("Conv", X, W, strides=[1, 1, 1]), "strides"),
+    "negative pads": (lambda: one_node("Conv", X, W, pads=[-1, 0, 0, 0]), "pads"),
+    "absurd pads": (lambda: one_node("Conv", X, W, pads=[2**40, 0, 0, 0]), "too large"),
+    "dilated SAME": (lambda: one_node("Conv", X, W, auto_pad="SAME_UPPER", dilations=[2, 2]), "SAME_UPPER"),
+    "computed weights": (
+        lambda: make_model([helper.make_node("Conv", ["x", "w"], ["y"])], {"x": X, "w": W.shape}),
+        "must be a constant",
+    ),
+    "empty windows": (lambda: one_node("MaxPool", X, kernel_shape=[2, 2], pads=[2, 0, 0, 0]), "without an element"),
+    "indices of a max pool": (
+        lambda: make_model(
+            [
+                helper.make_node("MaxPool", ["x"], ["p", "i"], kernel_shape=[2, 2]),
+                helper.make_node("Relu", ["i"], ["y"]),
+            ],
+            {"x": X},
+        ),
+        "second output",
+    ),
+    "batch norm of other channels": (lambda: one_node("BatchNormalization", X, *[W[0, 0, 0]] * 4), "shape [2]"),
+    "batch norm in training": (
+        lambda: one_node("BatchNormalization", X, *[np.ones(2, np.float32)] * 4, opset=15, training_mode=1),
+        "evaluation mode",
+    ),
+    "bounds with an axis": (lambda: one_node("Clip", X, random_array([2])), "must be a scalar"),
+    "broadcasting activations": (
+        lambda: make_model([helper.make_node("Mul", ["a", "b"], ["y"])], {"a": X, "b": (1, 1, 6, 6)}),
+        "not supported together",
+    ),
+    "division by an activation": (
+        lambda: make_model([helper.make_node("Div", ["a", "b"], ["y"])], {"a": X, "b": X}),
+        "division by",
+    ),
+    "constant that widens": (lambda: one_node("Add", (1, 2, 1, 1), random_array(X)), "does not broadcast"),
+    "sum in another dtype": (lambda: one_node("Add", X, np.float64(1)), "is float64"),
+    "product of other widths": (lambda: one_node("Gemm", (3, 5), random_array((4, 2))), "does not fit"),
+    "product of rank 3": (lambda: one_node("MatMul", (2, 3, 5), random_array((5, 2))), "only rank 2"),
+    "transposed activation": (lambda: one_node("Gemm", (5, 3), random_array((5, 2)), transA=1), "transA"),
+    "addend of another shape": (lambda: one_node("Gemm", (3, 5), random_array((5, 2)), W[0, 0]), "broadcast"),
+    "reshape to other elements": (lambda: one_node("Reshape", X, np.array([5, -1])), "cannot become"),
+    "reshape to nothing": (lambda: one_node("Reshape", X, np.array([0, 0, 0, 0]), allowzero=1), "cannot become"),
+    "squeeze of a long axis": (lambda: one_node("Squeeze", X, np.array([1])), "size 1"),
+    "axis out of range": (lambda: one_node("Softmax", X, axis=4), "outside"),
+    "axis given twice": (lambda: one_node("Unsqueeze", X, np.array([0, -6])), "twice"),
+    "concat of other planes": (
+        lambda: make_model([helper.make_node("Concat", ["a", "b"], ["y"], axis=1)], {"a": X, "b": (1, 2, 6, 5)}),
+        "cannot be joined",
+    ),
+    "concat with a constant": (lambda: one_node("Concat", X, random_array(X), axis=1), "is a constant"),
+    "padding of channels": (lambda: one_node("Pad", X, np.array([0, 1, 0, 0, 0, 0, 0, 0])), "only H and W"),
+    "cropping": (lambda: one_node("Pad", X, np.array([0, 0, -1, 0, 0, 0, 0, 0])), "none negative"),
+    "padding by reflection": (lambda: one_node("Pad", X, np.array([0] * 8), mode="reflect"), "reflect"),
+    "too few pads": (lambda: one_node("Pad", X, np.array([0, 1])), "2 pads"),
+    "mean over channels": (lambda: one_node("ReduceMean", X, axes=[1]), "mean over axes [1]"),
+    "mean over everything": (lambda: one_node("ReduceMean", X), "mean over axes all"),
+    "cast to int": (lambda: one_node("Cast", X, to=onnx.TensorProto.INT64), "INT64"),
+    "steep swish": (lambda: one_node("Swish", X, opset=24, alpha=2.0), "alpha is 2.0"),
+    "missing attribute": (lambda: one_node("MaxPool", X), "kernel_shape"),
+    "unknown attribute": (lambda: one_node("Relu", X, colour=3), "colour"),
+    "constants that do not fit": (
+        lambda: make_model(
+            [helper.make_node("Add", ["a", "b"], ["c"], name="the_node"), helper.make_node("Mul", ["x", "c"], ["y"])],
+            {"x": X},
+            constants={"a": random_array([3]), "b": random_array([4])},
+        ),
+        "cannot be evaluated",
+    ),
+    "absurd constant": (
+        lambda: make_model(
+            [helper.make_node("ConstantOfShape", ["s"], ["c"]), helper.make_node("Mul", ["x", "c"], ["y"])],
+            {"x": X},
+            constants={"s": np.array([2**40, 2**40])},
+        ),
+        "too large",
+    ),
+    "value from nowhere": (lambda: make_model([helper.make_node("Relu", ["z"], ["y"])], {"x": X}), "nothing makes 'z'"),
+    "output from nowhere": (
+        lambda: make_model([helper.make_node("Relu", ["x"], ["z"])], {"x": X}),
+        "nothing makes 'y'",
+    ),
+    "value made twice": (lambda: make_model([helper.make_node("Relu", ["x"], ["y"])] * 2, {"x": X}), "made twice"),
+    "input of unknown size": (
+        lambda: make_model([helper.make_node("Relu", ["x"], ["y"])], {"x": (1, "C", 6, 6)}),
+        "axis 1",
+    ),
+    "input without a shape": (lambda: _input_type(helper.make_tensor_type_proto(1, None)), "has no shape"),
+    "input of bytes": (lambda: _input_type(helper.make_tensor_type_proto(2, X)), "is UINT8"),
+    "input that is no tensor": (
+        lambda: _input_type(helper.make_sequence_type_proto(helper.make_tensor_type_proto(1, X))),
+        "is not a tensor",
+    ),
+    "no input": (
+        lambda: make_model([helper.make_node("Relu", ["c"], ["y"])], {}, constants={"c": W}),
+        "no input to run on",
+    ),
+    "integer output": (lambda: one_node("Shape", X), "int64"),
+    "opset of the future": (lambda: one_node("Relu", X, opset=99), "opset 99"),
+    "opset of the past": (lambda: one_node("Relu", X, opset=6), "opset 6"),
+}
+
+
+def _input_type(type_proto: onnx.TypeProto) -> onnx.ModelProto:
+    model = make_model([helper.make_node("Relu", ["x"], ["y"])], {"x": X})
+    model.graph.input[0].type.CopyFrom(type_proto)
+    return model
+
+
+@pytest.mark.parametrize(("make", "reason"), REFUSED.values(), ids=REFUSED.keys())
+def test_refusals(make: Callable[[], onnx.ModelProto], reason: str) -> None:
+    model = make()
+    message = refusal(model)
+    assert message.startswith("model: ")
+    assert reason in message
+    if any(node.name == "the_node" for node in model.graph.node) and "opset" not in reason and "int64" not in reason:
+        assert "node 'the_node'" in message
+
+
+@pytest.mark.parametrize("sizes", [{"batch": 0}, {"batch": -1}, {"input_size": 0}, {"input_size": (5, -1)}])
+def test_sizes_must_be_positive(sizes: dict[str, Any]) -> None:
+    assert "must be positive" in refusal(one_node("Relu", X), **sizes)
+
+
+@pytest.mark.parametrize(
+    ("declared", "sizes", "expected"),
+    [
+        (("N", 3, "H", "W"), {}, (1, 3, 224, 224)),
+        ((None, 3, None, None), {"batch": 2, "input_size": 8}, (2, 3, 8, 8)),
+        ((0, 3, -1, 6), {"input_size": (7, 9)}, (1, 3, 7, 9)),
+        ((1, 3, 6, 6), {"batch": 4}, (4, 3, 6, 6)),
+        ((5, 3, 6, 6), {}, (5, 3, 6, 6)),
+        ((5, 3, 6, 6), {"input_size": 9}, (5, 3, 9, 9)),
+        (("N", 10), {"batch": 3, "input_size": 8}, (3, 10)),
+    ],
+)
+def test_shape_of_the_input(declared: tuple[Any, ...], sizes: dict[str, Any], expected: tuple[int, ...]) -> None:
+    graph = import_model(make_model([helper.make_node("Relu", ["x"], ["y"])], {"x": declared}), **sizes)
+    assert graph.shapes["x"] == graph.shapes["y"] == expected
+
+
+def test_initializers_among_the_inputs_are_constants() -> None:
+    """IR version 3 lists them in both places."""
+    model = one_node("Conv", X, W)
+    model.graph.input.append(helper.make_tensor_value_info("c0", onnx.TensorProto.FLOAT, W.shape))
+    graph = import_model(model)
+    assert graph.inputs == ("x",)
+    assert set(graph.constants) >= {"c0"}
+
+
+def test_local_functions_are_inlined() -> None:
+    body = [helper.make_node("Relu", ["a"], ["r"]), helper.make_node("Add", ["r", "a"], ["b"])]
+    function = helper.make_function("local", "F", ["a"], ["b"], body, [helper.make_opsetid("", 17)])
+    model = make_model([helper.make_node("F", ["x"], ["y"], domain="local")], {"x": X})
+    model.opset_import.append(helper.make_opsetid("local", 1))
+    model.functions.append(function)
+    check_against_onnxruntime(model)
+
+
+def test_names_of_the_file_are_kept() -> None:
+    """Weights under their initializer's name, values and nodes under theirs; unnamed nodes by their output."""
+    nodes = [helper.make_node("Conv", ["x", "w"], ["c"], name="stem"), helper.make_node("Sum", ["c", "c", "c"], ["y"])]
+    graph = import_model(make_model(nodes, {"x": X}, constants={"w": W}))
+    assert [node.name for node in graph.nodes] == ["stem", "y", "y.1"]
+    assert graph.nodes[0].inputs[:2] == ("x", "w")
+    assert (graph.nodes[0].output, graph.nodes[2].output) == ("c", "y")
+
+
+def test_an_unreadable_file(tmp_path: Path) -> None:
+    path = tmp_path / "loop.onnx"
+    os.symlink(path, path)
+    assert refusal(path).startswith(f"{path}: cannot be read")
+
+
+def test_a_damaged_initializer() -> None:
+    model = one_node("Conv", X, W)
+    model.graph.initializer[0].CopyFrom(numpy_helper.from_array(W, "c0"))
+    model.graph.initializer[0].raw_data = W.tobytes()[:-4]
+    assert "'c0' is damaged" in refusal(model)
