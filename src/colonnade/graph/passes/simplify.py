@@ -43,8 +43,8 @@ def merge_reshapes(graph: Graph) -> Graph:
         if not (isinstance(node.op, Reshape) or _moves_nothing(edit, node)):
             continue
         source = edit.producer(node.inputs[0])
-        merged = source is not None and isinstance(source.op, Reshape)
-        edit.put(replace(node, op=Reshape(), inputs=source.inputs if source is not None and merged else node.inputs))
+        inputs = source.inputs if source is not None and isinstance(source.op, Reshape) else node.inputs
+        edit.put(replace(node, op=Reshape(), inputs=inputs))
     return remove_dead_nodes(edit.finish())
 
 
