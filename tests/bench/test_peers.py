@@ -46,15 +46,20 @@ def test_model_a_runtime_cannot_take_is_a_failure_of_one_line(runtime: str, tmp_
     assert "\n" not in str(caught.value)
 
 
-def test_nothing_is_left_behind(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, resnet18_by_batch: Files, images: Images
+@pytest.mark.parametrize("runtime", ["mnn", "ncnn"])
+def test_converted_files_are_removed(
+    runtime: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, resnet18_by_batch: Files, images: Images
 ) -> None:
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    before = set(resnet18_by_batch[1].parent.iterdir())
-    with Worker("ncnn", resnet18_by_batch[1], images[1], 1):
-        assert any(tmp_path.rglob("model.ncnn.param"))
-    assert not list(tmp_path.iterdir())
-    assert set(resnet18_by_batch[1].parent.iterdir()) == before
+    scratch, models = tmp_path / "scratch", tmp_path / "models"
+    scratch.mkdir()
+    models.mkdir()
+    model = models / "net.onnx"
+    model.write_bytes(resnet18_by_batch[1].read_bytes())
+    monkeypatch.setattr("tempfile.tempdir", str(scratch))
+    with Worker(runtime, model, images[1], 1):
+        assert any(scratch.rglob("model.*"))
+    assert not list(scratch.iterdir())
+    assert list(models.iterdir()) == [model]
 
 
 def test_dead_worker_is_a_failure(resnet18_by_batch: Files, images: Images) -> None:

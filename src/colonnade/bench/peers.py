@@ -105,7 +105,9 @@ def _load_ncnn(job: Job) -> Run:
     outputs = side_files | {"ncnnparam": param, "ncnnbin": weights}
     shape = ",".join(str(size) for size in job.shape)
     options = [f"inputshape=[{shape}]", "fp16=0", *(f"{key}={path}" for key, path in outputs.items())]
-    _convert([pnnx.EXEC_PATH, str(job.model), *options], param)
+    source_link = job.workdir / "model.onnx"  # pnnx also writes a simplified model beside the file it reads
+    source_link.symlink_to(job.model)
+    _convert([pnnx.EXEC_PATH, str(source_link), *options], param)
     net = ncnn.Net()
     for option in ("use_fp16_packed", "use_fp16_storage", "use_fp16_arithmetic", "use_bf16_packed", "use_bf16_storage"):
         if hasattr(net.opt, option):
