@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -288,7 +287,7 @@ def test_names_of_the_file_are_kept() -> None:
 
 def test_an_unreadable_file(tmp_path: Path) -> None:
     path = tmp_path / "loop.onnx"
-    os.symlink(path, path)
+    path.symlink_to(path)
     assert refusal(path).startswith(f"{path}: cannot be read")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -344,6 +345,5 @@ def test_constants_are_folded() -> None:
 
 def test_every_operator_is_tested() -> None:
     """A new operator belongs into this file: its name must appear in it."""
-    with open(__file__) as file:
-        text = file.read()
+    text = Path(__file__).read_text()
     assert [name for name in supported_operators() if f'"{name}"' not in text] == []

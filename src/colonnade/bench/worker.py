@@ -117,7 +117,7 @@ class Worker:
 
 def _serve(connection: Connection, runtime: str, job: Job, x: np.ndarray) -> None:
     """The worker's life: pin, load, run once, then one timed run per request until told to stop."""
-    with open(job.workdir / _LOG, "wb", buffering=0) as log:
+    with (job.workdir / _LOG).open("wb", buffering=0) as log:
         os.dup2(log.fileno(), 1)
         os.dup2(log.fileno(), 2)
     try:

@@ -258,10 +258,10 @@ HEADER = Record(
 )
 
 
-def section_record(name: str) -> Record | None:
-    """The record a section is made of; None for strings, ints and floats."""
-    fixed = {"buffers": BUFFER, "values": VALUE, "order": ORDER}
-    return fixed.get(name) or next((record for record in STEPS if record.name == name), None)
+def element_bytes(section: str) -> int:
+    """Size of one element of a section: a record, a character or a number."""
+    plain = {"buffers": BUFFER.size, "values": VALUE.size, "order": ORDER.size, "strings": 1, "ints": 4, "floats": 4}
+    return plain.get(section) or STEPS[OPCODES[section]].size
 
 
 def c_header() -> str:
@@ -276,8 +276,7 @@ def c_header() -> str:
     for record in (HEADER, BUFFER, VALUE, ORDER, *STEPS):
         lines += _struct(record)
     names = ", ".join(f'"{record.name}"' for record in STEPS)
-    plain = {"strings": 1, "ints": 4, "floats": 4}
-    sizes = ", ".join(str(record.size if (record := section_record(name)) else plain[name]) for name in SECTIONS)
+    sizes = ", ".join(str(element_bytes(section)) for section in SECTIONS)
     lines += [f"#define CLN_OP_NAMES {{{names}}}", f"#define CLN_SECTION_ELEMENT_BYTES {{{sizes}}}"]
     return "\n".join(lines) + "\n"
 

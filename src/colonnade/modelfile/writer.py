@@ -107,10 +107,8 @@ def _assemble(
     at, positions, counts, body = _aligned(records.HEADER.size), [], [], []
     for name in records.SECTIONS:
         data = sections[name]
-        record = records.section_record(name)
-        size = record.size if record else 1 if name == "strings" else 4
         positions.append(at)
-        counts.append(len(data) // size)
+        counts.append(len(data) // records.element_bytes(name))
         body += [data, bytes(_aligned(len(data)) - len(data))]
         at += _aligned(len(data))
     fields: dict[str, object] = {

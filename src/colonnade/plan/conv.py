@@ -75,10 +75,7 @@ class DataLayout:
         sh, sw = g.strides
         height, pitch = self.plane
         taps = np.array(
-            [
-                (self.phases.index((y % sh, x % sw)) * g.batch * height + y // sh) * pitch + x // sw
-                for y, x in g.taps
-            ],
+            [(self.phases.index((y % sh, x % sw)) * g.batch * height + y // sh) * pitch + x // sw for y, x in g.taps],
             np.int64,
         )
         per_group = g.channels // g.groups
@@ -113,7 +110,7 @@ def conv_step(
     tiles = problem.tiles(candidate.rows, candidate.dense)
     tables = _tables(problem, candidate, layout, tiles, lanes)
     weights = np.concatenate(
-        [problem.weights[np.ix_(tile.rows, tile.columns)].T.reshape(-1) for tile in tiles] or [np.zeros(0)]
+        [problem.weights[np.ix_(np.array(tile.rows), tile.columns)].T.reshape(-1) for tile in tiles] or [np.zeros(0)]
     )
     views: dict[str, View | None] = {"x": x, "y": y, "r": residual, "prepared": None, "strips": None}
     if layout.prepared and not layout.local:

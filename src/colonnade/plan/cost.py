@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from colonnade.kernels.cnm import LINE_FLOATS
 from colonnade.kernels.shapes import Shape
 from colonnade.plan.candidate import Candidate
 from colonnade.plan.conv import DataLayout
@@ -20,7 +21,8 @@ CALL_CYCLES = 25.0
 STORE_CYCLES = 2.0  # per accumulator
 EDGE_CYCLES = 10.0  # per accumulator of a strip that is not one whole run
 MOVE_CYCLES = 2.0  # per vector moved by packing or preparing
-LOOP_INSTRUCTIONS = 4.0  # per column, beside loads and multiply-adds
+OFFSET_LOADS = 2  # per column: its own offset and that of the column to prefetch
+LOOP_INSTRUCTIONS = 1.5  # per column, beside loads and multiply-adds
 L2_CYCLES = 0.04  # per byte of X or weights that a panel does not find in the first-level cache
 
 
@@ -28,8 +30,10 @@ def column_cycles(shape: Shape, isa: Isa) -> float:
     """Cycles of one column of one strip."""
     accumulators = shape.rows * shape.vectors
     arithmetic = accumulators * isa.fma_cycles
-    loads = shape.vectors * isa.load_cycles + shape.rows * isa.broadcast_cycles
-    issue = (accumulators + shape.vectors + shape.rows + LOOP_INSTRUCTIONS) * isa.issue_cycles
+    lines = -(-shape.vectors * isa.lanes // LINE_FLOATS)
+    scalars = shape.rows + OFFSET_LOADS + lines  # prefetches take a load's place too
+    loads = shape.vectors * isa.load_cycles + scalars * isa.broadcast_cycles
+    issue = (accumulators + shape.vectors + scalars + LOOP_INSTRUCTIONS) * isa.issue_cycles
     return max(arithmetic, loads, issue)
 
 

@@ -32,9 +32,7 @@ def _problem(graph: ir.Graph, node: ir.Node) -> ConvProblem:
     return conv_problem(node.name, node.op, x_shape, y_shape, graph.constants[w], graph.constants[b])
 
 
-def lower(
-    graph: ir.Graph, isa: Isa, problems: Mapping[str, ConvProblem], chosen: Mapping[str, Candidate]
-) -> Program:
+def lower(graph: ir.Graph, isa: Isa, problems: Mapping[str, ConvProblem], chosen: Mapping[str, Candidate]) -> Program:
     """The program of `graph` for `isa`; `problems` and `chosen` by the names of the convolutions."""
     lowering = _Lowering(graph, isa, problems, chosen)
     for node in graph.nodes:
@@ -385,5 +383,3 @@ def _merged(
         axes = [(1, 0, 0), *(axes or [(1, 0, 0)])]
     sizes, dxs, dys = zip(*axes, strict=True)
     return sizes, dxs, dys
-
-

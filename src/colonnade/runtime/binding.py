@@ -5,12 +5,10 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Callable
 from functools import cache
-from pathlib import Path
 
 from colonnade.errors import ColonnadeError
-from colonnade.target.toolchain import host_arch
+from colonnade.runtime.native import library_path
 
-NATIVE = Path(__file__).parent.parent / "_native"
 ERROR_BYTES = 512
 
 
@@ -55,10 +53,13 @@ _SIGNATURES: dict[str, tuple[object, tuple[object, ...]]] = {
 @cache
 def library() -> ctypes.CDLL:
     """The host's library, loaded once."""
-    path = NATIVE / f"libcolonnade-{host_arch()}.so"
+    path = library_path()
     if not path.exists():
-        raise ColonnadeError(f"the native library {path} is missing; install the package (pip install -e . in a checkout)")
-    loaded = ctypes.CDLL(str(path))
+        raise ColonnadeError(f"the native library {path} is missing; run pip install -e . in the checkout")
+    try:
+        loaded = ctypes.CDLL(str(path))
+    except OSError as error:
+        raise ColonnadeError(f"the native library cannot be loaded: {error}") from None
     for name, (result, arguments) in _SIGNATURES.items():
         function = getattr(loaded, name)
         function.restype, function.argtypes = result, arguments
@@ -84,7 +85,8 @@ def build_id() -> str:
 
 def targets() -> tuple[tuple[str, bool], ...]:
     """Targets the library has kernels for, best last, and whether this CPU runs each."""
-    found, runs = [], ctypes.c_int32()
+    found: list[tuple[str, bool]] = []
+    runs = ctypes.c_int32()
     while name := library().cln_target(len(found), ctypes.byref(runs)):
         found.append((name.decode(), bool(runs.value)))
     return tuple(found)

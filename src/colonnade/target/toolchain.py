@@ -8,19 +8,19 @@ import platform
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from colonnade.errors import ColonnadeError
 
-# What zig calls the oldest system each architecture's library runs on.
-_ZIG_TARGETS = {
+# What zig calls each architecture: the oldest glibc its shared library runs on, and musl for static executables.
+_SHARED = {
     "x86_64": "x86_64-linux-gnu.2.17",
     "aarch64": "aarch64-linux-gnu.2.17",
     "riscv64": "riscv64-linux-gnu.2.27",
 }
+_STATIC = {arch: f"{arch}-linux-musl" for arch in _SHARED}
 
 
 @dataclass(frozen=True)
@@ -49,22 +49,26 @@ def host_arch() -> str:
     return {"amd64": "x86_64", "arm64": "aarch64"}.get(machine, machine)
 
 
-def find_compiler(arch: str, cache: Path | None = None) -> Compiler:
-    """zig where it is installed (the same code everywhere), else the system's compiler for the host."""
+def find_compiler(arch: str, static: bool = False) -> Compiler:
+    """zig where it is installed (the same code everywhere), else the system's compiler for the host. static: for an
+    executable that needs no library on the target."""
     if importlib.util.find_spec("ziglang"):
-        return zig(arch, cache or Path(tempfile.gettempdir()) / f"colonnade-zig-{os.getuid()}")
+        return zig(arch, static)
     if arch == host_arch():
-        return system_compiler()
+        found = system_compiler()
+        return replace(found, options=("-static",)) if static else found
     raise ColonnadeError(f"compiling for {arch} needs the ziglang package: pip install ziglang")
 
 
-def zig(arch: str, cache: Path) -> Compiler:
-    """Clang by the ziglang wheel."""
-    if arch not in _ZIG_TARGETS:
-        raise ColonnadeError(f"unknown architecture {arch}; known: {', '.join(_ZIG_TARGETS)}")
+def zig(arch: str, static: bool = False) -> Compiler:
+    """Clang by the ziglang wheel, with a cache of its own: it compiles the C library once per target."""
+    names = _STATIC if static else _SHARED
+    if arch not in names:
+        raise ColonnadeError(f"unknown architecture {arch}; known: {', '.join(names)}")
     command = (sys.executable, "-m", "ziglang")
     version = subprocess.run([*command, "version"], capture_output=True, text=True, check=True).stdout.strip()
-    return Compiler((*command, "cc"), ("-target", _ZIG_TARGETS[arch]), f"zig {version}", cache)
+    options = ("-target", names[arch], *(("-static", "-s") if static else ()))
+    return Compiler((*command, "cc"), options, f"zig {version}", Path.home() / ".cache" / "colonnade" / "zig")
 
 
 def system_compiler(name: str | None = None) -> Compiler:

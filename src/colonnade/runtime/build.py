@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from colonnade import __version__
-from colonnade.kernels import emit
 from colonnade.modelfile import records as model_format
+from colonnade.runtime import emit
 from colonnade.target.isa import Isa, isas_of
 from colonnade.target.toolchain import Compiler
 
-CSRC = Path(__file__).parent.parent / "runtime" / "csrc"
+CSRC = Path(__file__).parent / "csrc"
 LIBRARY_SOURCES = ("model.c", "validate.c", "strips.c", "session.c", "threads.c", "checksum.c", "cpu.c")
 ISA_SOURCES = ("cnm.c", "ops.c")
 RUNNER_SOURCES = ("main.c", "npy.c")
@@ -46,9 +46,7 @@ def build_runner(arch: str, compiler: Compiler, work: Path, output: Path, extra:
     _link(compiler, [*extra, *objects, "-lm", "-lpthread"], output)
 
 
-def compile_units(
-    arch: str, compiler: Compiler, work: Path, sources: Sequence[str], extra: Sequence[str]
-) -> list[str]:
+def compile_units(arch: str, compiler: Compiler, work: Path, sources: Sequence[str], extra: Sequence[str]) -> list[str]:
     """Objects of the plain sources, and of the per-ISA ones for every instruction set of `arch`."""
     isas = isas_of(arch)
     work.mkdir(parents=True, exist_ok=True)

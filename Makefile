@@ -1,0 +1,38 @@
+# The two commands of the README, and what they are made of. Needs Python 3.11 or newer and make.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+OUT := demo
+
+.PHONY: demo test check build clean
+
+# Prune ResNet-50, tune it for this machine, check it against ONNX Runtime, time it beside its peers.
+demo: $(VENV)/bench
+	mkdir -p $(OUT)
+	$(BIN)/colonnade bench resnet50 --sparsity 0,0.5,0.75 --against onnxruntime,openvino,mnn,ncnn \
+	    --json $(OUT)/resnet50.json --plot $(OUT)/resnet50.png
+	@echo "Table and plot are in $(OUT)/: resnet50.json, resnet50.png"
+
+test: $(VENV)/test
+	tests/install-tools
+	$(MAKE) check
+	$(BIN)/python -m pytest -n auto --dist worksteal -q
+
+check: $(VENV)/test
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+# The native library again, after a change to its sources.
+build:
+	$(BIN)/pip install -q -e .
+
+$(VENV)/bench $(VENV)/test: pyproject.toml hatch_build.py
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install -q -e '.[$(if $(findstring test,$@),test,bench$(comma)report)]'
+	touch $@
+
+comma := ,
+
+clean:
+	rm -rf $(VENV) $(OUT) src/colonnade/_native
