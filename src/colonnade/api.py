@@ -13,18 +13,20 @@ import onnx
 from colonnade.graph.onnx_file import read_model
 from colonnade.graph.onnx_import import import_model
 from colonnade.graph.passes import optimize
-from colonnade.plan.compiler import CompiledModel, Plan, compile_graph
-from colonnade.sparse import prune_model, save_model
+from colonnade.plan.compiler import CompiledModel, Plan, compile_graph, resolve_target
+from colonnade.plan.tiles import tile_chooser
+from colonnade.sparse import PruneReport, prune_model, save_model
 
 Progress = Callable[[str, int, int], None]  # what is being done, steps done, steps in all
 
 
 @dataclass(frozen=True)
 class Model:
-    """An ONNX model and what to call it."""
+    """An ONNX model, what to call it, and, if `prune` made it, what was done to each layer."""
 
     proto: onnx.ModelProto
     name: str
+    report: PruneReport | None = None
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write an ONNX file, whole or not at all."""
@@ -44,14 +46,19 @@ def prune(
     tile: int | Literal["auto"] = 8,
     group: int | None = None,
     skip: Sequence[str] = (),
+    target: str = "native",
 ) -> Model:
     """Zero whole columns of each tile of `tile` output channels until `sparsity` (0 to 1) of a layer is zeros.
 
     Of every `group` consecutive columns the same number is kept (None: one group of all columns). The stem, depthwise
-    convolutions, the classifier and layers named in `skip` stay dense. ColonnadeError for values out of range.
+    convolutions, the classifier and layers named in `skip` stay dense. tile "auto": per layer the smallest tile that is
+    estimated to run near the best speed on `target`. ColonnadeError for values out of range.
     """
-    proto, _ = prune_model(model.proto, sparsity=sparsity, tile=tile, group=group, skip=skip)
-    return Model(proto, model.name)
+    choose = None
+    if tile == "auto":
+        choose = tile_chooser(optimize(import_model(model.proto)), resolve_target(target))
+    proto, report = prune_model(model.proto, sparsity=sparsity, tile=tile, group=group, skip=skip, choose_tile=choose)
+    return Model(proto, model.name, report)
 
 
 def compile(

@@ -67,17 +67,17 @@ def prune(
     """Zero whole columns of weights within each tile of output channels; the result is ordinary ONNX."""
     from colonnade import api
     from colonnade.files import check_writable
-    from colonnade.sparse import prune_model
 
     sparsities = parse_sparsities(sparsity)
     if len(sparsities) != 1:
         raise ColonnadeError(f"--sparsity: {sparsity} is a list; give one number")
     check_writable(output)
-    loaded = api.load(model)
-    pruned, report = prune_model(
-        loaded.proto, sparsity=sparsities[0], tile=parse_tile(tile), group=parse_group(group), skip=tuple(skip or ())
+    pruned = api.prune(
+        api.load(model), sparsities[0], tile=parse_tile(tile), group=parse_group(group), skip=tuple(skip or ())
     )
-    api.Model(pruned, loaded.name).save(output)
+    report = pruned.report
+    assert report is not None
+    pruned.save(output)
     typer.echo(
         f"{output}: {len(report.pruned)} of {len(report.layers)} convolutions pruned, "
         f"{report.sparsity:.1%} of all their weights are zeros"

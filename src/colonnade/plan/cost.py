@@ -66,14 +66,13 @@ def count_strips(problem: ConvProblem, candidate: Candidate, isa: Isa) -> Strips
 def estimate_cycles(problem: ConvProblem, candidate: Candidate, isa: Isa) -> float:
     """Estimated cycles of one thread."""
     layout, strips = DataLayout(problem.geometry), count_strips(problem, candidate, isa)
-    tiles = problem.tiles(candidate.rows, candidate.dense)
     cycles = 0.0
-    for tile in tiles:
-        rows = len(tile.rows)
+    for (rows, columns), tiles in problem.tile_sizes(candidate.rows, candidate.dense).items():
         per_column = column_cycles(Shape(rows, candidate.vectors), isa) / candidate.vectors
-        cycles += len(tile.columns) * strips.vectors * per_column
-        cycles += strips.strips * CALL_CYCLES * candidate.blocks + strips.vectors * rows * STORE_CYCLES
-        cycles += strips.edges * rows * candidate.vectors * EDGE_CYCLES
+        of_one = columns * strips.vectors * per_column
+        of_one += strips.strips * CALL_CYCLES * candidate.blocks + strips.vectors * rows * STORE_CYCLES
+        of_one += strips.edges * rows * candidate.vectors * EDGE_CYCLES
+        cycles += tiles * of_one
     if candidate.packed:
         cycles += problem.geometry.columns * problem.geometry.groups * strips.vectors * MOVE_CYCLES
     if layout.prepared:
@@ -84,9 +83,10 @@ def estimate_cycles(problem: ConvProblem, candidate: Candidate, isa: Isa) -> flo
 def _traffic(problem: ConvProblem, candidate: Candidate, isa: Isa, strips: Strips) -> float:
     """Bytes read from beyond the first-level cache: weights once per panel; X once per tile if a panel's share of it
     does not stay in the cache."""
-    tiles = problem.tiles(candidate.rows, candidate.dense)
-    weights = 4.0 * sum(len(tile.rows) * len(tile.columns) for tile in tiles)
+    sizes = problem.tile_sizes(candidate.rows, candidate.dense)
+    weights = 4.0 * sum(tiles * rows * columns for (rows, columns), tiles in sizes.items())
     panel = min(candidate.panel, strips.strips)
     strip_bytes = 4.0 * problem.geometry.columns * candidate.vectors * isa.lanes / candidate.blocks
-    x_reads = 4.0 * sum(len(tile.columns) for tile in tiles) * strips.vectors * isa.lanes
+    column_reads = sum(tiles * columns for (_, columns), tiles in sizes.items())
+    x_reads = 4.0 * column_reads * strips.vectors * isa.lanes
     return weights * strips.strips / panel + (x_reads if panel * strip_bytes > isa.l1_bytes / 2 else 0.0)

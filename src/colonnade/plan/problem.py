@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from dataclasses import asdict, dataclass
 from functools import cached_property
 
@@ -83,6 +84,18 @@ class ConvProblem:
     def sparse(self) -> bool:
         """Whether any column of any row is zero at all. Stray zeros make a layer sparse, and lose to dense."""
         return bool((self.weights == 0).any())
+
+    def tile_sizes(self, rows: int, dense: bool) -> Counter[tuple[int, int]]:
+        """How many of the `tiles` have each size (rows, columns)."""
+        key = (rows, dense or not self.sparse)
+        if key not in self._sizes:
+            tiles = self.tiles(*key)
+            self._sizes[key] = Counter((len(tile.rows), len(tile.columns)) for tile in tiles)
+        return self._sizes[key]
+
+    @cached_property
+    def _sizes(self) -> dict[tuple[int, bool], Counter[tuple[int, int]]]:
+        return {}
 
     @cached_property
     def _tiles(self) -> dict[tuple[int, bool], tuple[Tile, ...]]:

@@ -49,7 +49,7 @@ def shape_candidates(problem: ConvProblem, isa: Isa, threads: int) -> tuple[Cand
 def _all_shapes(problem: ConvProblem, isa: Isa, dense: bool) -> Iterable[Candidate]:
     g = problem.geometry
     for shape in good_shapes(isa, g.rows // g.groups):
-        if max(len(tile.rows) for tile in problem.tiles(shape.rows, dense)) < shape.rows:
+        if max(rows for rows, _ in problem.tile_sizes(shape.rows, dense)) < shape.rows:
             continue  # the same tiles as with fewer rows
         for packed in (False, True) if g.groups == 1 else (False,):
             candidate = Candidate(shape.rows, shape.vectors, packed=packed, dense=dense)
