@@ -50,13 +50,15 @@ class DataLayout:
 
     @cached_property
     def plane(self) -> tuple[int, int]:
-        """plane_h and pitch. With stride 1 a row's right padding is the next row's left padding."""
+        """plane_h and pitch. With stride 1 a row's right padding is the next row's left padding, the last row's the
+        zeros after it, of which there are `SLACK`; rows of outputs do not overlap."""
         g = self.geometry
         if not self.prepared:
             return g.height, g.width
         top, left, bottom, right = g.pads
         if g.strides == (1, 1):
-            return g.height + top + bottom, g.width + max(left, right)
+            shared = min(left, right, SLACK // 2)
+            return g.height + top + bottom, max(g.width + left + right - shared, g.out_w)
         (sh, sw), last = g.strides, g.taps[-1]
         return last[0] // sh + g.out_h, last[1] // sw + g.out_w
 

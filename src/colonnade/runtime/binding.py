@@ -66,11 +66,16 @@ def library() -> ctypes.CDLL:
     return loaded
 
 
+def readable(text: bytes) -> str:
+    """Text that may hold names from a file, as one printable line."""
+    return "".join(c if c.isprintable() else "?" for c in text.decode(errors="replace"))
+
+
 def checked(label: str, function: Callable[..., int], *arguments: object) -> None:
     """Call a function that ends in (char *error, size_t error_size); its message becomes an error about `label`."""
     error = ctypes.create_string_buffer(ERROR_BYTES)
     if function(*arguments, error, ERROR_BYTES):
-        raise ColonnadeError(f"{label}: {error.value.decode(errors='replace')}")
+        raise ColonnadeError(f"{label}: {readable(error.value)}")
 
 
 def checksum(data: bytes) -> int:

@@ -160,7 +160,7 @@ def _open(model: str | os.PathLike[str] | HasData, label: str) -> ctypes.c_void_
 
 
 def _arg(info: Info) -> NodeArg:
-    return NodeArg(info.name.decode(), tuple(info.dims[: info.rank]))
+    return NodeArg(info.name.decode(errors="replace"), tuple(info.dims[: info.rank]))
 
 
 def _addresses(arrays: Sequence[np.ndarray]) -> ctypes.Array[ctypes.c_void_p]:

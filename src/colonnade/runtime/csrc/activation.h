@@ -20,7 +20,8 @@ static inline float cln_clamp(float x, float lo, float hi) {
   return x > hi ? hi : x;
 }
 
-/* exp to 1e-7 relative: 2^n * p(r), x = n ln 2 + r, |r| <= ln 2 / 2, p the Taylor polynomial of degree 7. */
+/* exp to 1e-7 relative: 2^n * p(r), x = n ln 2 + r, |r| <= ln 2 / 2, p the Taylor polynomial of degree 7. Above 88
+ * infinity, below -87 about 1e-38. */
 static inline float cln_exp(float x) {
   float clamped = cln_clamp(x, -87.0f, 88.0f);
   float n = clamped * 1.44269504f + 12582912.0f; /* 1.5 * 2^23: rounds to an integer in the low bits */
@@ -39,7 +40,8 @@ static inline float cln_exp(float x) {
   int32_t scale_bits = (int32_t)((uint32_t)(bits - 0x4B400000 + 127) << 23);
   float scale;
   memcpy(&scale, &scale_bits, 4);
-  return x == x ? p * scale : x;
+  float y = x > 88.0f ? INFINITY : p * scale;
+  return x == x ? y : x;
 }
 
 static inline float cln_sigmoid(float x) { return 1.0f / (1.0f + cln_exp(-x)); }

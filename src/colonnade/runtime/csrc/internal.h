@@ -78,6 +78,7 @@ typedef struct {
   int32_t strip_count;
   int32_t panel;            /* strips per panel, at most all */
   int64_t prepared_plane;   /* floats of one phase of one channel, all images */
+  int64_t reach;            /* past the last float that direct strips load, from a column's first */
   int64_t packed_at, sums_at, edge_at; /* in a thread's scratch: packed panel, KC sums, edges of strips */
   int64_t scratch_floats;
 } cln_cnm_plan;

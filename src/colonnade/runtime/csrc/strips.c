@@ -81,6 +81,10 @@ static int build_strips(const cln_model *model, const cln_cnm *step, cln_cnm_pla
   builder b = {.step = step, .lanes = model->isa->lanes, .strips = plan->strips, .segments = plan->segments};
   add_all(&b);
   plan->strip_count = b.strip_count;
+  for (int32_t i = 0; i < plan->strip_count; ++i) {
+    int64_t end = plan->strips[i].x + (int64_t)plan->strips[i].vectors * b.lanes;
+    if (end > plan->reach) plan->reach = end;
+  }
   return 0;
 }
 

@@ -67,6 +67,7 @@ static bool cnm_sizes(checker *c, const cln_cnm *s) {
          STEP(s->phases) && STEP(s->blocks) && between(c, s->splits, 1, s->tiles, "more splits than tiles") &&
          require(c, (int64_t)s->plane_h * s->stride_h < INT32_MAX / 2, "size out of range") &&
          require(c, (int64_t)s->pitch * s->stride_w < INT32_MAX / 2, "size out of range") &&
+         require(c, s->out_h <= s->plane_h && s->out_w <= s->pitch, "output larger than the data") &&
          require(c, s->rows % s->groups == 0 && s->channels % s->groups == 0, "groups do not divide the channels") &&
          require(c, !(s->local && (s->packed || s->prepare || s->strips_buffer >= 0)), "contradictory flags") &&
          require(c, s->packed || s->strips_buffer < 0, "contradictory flags") && ACT(s) &&
@@ -106,11 +107,11 @@ static bool cnm_tiles(checker *c, const cln_cnm *s) {
   if (!ints(c, s->tile_table, 4 * (int64_t)s->tiles) || !ints(c, s->block_table, s->block_count) ||
       !entries(c, s->row_table, s->rows, s->rows, "output channel out of range"))
     return false;
-  int64_t weights = 0, group = 0;
+  int64_t weights = 0, group = 0, rows = 0;
   for (int64_t t = 0; t < s->tiles; ++t) {
     const int32_t *tile = m->ints + s->tile_table + 4 * t, *blocks = m->ints + s->block_table + tile[3];
     if (!between(c, tile[0], 1, s->tile_rows, "tile of too many rows") ||
-        !inside(c, tile[1], tile[0], s->rows, "tile rows out of range") ||
+        !require(c, tile[1] == rows && tile[0] <= s->rows - rows, "tile rows out of range") ||
         !inside(c, tile[3], s->blocks + 1, s->block_count, "table outside the file"))
       return false;
     bool rising = blocks[0] == 0;
@@ -119,13 +120,15 @@ static bool cnm_tiles(checker *c, const cln_cnm *s) {
         !inside(c, tile[2], blocks[s->blocks], s->off_count, "columns out of range"))
       return false;
     weights += (int64_t)tile[0] * blocks[s->blocks];
+    rows += tile[0];
     for (int32_t i = 0; i < tile[0] && s->groups > 1; ++i) {
       int64_t of = m->ints[s->row_table + tile[1] + i] / (s->rows / s->groups);
       if (!require(c, of == group || (i == 0 && of == group + 1), "tiles and groups do not match")) return false;
       group = of;
     }
   }
-  return require(c, s->groups == 1 || group == s->groups - 1, "tiles and groups do not match") &&
+  return require(c, rows == s->rows, "tiles do not cover the output channels") &&
+         require(c, s->groups == 1 || group == s->groups - 1, "tiles and groups do not match") &&
          floats(c, s->weights, weights) && floats(c, s->bias, s->rows);
 }
 
@@ -134,13 +137,13 @@ static bool cnm(checker *c, const void *record) {
   if (!cnm_sizes(c, s)) return false;
   int64_t width = (int64_t)s->vectors * c->model->isa->lanes, out = EXTENT(s->rows, s->batch, s->out_h, s->out_w);
   int64_t readable = cnm_readable(c, s);
+  if (readable < 0) return false;
   int64_t last = (((int64_t)s->batch - 1) * s->plane_h + s->out_h - 1) * s->pitch + s->out_w; /* past the last position */
-  if (readable < 0 || !require(c, out >= 0 && last >= 1 && last < INT32_MAX, "size out of range")) return false;
+  if (!require(c, out >= 0 && last < INT32_MAX, "size out of range")) return false;
   if (!VIEW(y, out, true) || (s->r_buffer >= 0 && !VIEW(r, out, false)) || !cnm_tiles(c, s)) return false;
   if (!entries(c, s->phase_table, 2 * (int64_t)s->phases, MAX_STEP, "phase out of range")) return false;
   if (!ints(c, s->off_table, s->off_count) || !ints(c, s->off_table + s->off_count, CLN_LOOKAHEAD)) return false;
-  if (!s->packed)
-    return entries(c, s->off_table, s->off_count, readable - last - width + 2, "column outside the data");
+  if (!s->packed) return true; /* cnm_strips goes on */
   return between(c, s->pack_count, 1, MAX_SIDE, "nothing to pack") &&
          entries(c, s->pack_table, s->pack_count, readable - last + 1, "column outside the data") &&
          entries(c, s->off_table, s->off_count, (s->pack_count - 1) * width + 1, "column outside the strip");
@@ -205,7 +208,10 @@ static int64_t reach(checker *c, const int64_t *dims, const int64_t *strides) {
 static bool copy(checker *c, const void *record) {
   const cln_copy *s = record;
   int64_t read = reach(c, s->dims, s->x_strides), written = reach(c, s->dims, s->y_strides);
-  return read > 0 && written > 0 && VIEW(x, read, false) && VIEW(y, written, true);
+  if (read < 0 || written < 0) return false;
+  int64_t count = cln_extent(CLN_MAX_RANK, s->dims);
+  return require(c, count >= 0 && count <= written, "an element is written twice") && VIEW(x, read, false) &&
+         VIEW(y, written, true);
 }
 
 static bool fill(checker *c, const void *record) {
@@ -269,6 +275,8 @@ static bool values(checker *c) {
 /* What can only be checked once a convolution's strips are known. */
 static bool cnm_strips(checker *c, const cln_cnm *s, const cln_cnm_plan *plan) {
   int64_t width = (int64_t)s->vectors * c->model->isa->lanes;
+  if (!s->packed)
+    return entries(c, s->off_table, s->off_count, cnm_readable(c, s) - plan->reach + 1, "column outside the data");
   if (s->strips_buffer < 0) return true;
   return VIEW(strips, EXTENT(plan->strip_count, s->pack_count, width), true);
 }
