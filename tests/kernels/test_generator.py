@@ -1,0 +1,46 @@
+"""The text of the generated kernels. After a wanted change: python tests/kernels/write_golden.py"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from write_golden import FOLDER, golden_texts
+
+from colonnade.kernels.cnm import kernel_source
+from colonnade.kernels.shapes import shapes
+from colonnade.target.isa import ISAS, Isa
+
+
+@pytest.mark.parametrize("name", golden_texts())
+def test_golden_text(name: str) -> None:
+    assert (FOLDER / name).read_text() == golden_texts()[name]
+
+
+def test_golden_folder_holds_nothing_else() -> None:
+    assert {path.name for path in FOLDER.iterdir()} == set(golden_texts())
+
+
+@pytest.mark.parametrize("isa", ISAS, ids=lambda isa: isa.symbol)
+def test_accumulators_are_scalars_of_their_own(isa: Isa) -> None:
+    """Arrays would need full unrolling to stay in registers."""
+    for shape in shapes(isa):
+        source = kernel_source(isa, shape)
+        assert source.startswith(f"static void {shape.name(isa)}(const cln_tile *")
+        declaration = next(line for line in source.splitlines() if "c0_0" in line)
+        assert declaration.count(",") == shape.rows * shape.vectors - 1
+        assert declaration.rstrip().endswith(";")
+
+
+def test_generator_needs_the_standard_library_only(tmp_path: Path) -> None:
+    """The build hook runs it before anything is installed."""
+    source = Path(sys.modules["colonnade"].__path__[0]).parent
+    code = (
+        f"import sys; sys.path.insert(0, {str(source)!r})\n"
+        "import colonnade.kernels.cnm, colonnade.kernels.shapes, colonnade.target.isa, colonnade.runtime.build\n"
+        "outside = {m.partition('.')[0] for m in sys.modules} - set(sys.stdlib_module_names) - {'colonnade'}\n"
+        "assert not outside & {'numpy', 'onnx', 'scipy', 'platformdirs', 'typer', 'rich'}, outside\n"
+    )
+    subprocess.run([sys.executable, "-S", "-c", code], check=True, cwd=tmp_path)

@@ -1,0 +1,77 @@
+"""Every micro-kernel shape, at output sizes around its tile, through real one-layer programs."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+from layers import RUNNABLE, GraphBuilder, check_graph, random_array
+
+from colonnade.graph.ir import IDENTITY, Activation, Conv
+from colonnade.kernels.shapes import MAX_ROWS, MAX_VECTORS, Shape, shapes
+from colonnade.plan.candidate import ALL_STRIPS, Candidate
+from colonnade.target.isa import ISAS, Isa
+
+EVERY_SHAPE = [pytest.param(isa, shape, id=shape.name(isa)) for isa in RUNNABLE for shape in shapes(isa)]
+
+
+def _check(isa: Isa, rows: int, positions: int, columns: int, candidate: Candidate, residual: bool) -> None:
+    """A 1x1 convolution of `rows` x `positions` outputs and `columns` columns."""
+    builder = GraphBuilder()
+    x = builder.input(1, columns, 1, positions)
+    act = Activation(lo=-0.75, hi=1.5) if residual else IDENTITY
+    added = [builder.input(1, rows, 1, positions)] if residual else []
+    weights = random_array((rows, columns, 1, 1), rows)
+    check_graph(builder.graph(builder.conv(Conv(residual=residual, act=act), x, weights, *added)), isa, None, candidate)
+
+
+@pytest.mark.parametrize(("isa", "shape"), EVERY_SHAPE)
+def test_sizes_one_below_at_and_above_the_tile(isa: Isa, shape: Shape) -> None:
+    width = shape.vectors * isa.lanes
+    plain = Candidate(shape.rows, shape.vectors)
+    packed_in_blocks = Candidate(shape.rows, shape.vectors, packed=True, panel=ALL_STRIPS, blocks=2)
+    around = range(max(1, shape.rows - 1), shape.rows + 2), range(width - 1, width + 2)
+    for rows, positions in itertools.product(*around):
+        _check(isa, rows, positions, 5, plain, residual=False)
+        _check(isa, rows, positions, 4, packed_in_blocks, residual=True)
+
+
+@pytest.mark.parametrize("columns", range(1, 12))
+def test_every_tail_of_the_column_loop(isa: Isa, columns: int) -> None:
+    for shape in (Shape(1, 1), Shape(4, 2), Shape(2, 3)):
+        _check(isa, 2 * shape.rows, 3 * isa.lanes, columns, Candidate(shape.rows, shape.vectors), residual=False)
+
+
+@pytest.mark.parametrize("isa", ISAS, ids=lambda isa: isa.symbol)
+def test_accumulators_stay_in_registers(isa: Isa) -> None:
+    for shape in shapes(isa):
+        staying = min(shape.rows, shape.vectors)
+        assert shape.rows * shape.vectors + staying + 1 <= isa.registers
+        assert (shape.rows, shape.vectors) <= (MAX_ROWS, MAX_VECTORS)
+
+
+@pytest.mark.parametrize("isa", ISAS, ids=lambda isa: isa.symbol)
+def test_every_smaller_shape_exists_for_tails(isa: Isa) -> None:
+    known = set(shapes(isa))
+    for shape in known:
+        smaller = itertools.product(range(1, shape.rows + 1), range(1, shape.vectors + 1))
+        assert known.issuperset(Shape(rows, vectors) for rows, vectors in smaller)
+
+
+@pytest.mark.parametrize("isa", ISAS, ids=lambda isa: isa.symbol)
+def test_no_shape_that_fits_is_missing(isa: Isa) -> None:
+    known = set(shapes(isa))
+    for rows, vectors in itertools.product(range(1, MAX_ROWS + 1), range(1, MAX_VECTORS + 1)):
+        fits = rows * vectors + min(rows, vectors) + 1 <= isa.registers
+        assert (Shape(rows, vectors) in known) == fits
+
+
+def test_lanes_beyond_the_output_are_not_written(isa: Isa) -> None:
+    """Channel planes lie side by side: a store past one plane's end would show in the next."""
+    builder = GraphBuilder()
+    positions = 3 * isa.lanes - 1
+    x = builder.input(1, 3, 1, positions)
+    first = builder.conv(Conv(), x, np.zeros((1, 3, 1, 1)))
+    second = builder.conv(Conv(), x, np.ones((5, 3, 1, 1)))
+    check_graph(builder.graph(first, second), isa, None, Candidate(1, 2))

@@ -1,0 +1,25 @@
+"""Writes golden/: the source of one small micro-kernel for every instruction set."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from colonnade.kernels.cnm import kernel_source
+from colonnade.kernels.shapes import Shape
+from colonnade.target.isa import ISAS
+
+FOLDER = Path(__file__).parent / "golden"
+SHAPE = Shape(rows=2, vectors=2)
+
+
+def golden_texts() -> dict[str, str]:
+    """File name and text of every golden file."""
+    return {f"{SHAPE.name(isa)}.c": kernel_source(isa, SHAPE) for isa in ISAS}
+
+
+if __name__ == "__main__":
+    FOLDER.mkdir(exist_ok=True)
+    for path in FOLDER.iterdir():
+        path.unlink()
+    for name, text in golden_texts().items():
+        (FOLDER / name).write_text(text)

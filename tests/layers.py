@@ -1,0 +1,147 @@
+"""Small graphs, compiled and run for one instruction set, and the comparison with the numpy oracle."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from colonnade.graph.ir import IDENTITY, Activation, Conv, Graph, Node, Op
+from colonnade.graph.reference import run_reference
+from colonnade.modelfile.program import Program
+from colonnade.modelfile.writer import write
+from colonnade.plan.candidate import Candidate
+from colonnade.plan.lower import conv_problems, lower
+from colonnade.plan.tuner import default_plan
+from colonnade.runtime.binding import checksum, targets
+from colonnade.runtime.session import Session
+from colonnade.target.isa import Isa, isa_named
+
+RUNNABLE: tuple[Isa, ...] = tuple(isa_named(name) for name, runs in targets() if runs)
+
+ACTIVATIONS = (
+    IDENTITY,
+    Activation(lo=0.0),
+    Activation(lo=0.0, hi=6.0),
+    Activation(hi=-0.25),
+    Activation(lo=-0.5, hi=0.5),
+    Activation("sigmoid"),
+    Activation("hard_sigmoid", alpha=1 / 6, beta=0.5),
+    Activation("hard_sigmoid", alpha=0.2, beta=0.5),
+    Activation("hard_swish"),
+    Activation("silu"),
+)
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """Bytes of a model file."""
+
+    data: bytes
+
+
+@dataclass
+class GraphBuilder:
+    """Collects nodes; inputs are called x0, x1 ..., constants c0 ..., results y0 ..., nodes n0 ..."""
+
+    inputs: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    constants: dict[str, np.ndarray] = field(default_factory=dict)
+    nodes: list[Node] = field(default_factory=list)
+    results: dict[str, tuple[int, ...]] = field(default_factory=dict)
+
+    def input(self, *shape: int) -> str:
+        name = f"x{len(self.inputs)}"
+        self.inputs[name] = shape
+        return name
+
+    def constant(self, array: np.ndarray) -> str:
+        name = f"c{len(self.constants)}"
+        self.constants[name] = np.ascontiguousarray(array, np.float32)
+        return name
+
+    def random(self, *shape: int) -> str:
+        """A constant of normal numbers, the same for the same place in the graph."""
+        return self.constant(random_array(shape, 100 + len(self.constants)))
+
+    def shape(self, value: str) -> tuple[int, ...]:
+        return {**self.inputs, **self.results}[value]
+
+    def add(self, op: Op, shape: tuple[int, ...], *inputs: str) -> str:
+        name = f"y{len(self.nodes)}"
+        self.nodes.append(Node(f"n{len(self.nodes)}", op, inputs, name))
+        self.results[name] = shape
+        return name
+
+    def conv(self, op: Conv, x: str, weights: np.ndarray, *residual: str) -> str:
+        """A convolution with a bias of normal numbers; its shape follows from its operands."""
+        batch, _, *sides = self.shape(x)
+        out = [
+            (side + op.pads[i] + op.pads[i + 2] - (weights.shape[2 + i] - 1) * op.dilations[i] - 1) // op.strides[i] + 1
+            for i, side in enumerate(sides)
+        ]
+        shape = (batch, weights.shape[0], *out)
+        return self.add(op, shape, x, self.constant(weights), self.random(weights.shape[0]), *residual)
+
+    def graph(self, *outputs: str) -> Graph:
+        shapes = {**self.inputs, **self.results}
+        return Graph(tuple(self.inputs), outputs, tuple(self.nodes), self.constants, shapes)
+
+
+def random_array(shape: tuple[int, ...], seed: int = 0) -> np.ndarray:
+    """Normal numbers in float32."""
+    return np.random.default_rng(seed).standard_normal(shape, dtype=np.float32)
+
+
+def random_feeds(graph: Graph, seed: int = 0) -> dict[str, np.ndarray]:
+    """Normal numbers for every input."""
+    return {name: random_array(graph.shape(name), seed + index) for index, name in enumerate(graph.inputs)}
+
+
+def program_of(graph: Graph, isa: Isa, candidate: Candidate | None = None, threads: int = 1) -> Program:
+    """The graph lowered, all convolutions by `candidate` or by the default plan."""
+    problems = conv_problems(graph)
+    chosen = {name: choice.candidate for name, choice in default_plan(problems, isa, threads).items()}
+    return lower(graph, isa, problems, dict.fromkeys(chosen, candidate) if candidate else chosen)
+
+
+def model_of(graph: Graph, isa: Isa, candidate: Candidate | None = None, threads: int = 1) -> Compiled:
+    """The graph as a model file in memory."""
+    return Compiled(write(program_of(graph, isa, candidate, threads), checksum))
+
+
+def run_graph(
+    graph: Graph,
+    isa: Isa,
+    feeds: Mapping[str, np.ndarray],
+    candidate: Candidate | None = None,
+    threads: int = 1,
+) -> dict[str, np.ndarray]:
+    """Outputs of the compiled graph, by name."""
+    session = Session(model_of(graph, isa, candidate, threads), threads=threads)
+    return dict(zip(graph.outputs, session.run(None, feeds), strict=True))
+
+
+def check_graph(
+    graph: Graph,
+    isa: Isa,
+    feeds: Mapping[str, np.ndarray] | None = None,
+    candidate: Candidate | None = None,
+    threads: int = 1,
+    tolerance: float = 1e-5,
+) -> None:
+    """Compile, run, and compare every output with the oracle."""
+    feeds = feeds or random_feeds(graph)
+    expected = run_reference(graph, feeds)
+    for name, actual in run_graph(graph, isa, feeds, candidate, threads).items():
+        assert_close(actual, expected[name], tolerance)
+
+
+def assert_close(actual: np.ndarray, expected: np.ndarray, tolerance: float = 1e-5) -> None:
+    """Equal shapes; NaN and infinities in the same places; the rest within `tolerance` of the largest magnitude,
+    which counts as 1 when it is less."""
+    assert actual.shape == expected.shape
+    finite = np.isfinite(expected)
+    np.testing.assert_array_equal(actual[~finite], expected[~finite])
+    scale = max(1.0, float(np.abs(expected[finite]).max(initial=0.0)))
+    np.testing.assert_allclose(actual[finite], expected[finite], rtol=0, atol=tolerance * scale)
