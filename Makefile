@@ -10,8 +10,9 @@ OUT := demo
 demo: $(VENV)/bench
 	mkdir -p $(OUT)
 	$(BIN)/colonnade bench resnet50 --sparsity 0,0.5,0.75 --against onnxruntime,openvino,mnn,ncnn \
-	    --json $(OUT)/resnet50.json --plot $(OUT)/resnet50.png
-	@echo "Table and plot are in $(OUT)/: resnet50.json, resnet50.png"
+	    --json $(OUT)/resnet50.json --plot $(OUT)/resnet50.png >$(OUT)/resnet50.txt
+	@cat $(OUT)/resnet50.txt
+	@echo "Table, numbers and plot: $(OUT)/resnet50.txt, .json and .png"
 
 test: $(VENV)/test
 	tests/install-tools
@@ -29,6 +30,7 @@ build:
 
 $(VENV)/bench $(VENV)/test: pyproject.toml hatch_build.py
 	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install -q --no-deps pnnx
 	$(BIN)/pip install -q -e '.[$(if $(findstring test,$@),test,bench$(comma)report)]'
 	touch $@
 

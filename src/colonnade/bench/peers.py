@@ -9,6 +9,7 @@ crashes on stays there.
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
@@ -97,7 +98,7 @@ def _load_mnn(job: Job) -> Run:
 
 
 def _load_ncnn(job: Job) -> Run:
-    ncnn, pnnx = _module("ncnn"), _module("pnnx")
+    ncnn, converter = _module("ncnn"), _pnnx()
     if job.shape[0] != 1:
         raise PeerAbsentError(f"ncnn runs batch 1 only, not {job.shape[0]}")
     param, weights = job.workdir / "model.ncnn.param", job.workdir / "model.ncnn.bin"
@@ -107,7 +108,7 @@ def _load_ncnn(job: Job) -> Run:
     options = [f"inputshape=[{shape}]", "fp16=0", *(f"{key}={path}" for key, path in outputs.items())]
     source_link = job.workdir / "model.onnx"  # pnnx also writes a simplified model beside the file it reads
     source_link.symlink_to(job.model)
-    _convert([pnnx.EXEC_PATH, str(source_link), *options], param)
+    _convert([str(converter), str(source_link), *options], param)
     net = ncnn.Net()
     for option in ("use_fp16_packed", "use_fp16_storage", "use_fp16_arithmetic", "use_bf16_packed", "use_bf16_storage"):
         if hasattr(net.opt, option):
@@ -126,6 +127,14 @@ def _load_ncnn(job: Job) -> Run:
         return np.array(result)[np.newaxis]
 
     return run
+
+
+def _pnnx() -> Path:
+    """The converter's program. Its Python package is not imported: that needs PyTorch, the program does not."""
+    spec = importlib.util.find_spec("pnnx")
+    if spec is None or spec.origin is None:
+        raise PeerAbsentError("ncnn needs pnnx to read ONNX: pip install --no-deps pnnx")
+    return Path(spec.origin).parent / "pnnx"
 
 
 PEERS: Mapping[str, Peer] = {

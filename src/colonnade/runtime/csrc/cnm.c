@@ -24,55 +24,74 @@ typedef struct {
   int32_t order;
 } work;
 
-/* n floats exactly; short and of varying length, so not worth a call of memcpy. */
-static inline void copy_floats(float *restrict to, const float *restrict from, int32_t n) {
-  if (n >= 8) {
-    for (int32_t i = 0; i + 8 <= n; i += 8) memcpy(to + i, from + i, 32);
-    memcpy(to + n - 8, from + n - 8, 32);
-  } else if (n >= 4) {
-    float head[4], tail[4];
-    memcpy(head, from, 16);
-    memcpy(tail, from + n - 4, 16);
-    memcpy(to, head, 16);
-    memcpy(to + n - 4, tail, 16);
-  } else {
-    for (int32_t i = 0; i < n; ++i) to[i] = from[i];
+/* n floats by two overlapping moves of a fixed size, from the start and to the end: size <= n <= 2 * size. */
+#define COPY_ENDS(size)                                       \
+  if (n >= (size)) {                                          \
+    float head[size], tail[size];                             \
+    memcpy(head, from, sizeof head);                          \
+    memcpy(tail, from + n - (size), sizeof tail);             \
+    memcpy(to, head, sizeof head);                            \
+    memcpy(to + n - (size), tail, sizeof tail);               \
+    return;                                                   \
   }
+
+/* n floats exactly. Rows are short and of varying length, so mostly not worth a call of memcpy. */
+static inline void copy_floats(float *restrict to, const float *restrict from, int32_t n) {
+  if (n > 64) {
+    memcpy(to, from, (size_t)n * sizeof *to);
+    return;
+  }
+  COPY_ENDS(32)
+  COPY_ENDS(16)
+  COPY_ENDS(8)
+  COPY_ENDS(4)
+  for (int32_t i = 0; i < n; ++i) to[i] = from[i];
 }
+#undef COPY_ENDS
 
 static inline void copy_strided(float *restrict to, const float *restrict from, int32_t n, int32_t stride) {
   if (stride == 1)
-    memcpy(to, from, (size_t)n * sizeof *to);
+    copy_floats(to, from, n);
   else if (stride == 2)
     for (int32_t i = 0; i < n; ++i) to[i] = from[2 * i];
   else
     for (int32_t i = 0; i < n; ++i) to[i] = from[(int64_t)stride * i];
 }
 
-/* One row of a phase plane: to[i] = from[i * stride + first], zero where that lies outside 0 .. n - 1. */
-static void prepare_row(float *to, int32_t pitch, const float *from, int32_t n, int32_t first, int32_t stride) {
+static inline void zero_floats(float *to, int32_t n) {
+  for (int32_t i = 0; i < n; ++i) to[i] = 0.0f;
+}
+
+/* Where a row of a phase plane lies in a row of x: to[i] = from[i * stride + first] for begin <= i < end, else zero. */
+typedef struct {
+  int32_t first, begin, end;
+} row_span;
+
+static row_span span_of(int32_t pitch, int32_t n, int32_t first, int32_t stride) {
   int32_t begin = first < 0 ? (stride - 1 - first) / stride : 0;
   int32_t end = n > first ? (n - first + stride - 1) / stride : 0;
-  if (begin > pitch) begin = pitch;
-  if (end > pitch) end = pitch;
-  if (end < begin) end = begin;
-  memset(to, 0, (size_t)begin * sizeof *to);
-  copy_strided(to + begin, from + (int64_t)begin * stride + first, end - begin, stride);
-  memset(to + end, 0, (size_t)(pitch - end) * sizeof *to);
+  begin = begin < pitch ? begin : pitch;
+  end = end < pitch ? end : pitch;
+  return (row_span){first, begin, end < begin ? begin : end};
 }
 
 /* All phases and images of one channel. */
 static void prepare_channel(const cln_cnm *s, const int32_t *phases, const float *x, float *to) {
   for (int32_t phase = 0; phase < s->phases; ++phase) {
-    int32_t first_y = phases[2 * phase] - s->pad_top, first_x = phases[2 * phase + 1] - s->pad_left;
+    int32_t first_y = phases[2 * phase] - s->pad_top;
+    row_span span = span_of(s->pitch, s->in_w, phases[2 * phase + 1] - s->pad_left, s->stride_w);
     for (int32_t image = 0; image < s->batch; ++image) {
       const float *plane = x + (int64_t)image * s->in_h * s->in_w;
       for (int32_t row = 0; row < s->plane_h; ++row, to += s->pitch) {
         int32_t y = row * s->stride_h + first_y;
-        if (y < 0 || y >= s->in_h)
-          memset(to, 0, (size_t)s->pitch * sizeof *to);
-        else
-          prepare_row(to, s->pitch, plane + (int64_t)y * s->in_w, s->in_w, first_x, s->stride_w);
+        if (y < 0 || y >= s->in_h) {
+          zero_floats(to, s->pitch);
+          continue;
+        }
+        const float *from = plane + (int64_t)y * s->in_w + (int64_t)span.begin * s->stride_w + span.first;
+        zero_floats(to, span.begin);
+        copy_strided(to + span.begin, from, span.end - span.begin, s->stride_w);
+        zero_floats(to + span.end, s->pitch - span.end);
       }
     }
   }
@@ -91,10 +110,13 @@ static void prepare_channels(const work *w, int32_t first, int32_t count, float 
 
 static void pack_strip(const work *w, const cln_strip *strip, const float *x, float *to) {
   const int32_t *columns = w->ints + w->step->pack_table;
-  const cln_segment *segments = w->plan->segments + strip->first;
-  for (int32_t k = 0; k < w->step->pack_count; ++k, to += w->width)
-    for (int32_t i = 0; i < strip->segments; ++i)
-      copy_floats(to + segments[i].lane, x + columns[k] + segments[i].x, segments[i].len);
+  for (int32_t i = 0; i < strip->segments; ++i) {
+    const cln_segment *segment = w->plan->segments + strip->first + i;
+    const float *from = x + segment->x;
+    float *lane = to + segment->lane;
+    for (int32_t k = 0; k < w->step->pack_count; ++k, lane += w->width)
+      copy_floats(lane, from + columns[k], segment->len);
+  }
 }
 
 /* The last KC block of a strip that is not one whole run of outputs: compute beside, then copy the segments. */
@@ -155,19 +177,19 @@ static void compute(const work *w, int32_t first_strip, int32_t strips, int32_t 
     for (int32_t t = first_tile; t < end_tile; ++t) {
       const cln_cnm_tile *tile = plan->tiles + t;
       int32_t begin = tile->blocks[block], end = tile->blocks[block + 1];
+      cln_tile a = {
+          .off = tile->off + begin,
+          .w = tile->weights + (int64_t)begin * tile->rows,
+          .n = (size_t)(end - begin),
+          .bias = block ? NULL : w->bias + tile->first,
+          .c_rows = sum_rows,
+          .lo = -INFINITY,
+          .hi = INFINITY,
+      };
       for (int32_t i = 0; i < strips; ++i) {
         const cln_strip *strip = plan->strips + first_strip + i;
-        cln_tile a = {
-            .x = s->packed ? x + i * (int64_t)s->pack_count * w->width : x + strip->x,
-            .off = tile->off + begin,
-            .w = tile->weights + (int64_t)begin * tile->rows,
-            .n = (size_t)(end - begin),
-            .bias = block ? NULL : w->bias + tile->first,
-            .c = sums + i * w->width,
-            .c_rows = sum_rows,
-            .lo = -INFINITY,
-            .hi = INFINITY,
-        };
+        a.x = s->packed ? x + i * (int64_t)s->pack_count * w->width : x + strip->x;
+        a.c = sums + i * w->width;
         if (block + 1 == s->blocks) {
           finish_strip(w, &a, tile, strip);
         } else {
