@@ -2,15 +2,17 @@
 
     y[t][p] = clamp(init[t][p] + sum over kept columns k of w[k][t] * x[off[k] + p]  [+ r[t][p]])
 
-Every convolution, dense or pruned, packed or direct, depthwise or with few channels, and every fully connected
-layer runs on this one kernel; what differs is where `off` points and which loops call it (docs/kernels.md).
+(off counts bytes). Every convolution, dense or pruned, packed or direct, depthwise or with few channels, and every
+fully connected layer runs on this one kernel; what differs is where `off` points and which loops call it
+(docs/kernels.md).
+
 One column costs V vector loads of X and T scalar loads of W for T x V multiply-adds; the accumulators never leave
 their registers. Standard library only (run by the build hook).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from colonnade.kernels.shapes import Shape
 from colonnade.kernels.tile import TileOps, tile_ops
@@ -23,8 +25,8 @@ LINE_FLOATS = 16  # f32 elements of a cache line
 
 def kernel_source(isa: Isa, shape: Shape) -> str:
     """C source of the micro-kernel of `shape` for `isa`: a function `void NAME(const cln_tile *)`."""
-    ops = tile_ops(isa)
-    body = [
+    ops = tile_ops(isa, shape)
+    strip = [
         *_initialise(ops, isa, shape),
         f"for (; n >= {COLUMNS_PER_ITERATION}; n -= {COLUMNS_PER_ITERATION}) {{",
         *_indent(_columns(ops, isa, shape, COLUMNS_PER_ITERATION)),
@@ -34,40 +36,36 @@ def kernel_source(isa: Isa, shape: Shape) -> str:
         "}",
         *_finish(ops, isa, shape),
     ]
+    body = [*ops.strip_begin, *_indent(strip), *ops.strip_end]
     return "\n".join([f"static void {shape.name(isa)}(const cln_tile *a) {{", *_indent(body), "}", ""])
 
 
-def _accumulators(shape: Shape) -> Iterator[tuple[int, int, str]]:
-    for t in range(shape.rows):
-        for v in range(shape.vectors):
-            yield t, v, f"c{t}_{v}"
-
-
-def _initialise(ops: TileOps, isa: Isa, shape: Shape) -> list[str]:
-    names = ", ".join(name for _, _, name in _accumulators(shape))
-    lines = [
-        "const float *restrict x = a->x, *restrict w = a->w;",
-        "const int32_t *restrict off = a->off;",
-        "size_t n = a->n;",
-        f"{ops.vector} {names};",
-        "if (a->bias) {",
-    ]
-    for t in range(shape.rows):
-        chain = " = ".join(f"c{t}_{v}" for v in range(shape.vectors))
-        lines.append(f"  {chain} = {ops.broadcast(f'a->bias[{t}]')};")
-    lines.append("} else {")
-    for t in range(shape.rows):
-        lines.append(f"  const float *c{t} = a->c + a->c_rows[{t}];")
-        lines += [f"  c{t}_{v} = {ops.load(f'c{t} + {v * isa.lanes}')};" for v in range(shape.vectors)]
-    return [*lines, "}"]
+def _initialise(ops: TileOps, isa: Isa, shape: Shape) -> Iterator[str]:
+    rows, parts = range(shape.rows), range(ops.parts)
+    yield f"const char *restrict x = (const char *)(a->x{ops.at});"
+    yield "const float *restrict w = a->w;"
+    yield "const int32_t *restrict off = a->off;"
+    yield "size_t n = a->n;"
+    yield f"{ops.vector} {', '.join(f'c{t}_{v}' for t in rows for v in parts)};"
+    yield "if (a->bias) {"
+    for t in rows:
+        yield f"  {' = '.join(f'c{t}_{v}' for v in parts)} = {ops.broadcast(f'a->bias[{t}]')};"
+    yield "} else {"
+    for t in rows:
+        yield f"  const float *c{t} = a->c + a->c_rows[{t}]{ops.at};"
+        for v in parts:
+            yield f"  c{t}_{v} = {ops.load(f'c{t} + {v * isa.lanes}')};"
+    yield "}"
 
 
 def _columns(ops: TileOps, isa: Isa, shape: Shape, count: int) -> Iterator[str]:
     for i in range(count):
         yield "{"
-        yield f"  const float *row = x + off[{i}];"
+        yield f"  const float *row = (const float *)(x + off[{i}]);"
         for start in range(0, shape.vectors * isa.lanes, LINE_FLOATS):
-            yield f"  {ops.prefetch(f'x + off[{LOOKAHEAD + i}] + {start}')};"
+            prefetch = ops.prefetch(f"x + off[{LOOKAHEAD + i}] + {4 * start}")
+            if prefetch:
+                yield f"  {prefetch};"
         yield from _indent(_one_column(ops, isa, shape, i))
         yield "}"
     yield f"off += {count};"
@@ -75,38 +73,39 @@ def _columns(ops: TileOps, isa: Isa, shape: Shape, count: int) -> Iterator[str]:
 
 
 def _one_column(ops: TileOps, isa: Isa, shape: Shape, i: int) -> Iterator[str]:
-    weight = [ops.broadcast(f"w[{i * shape.rows + t}]") for t in range(shape.rows)]
-    vector = [ops.load(f"row + {v * isa.lanes}") for v in range(shape.vectors)]
-    if shape.holds_weights:
-        for t in range(shape.rows):
-            yield f"const {ops.vector} w{t} = {weight[t]};"
-        for v in range(shape.vectors):
-            yield f"const {ops.vector} x{v} = {vector[v]};"
-            for t in range(shape.rows):
+    rows, parts = range(shape.rows), range(ops.parts)
+    weights = [f"const {ops.scalar_type} w{t} = {ops.scalar(f'w[{i * shape.rows + t}]')};" for t in rows]
+    vectors = [f"const {ops.vector} x{v} = {ops.load(f'row + {v * isa.lanes}')};" for v in parts]
+    if shape.holds_weights(isa):
+        yield from weights
+        for v in parts:
+            yield vectors[v]
+            for t in rows:
                 yield f"c{t}_{v} = {ops.fma(f'w{t}', f'x{v}', f'c{t}_{v}')};"
     else:
-        for v in range(shape.vectors):
-            yield f"const {ops.vector} x{v} = {vector[v]};"
-        for t in range(shape.rows):
-            yield f"const {ops.vector} w{t} = {weight[t]};"
-            for v in range(shape.vectors):
+        yield from vectors
+        for t in rows:
+            yield weights[t]
+            for v in parts:
                 yield f"c{t}_{v} = {ops.fma(f'w{t}', f'x{v}', f'c{t}_{v}')};"
 
 
 def _finish(ops: TileOps, isa: Isa, shape: Shape) -> Iterator[str]:
+    rows, parts = range(shape.rows), range(ops.parts)
     yield "if (a->r) {"
-    for t in range(shape.rows):
-        yield f"  const float *r{t} = a->r + a->r_rows[{t}];"
-        for v in range(shape.vectors):
+    for t in rows:
+        yield f"  const float *r{t} = a->r + a->r_rows[{t}]{ops.at};"
+        for v in parts:
             yield f"  c{t}_{v} = {ops.add(f'c{t}_{v}', ops.load(f'r{t} + {v * isa.lanes}'))};"
     yield "}"
-    yield f"const {ops.vector} lo = {ops.broadcast('a->lo')}, hi = {ops.broadcast('a->hi')};"
-    for t in range(shape.rows):
-        yield f"float *y{t} = a->y + a->y_rows[{t}];"
-        for v in range(shape.vectors):
-            clamped = ops.minimum("hi", ops.maximum("lo", f"c{t}_{v}"))
-            yield f"{ops.store(f'y{t} + {v * isa.lanes}', clamped)};"
+    yield f"const {ops.scalar_type} lo = {ops.scalar('a->lo')}, hi = {ops.scalar('a->hi')};"
+    for t in rows:
+        yield f"float *y{t} = a->y + a->y_rows[{t}]{ops.at};"
+        for v in parts:
+            yield f"c{t}_{v} = {ops.maximum('lo', f'c{t}_{v}')};"
+            yield f"c{t}_{v} = {ops.minimum('hi', f'c{t}_{v}')};"
+            yield f"{ops.store(f'y{t} + {v * isa.lanes}', f'c{t}_{v}')};"
 
 
-def _indent(lines: Iterator[str] | list[str]) -> Iterator[str]:
+def _indent(lines: Iterable[str]) -> Iterator[str]:
     return (f"  {line}" for line in lines)

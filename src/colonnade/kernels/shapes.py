@@ -9,26 +9,29 @@ from dataclasses import dataclass
 
 from colonnade.target.isa import Isa
 
-MAX_ROWS = 16  # largest T of any micro-kernel
+MAX_ROWS = 31  # largest T of any micro-kernel
 MAX_VECTORS = 8  # largest V of any micro-kernel
+MAX_LANES = 32  # most f32 lanes of a register that a model may be laid out for (VLEN 1024)
 
 
 @dataclass(frozen=True, order=True)
 class Shape:
-    """A micro-kernel computes T = `rows` output channels by NR = `vectors` * lanes positions."""
+    """A micro-kernel computes T = `rows` output channels by NR = `vectors` * lanes positions. With RVV `vectors` is
+    LMUL: the V registers of a row are one group."""
 
     rows: int
     vectors: int
 
-    @property
-    def holds_weights(self) -> bool:
-        """Whether the T weights of a column sit in registers while the vectors of X pass by one at a time, or the
-        V vectors of X while the weights pass by: the smaller of the two groups stays."""
-        return self.rows < self.vectors
+    def holds_weights(self, isa: Isa) -> bool:
+        """Whether the T weights of a column sit in vector registers while the vectors of X pass by one at a time, or
+        the V vectors of X while the weights pass by: the smaller of the two groups stays."""
+        return not isa.scalar_operands and self.rows < self.vectors
 
-    @property
-    def registers(self) -> int:
-        """Vector registers in use: T x V accumulators, the group that stays, and one that passes by."""
+    def registers(self, isa: Isa) -> int:
+        """Vector registers in use: T x V accumulators, the group that stays, and one that passes by. With scalar
+        operands no weight takes a vector register."""
+        if isa.scalar_operands:
+            return (self.rows + 1) * self.vectors
         return self.rows * self.vectors + min(self.rows, self.vectors) + 1
 
     def name(self, isa: Isa) -> str:
@@ -36,7 +39,7 @@ class Shape:
 
 
 def shapes(isa: Isa) -> tuple[Shape, ...]:
-    """Every T x V whose accumulators stay in the registers of `isa`. For each T all V from 1 up are there, so a
-    strip's tail always finds a narrower kernel, and for each V all T from 1 up, so that a last tile does."""
-    grid = (Shape(rows, vectors) for rows in range(1, MAX_ROWS + 1) for vectors in range(1, MAX_VECTORS + 1))
-    return tuple(shape for shape in grid if shape.registers <= isa.registers)
+    """Every T x V whose accumulators stay in the registers of `isa`. For each T every smaller V is there, so a strip's
+    tail always finds a narrower kernel, and for each V every smaller T, so that a last tile does."""
+    grid = (Shape(rows, vectors) for rows in range(1, isa.max_rows + 1) for vectors in isa.vectors)
+    return tuple(shape for shape in grid if shape.registers(isa) <= isa.registers)

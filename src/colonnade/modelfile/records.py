@@ -16,7 +16,6 @@ VERSION = 1
 ALIGNMENT = 64
 MAX_RANK = 6
 TARGET_BYTES = 32
-NAME_BYTES = 64
 
 _SIZES = {"i32": ("int32_t", "i"), "i64": ("int64_t", "q"), "f32": ("float", "f"), "u64": ("uint64_t", "Q")}
 
@@ -114,7 +113,7 @@ STEPS: tuple[Record, ...] = (
         bias="i64",  # in FLOATS: by position in row order
         tile_table="i64",  # in INTS: per tile (rows, first position in row order, off start, block start)
         row_table="i64",  # in INTS: output channel of each position in row order
-        off_table="i64",  # in INTS: float offset of each column's row of X
+        off_table="i64",  # in INTS: byte offset of each column's row of X
         off_count="i64",
         block_table="i64",  # in INTS: runs of blocks + 1 column counts, from 0 to the tile's columns
         block_count="i64",
@@ -155,7 +154,7 @@ STEPS: tuple[Record, ...] = (
         **_view("y"),
         weights="i64",
         bias="i64",  # padded to whole strips
-        off_table="i64",  # K offsets: k * NR
+        off_table="i64",  # K byte offsets: 4 * k * NR
         columns="i32",
         batch="i32",
         outputs="i32",

@@ -8,14 +8,14 @@ from itertools import chain
 import numpy as np
 
 from colonnade.kernels.cnm import LOOKAHEAD
-from colonnade.kernels.shapes import MAX_VECTORS
+from colonnade.kernels.shapes import MAX_LANES, MAX_VECTORS
 from colonnade.modelfile import records
 from colonnade.modelfile.arena import lifetimes, place
 from colonnade.modelfile.program import Program, Storage
-from colonnade.target.isa import ISAS, isa_named
+from colonnade.target.isa import isa_named
 
 # Strips may read this far past their data; every pool ends in as much (csrc/internal.h, CLN_SLACK).
-SLACK = MAX_VECTORS * max(isa.lanes for isa in ISAS)
+SLACK = MAX_VECTORS * MAX_LANES
 
 
 def write(program: Program, checksum: Callable[[bytes], int]) -> bytes:

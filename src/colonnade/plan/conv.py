@@ -17,6 +17,9 @@ from colonnade.plan.problem import ConvProblem, Geometry
 from colonnade.sparse.recover import Tile
 
 
+FLOAT_BYTES = 4
+
+
 def activation_fields(act: Activation) -> dict[str, object]:
     """An activation as the fields of a record."""
     kind = ACTIVATIONS.index(act.kind)
@@ -195,9 +198,9 @@ def _tables(
     if candidate.packed:
         used, kept = np.unique(kept, return_inverse=True)
         used = used if used.size else np.zeros(1, np.int64)
-        packed_columns, offsets = where[used], kept * candidate.vectors * lanes
+        packed_columns, offsets = where[used], kept * candidate.vectors * lanes * FLOAT_BYTES
     else:
-        offsets = where[kept]
+        offsets = where[kept] * FLOAT_BYTES
     row_order = np.array([row for tile in tiles for row in tile.rows], np.int64)
     return _Tables(np.array(records), row_order, offsets, blocks.joined(), packed_columns)
 

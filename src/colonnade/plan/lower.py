@@ -14,7 +14,7 @@ from colonnade.modelfile.program import Program, Step, Storage, Value, View
 from colonnade.modelfile.records import MAX_RANK
 from colonnade.modelfile.writer import floats_of
 from colonnade.plan.candidate import Candidate
-from colonnade.plan.conv import activation_fields, conv_step
+from colonnade.plan.conv import FLOAT_BYTES, activation_fields, conv_step
 from colonnade.plan.layout import Order, Places, same_in_both_orders, swapped
 from colonnade.plan.problem import ConvProblem, conv_problem
 from colonnade.target.isa import Isa
@@ -192,7 +192,7 @@ class _Lowering:
             {"x": x, "y": self.write(node, "plain")},
             weights=constants.add_floats(padded.reshape(strips, width, columns).transpose(0, 2, 1)),
             bias=constants.add_floats(np.pad(bias, (0, strips * width - outputs))),
-            off_table=constants.add_ints(np.arange(columns, dtype=np.int64) * width),
+            off_table=constants.add_ints(np.arange(columns, dtype=np.int64) * width * FLOAT_BYTES),
             columns=columns,
             batch=batch,
             outputs=outputs,

@@ -16,8 +16,12 @@ class Isa:
     symbol: str  # C identifier: suffix of the kernel table
     arch: str  # the architecture whose library carries these kernels; "any": every library does
     flags: tuple[str, ...]  # compiler options beyond the architecture's baseline (GCC and Clang agree on them)
-    lanes: int  # f32 elements of one vector register
+    lanes: int  # f32 elements of one vector register; of the VLEN planned for, when any_length
     registers: int  # vector registers a micro-kernel may use
+    max_rows: int = 16  # largest T
+    vectors: tuple[int, ...] = (1, 2, 3, 4, 5, 6, 7, 8)  # V, or LMUL
+    any_length: bool = False  # kernels ask the CPU for its vector length; models run whatever it is
+    scalar_operands: bool = False  # a multiply-add takes the weight from a scalar register
     cpu_check: str = "cln_cpu_any"  # C function of csrc/cpu.c: does the CPU that runs have it?
     tile_ops: str = ""  # module in kernels/tile with the tile operations
     # For the cost rule (plan/cost.py), in cycles of a typical core: one vector multiply-add, one vector load, one
@@ -62,6 +66,23 @@ ISAS: tuple[Isa, ...] = (
         broadcast_cycles=0.5,
         issue_cycles=0.2,
         l2_bytes=1 << 20,
+    ),
+    Isa(
+        "riscv64-v",
+        "rvv",
+        "riscv64",
+        ("-mcpu=generic_rv64+m+a+f+d+c+v",),
+        lanes=8,
+        registers=32,
+        max_rows=31,
+        vectors=(1, 2, 4, 8),
+        any_length=True,
+        scalar_operands=True,
+        cpu_check="cln_cpu_riscv_v",
+        tile_ops="rvv",
+        load_cycles=2.2,
+        broadcast_cycles=0.5,
+        issue_cycles=0.0,
     ),
 )
 

@@ -21,6 +21,7 @@ _SHARED = {
     "riscv64": "riscv64-linux-gnu.2.27",
 }
 _STATIC = {arch: f"{arch}-linux-musl" for arch in _SHARED}
+_BASELINE = {"riscv64": ("-mcpu=generic_rv64+m+a+f+d+c",)}  # RV64GC; zig's default assumes no less, but by another name
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ def zig(arch: str, static: bool = False) -> Compiler:
         raise ColonnadeError(f"unknown architecture {arch}; known: {', '.join(names)}")
     command = (sys.executable, "-m", "ziglang")
     version = subprocess.run([*command, "version"], capture_output=True, text=True, check=True).stdout.strip()
-    options = ("-target", names[arch], *(("-static", "-s") if static else ()))
+    options = ("-target", names[arch], *_BASELINE.get(arch, ()), *(("-static", "-s") if static else ()))
     return Compiler((*command, "cc"), options, f"zig {version}", Path.home() / ".cache" / "colonnade" / "zig")
 
 

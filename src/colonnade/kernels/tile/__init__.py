@@ -5,29 +5,38 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Protocol, cast
 
+from colonnade.kernels.shapes import Shape
 from colonnade.target.isa import Isa
 
 
 class TileOps(Protocol):
     """C expressions and statements over one vector of f32 lanes. Arguments are C expressions.
 
-    `maximum(a, b)` and `minimum(a, b)` return b when either is NaN, so that a NaN in the data (always b here)
-    reaches the output, as in ONNX Runtime.
+    `scalar(s)` is a float in the form that multiply-adds and bounds take it: broadcast over a vector, or as it is where
+    instructions have a scalar operand. `maximum(lo, c)` and `minimum(hi, c)` clamp vector c by a scalar and keep a NaN
+    in c, as ONNX Runtime does.
     """
 
     header: str  # includes, and the definition of the vector type
     vector: str  # the vector type's name
+    scalar_type: str  # of `scalar`
+    parts: int  # vectors in one row of a strip
+    strip_begin: tuple[str, ...]  # opens the loop (or block) over the strip
+    strip_end: tuple[str, ...]
+    at: str  # appended to a base address: how far into the strip the loop is
 
     def load(self, address: str) -> str: ...
     def store(self, address: str, value: str) -> str: ...
-    def broadcast(self, scalar: str) -> str: ...
-    def fma(self, a: str, b: str, c: str) -> str: ...  # a * b + c
+    def broadcast(self, scalar: str) -> str: ...  # a vector of equal lanes
+    def scalar(self, scalar: str) -> str: ...
+    def fma(self, scalar: str, x: str, c: str) -> str: ...  # scalar * x + c
     def add(self, a: str, b: str) -> str: ...
-    def maximum(self, a: str, b: str) -> str: ...
-    def minimum(self, a: str, b: str) -> str: ...
-    def prefetch(self, address: str) -> str: ...
+    def maximum(self, lo: str, c: str) -> str: ...
+    def minimum(self, hi: str, c: str) -> str: ...
+    def prefetch(self, address: str) -> str | None: ...  # None: no such instruction
 
 
-def tile_ops(isa: Isa) -> TileOps:
-    """The tile operations of `isa`."""
-    return cast(TileOps, import_module(f"colonnade.kernels.tile.{isa.tile_ops}").OPS[isa.symbol])
+def tile_ops(isa: Isa, shape: Shape) -> TileOps:
+    """The tile operations of `isa` for micro-kernels of `shape`."""
+    module = import_module(f"colonnade.kernels.tile.{isa.tile_ops}")
+    return cast(TileOps, module.tile_ops(isa, shape))

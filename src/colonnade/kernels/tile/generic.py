@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 
-class Generic:
-    header = """\
+from colonnade.kernels.shapes import Shape
+from colonnade.kernels.tile.fixed import FixedLength
+from colonnade.target.isa import Isa
+
+_HEADER = """\
 typedef float vec __attribute__((vector_size(16), aligned(4), may_alias));
 #define VEC_SET1(s) ((vec){(s), (s), (s), (s)})
-static inline vec vec_max(vec a, vec b) {
-  vec y;
-  for (int i = 0; i < 4; ++i) y[i] = a[i] > b[i] ? a[i] : b[i];
-  return y;
+static inline vec vec_max(vec lo, vec c) {
+  for (int i = 0; i < 4; ++i) c[i] = lo[i] > c[i] ? lo[i] : c[i];
+  return c;
 }
-static inline vec vec_min(vec a, vec b) {
-  vec y;
-  for (int i = 0; i < 4; ++i) y[i] = a[i] < b[i] ? a[i] : b[i];
-  return y;
+static inline vec vec_min(vec hi, vec c) {
+  for (int i = 0; i < 4; ++i) c[i] = hi[i] < c[i] ? hi[i] : c[i];
+  return c;
 }"""
-    vector = "vec"
+
+
+@dataclass(frozen=True)
+class Generic(FixedLength):
+    header: str = _HEADER
+
+    @property
+    def vector(self) -> str:
+        return "vec"
 
     def load(self, address: str) -> str:
         return f"(*(const vec *)({address}))"
@@ -28,20 +38,21 @@ static inline vec vec_min(vec a, vec b) {
     def broadcast(self, scalar: str) -> str:
         return f"VEC_SET1({scalar})"
 
-    def fma(self, a: str, b: str, c: str) -> str:
-        return f"{a} * {b} + {c}"
+    def fma(self, scalar: str, x: str, c: str) -> str:
+        return f"{scalar} * {x} + {c}"
 
     def add(self, a: str, b: str) -> str:
         return f"{a} + {b}"
 
-    def maximum(self, a: str, b: str) -> str:
-        return f"vec_max({a}, {b})"
+    def maximum(self, lo: str, c: str) -> str:
+        return f"vec_max({lo}, {c})"
 
-    def minimum(self, a: str, b: str) -> str:
-        return f"vec_min({a}, {b})"
+    def minimum(self, hi: str, c: str) -> str:
+        return f"vec_min({hi}, {c})"
 
     def prefetch(self, address: str) -> str:
         return f"__builtin_prefetch({address})"
 
 
-OPS = {"generic": Generic()}
+def tile_ops(isa: Isa, shape: Shape) -> Generic:
+    return Generic(parts=shape.vectors)

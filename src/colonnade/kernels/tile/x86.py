@@ -7,36 +7,44 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from colonnade.kernels.shapes import Shape
+from colonnade.kernels.tile.fixed import FixedLength
+from colonnade.target.isa import Isa
+
 
 @dataclass(frozen=True)
-class X86:
-    prefix: str
-    vector: str
+class X86(FixedLength):
+    bits: int = 256
     header: str = "#include <immintrin.h>"
 
+    @property
+    def vector(self) -> str:
+        return f"__m{self.bits}"
+
     def load(self, address: str) -> str:
-        return f"{self.prefix}_loadu_ps({address})"
+        return f"_mm{self.bits}_loadu_ps({address})"
 
     def store(self, address: str, value: str) -> str:
-        return f"{self.prefix}_storeu_ps({address}, {value})"
+        return f"_mm{self.bits}_storeu_ps({address}, {value})"
 
     def broadcast(self, scalar: str) -> str:
-        return f"{self.prefix}_set1_ps({scalar})"
+        return f"_mm{self.bits}_set1_ps({scalar})"
 
-    def fma(self, a: str, b: str, c: str) -> str:
-        return f"{self.prefix}_fmadd_ps({a}, {b}, {c})"
+    def fma(self, scalar: str, x: str, c: str) -> str:
+        return f"_mm{self.bits}_fmadd_ps({scalar}, {x}, {c})"
 
     def add(self, a: str, b: str) -> str:
-        return f"{self.prefix}_add_ps({a}, {b})"
+        return f"_mm{self.bits}_add_ps({a}, {b})"
 
-    def maximum(self, a: str, b: str) -> str:
-        return f"{self.prefix}_max_ps({a}, {b})"
+    def maximum(self, lo: str, c: str) -> str:
+        return f"_mm{self.bits}_max_ps({lo}, {c})"
 
-    def minimum(self, a: str, b: str) -> str:
-        return f"{self.prefix}_min_ps({a}, {b})"
+    def minimum(self, hi: str, c: str) -> str:
+        return f"_mm{self.bits}_min_ps({hi}, {c})"
 
     def prefetch(self, address: str) -> str:
         return f"_mm_prefetch((const char *)({address}), _MM_HINT_T0)"
 
 
-OPS = {"avx2": X86("_mm256", "__m256"), "avx512": X86("_mm512", "__m512")}
+def tile_ops(isa: Isa, shape: Shape) -> X86:
+    return X86(parts=shape.vectors, bits=32 * isa.lanes)

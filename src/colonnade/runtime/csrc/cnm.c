@@ -21,7 +21,6 @@ typedef struct {
   float *y, *scratch;
   int64_t edge_rows[CLN_MAX_ROWS];
   int32_t width; /* NR */
-  int32_t order;
 } work;
 
 /* n floats by two overlapping moves of a fixed size, from the start and to the end: size <= n <= 2 * size. */
@@ -161,7 +160,7 @@ static void finish_strip(const work *w, cln_tile *a, const cln_cnm_tile *tile, c
   if (act.kind != CLN_ACT_CLAMP)
     for (int32_t t = 0; t < tile->rows; ++t) {
       float *row = a->y + a->y_rows[t];
-      cln_activate(row, row, strip->vectors * (int64_t)w->session->model->isa->lanes, act);
+      cln_activate(row, row, strip->span, act);
     }
 }
 
@@ -190,6 +189,7 @@ static void compute(const work *w, int32_t first_strip, int32_t strips, int32_t 
         const cln_strip *strip = plan->strips + first_strip + i;
         a.x = s->packed ? x + i * (int64_t)s->pack_count * w->width : x + strip->x;
         a.c = sums + i * w->width;
+        a.count = (size_t)strip->span;
         if (block + 1 == s->blocks) {
           finish_strip(w, &a, tile, strip);
         } else {
@@ -249,8 +249,7 @@ void CLN_ISA(cln_run_cnm)(cln_session *session, int32_t order, int thread) {
       .residual = s->r_buffer < 0 ? NULL : cln_at(session, s->r_buffer, s->r_at),
       .y = cln_at(session, s->y_buffer, s->y_at),
       .scratch = session->scratch + thread * model->scratch_floats,
-      .width = s->vectors * model->isa->lanes,
-      .order = order,
+      .width = s->vectors * model->lanes,
   };
   for (int32_t t = 0; t < s->tile_rows; ++t) w.edge_rows[t] = t * (int64_t)w.width;
   int64_t i;
@@ -282,7 +281,7 @@ void CLN_ISA(cln_run_cnm)(cln_session *session, int32_t order, int thread) {
 void CLN_ISA(cln_run_dense)(cln_session *session, int32_t order, int thread) {
   const cln_model *model = session->model;
   const cln_dense *s = model->order[order].record;
-  int64_t width = (int64_t)s->vectors * model->isa->lanes, strips = (s->outputs + width - 1) / width;
+  int64_t width = (int64_t)s->vectors * model->lanes, strips = (s->outputs + width - 1) / width;
   const float *x = cln_at(session, s->x_buffer, s->x_at);
   float *y = cln_at(session, s->y_buffer, s->y_at), *rows = session->scratch + thread * model->scratch_floats;
   float *edge = rows + (int64_t)s->columns * s->chunk;
@@ -304,6 +303,7 @@ void CLN_ISA(cln_run_dense)(cln_session *session, int32_t order, int thread) {
         .off = model->ints + s->off_table,
         .w = scalars,
         .n = (size_t)s->columns,
+        .count = (size_t)width,
         .c = model->floats + s->bias + strip * width,
         .c_rows = zero_rows,
         .y = edge,

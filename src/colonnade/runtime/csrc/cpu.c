@@ -1,5 +1,5 @@
-/* Which instruction sets the CPU and the operating system offer. By cpuid: the compilers' own check needs run-time
- * support that not every link has. */
+/* Which instruction sets the CPU and the operating system offer. On x86 by cpuid: the compilers' own check needs
+ * run-time support that not every link has. */
 #include "cpu.h"
 
 bool cln_cpu_any(void) { return true; }
@@ -27,4 +27,11 @@ enum { BMI1 = 1u << 3, AVX2 = 1u << 5, BMI2 = 1u << 8 };
 
 bool cln_cpu_x86_64_v3(void) { return has(FMA | OSXSAVE | AVX | F16C, BMI1 | AVX2 | BMI2, 0x06); }
 bool cln_cpu_x86_64_v4(void) { return has(FMA | OSXSAVE | AVX | F16C, BMI1 | AVX2 | BMI2 | AVX512, 0xe6); }
+#endif
+
+#if defined(__riscv)
+#include <sys/auxv.h>
+
+/* One bit per single-letter extension (Linux, uapi/asm/hwcap.h). */
+bool cln_cpu_riscv_v(void) { return getauxval(AT_HWCAP) >> ('v' - 'a') & 1; }
 #endif

@@ -10,17 +10,18 @@
 #include "format.h"
 #include "limits.h" /* generated: CLN_MAX_ROWS, CLN_MAX_VECTORS, CLN_MAX_LANES, CLN_LOOKAHEAD */
 
-/* A strip may read this far past its last position: every arena and constant team ends in as many floats more. */
+/* A strip may read this far past its last position: every arena and constant pool ends in as many floats more. */
 #define CLN_SLACK (CLN_MAX_VECTORS * CLN_MAX_LANES)
 
 /* Arguments of a micro-kernel (kernels/cnm.py):
- *   y[y_rows[t] + p] = min(max(init + sum_k w[k * T + t] * x[off[k] + p] + r[r_rows[t] + p], lo), hi)
- * init is bias[t], or with bias == NULL c[c_rows[t] + p]. r == NULL: no residual. */
+ *   y[y_rows[t] + p] = min(max(init + sum_k w[k * T + t] * x[off[k] / 4 + p] + r[r_rows[t] + p], lo), hi)
+ * init is bias[t], or with bias == NULL c[c_rows[t] + p]. r == NULL: no residual. Kernels of a fixed vector length
+ * compute whole vectors; those of any length exactly `count` positions. */
 typedef struct cln_tile {
   const float *x;
   const int32_t *off;
   const float *w;
-  size_t n;
+  size_t n, count;
   const float *bias;
   const float *c;
   const int64_t *c_rows;
@@ -39,7 +40,7 @@ typedef void (*cln_step)(cln_session *session, int32_t order, int thread);
 
 typedef struct {
   const char *target;
-  int32_t lanes;
+  int32_t lanes; /* 0: of any length */
   bool (*supported)(void);
   const cln_kernel_grid *kernels;
   const cln_step *steps; /* by opcode */
@@ -53,10 +54,11 @@ typedef struct {
   int64_t x, y;
 } cln_segment;
 
-/* NR or fewer positions computed together. `full`: one segment that fills all `vectors`. */
+/* NR or fewer positions computed together: `span` lanes from the first valid one to the last. `full`: all of what the
+ * kernel writes are outputs that lie side by side. */
 typedef struct {
   int64_t x, y;
-  int32_t vectors, first, segments;
+  int32_t vectors, span, first, segments;
   bool full;
 } cln_strip;
 
@@ -96,6 +98,7 @@ struct cln_model {
   bool mapped;
   const cln_header *header;
   const cln_isa *isa;
+  int32_t lanes; /* that the data is laid out for */
   const cln_buffer *buffers;
   const int32_t *ints;
   const float *floats;

@@ -76,8 +76,10 @@ static int find_isa(cln_model *model, char *error, size_t error_size) {
     if (!isa->supported())
       return cln_fail(error, error_size, "compiled for %s, which this CPU does not have; compile it for this CPU",
                       isa->target);
-    if (isa->lanes != model->header->target_lanes) break;
+    int32_t lanes = model->header->target_lanes;
+    if (isa->lanes ? lanes != isa->lanes : lanes < 1 || lanes > CLN_MAX_LANES) break;
     model->isa = isa;
+    model->lanes = lanes;
     return 0;
   }
   return cln_fail(error, error_size, "compiled for target '%.31s', for which this library has no kernels",
@@ -152,7 +154,7 @@ static int finish_open(cln_model *model, cln_model **out, char *error, size_t er
 
 int cln_model_open(const char *path, cln_model **out, char *error, size_t error_size) {
   *out = NULL;
-  int file = open(path, O_RDONLY | O_CLOEXEC);
+  int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe must not make us wait */
   struct stat status;
   if (file < 0 || fstat(file, &status)) {
     int reason = errno;

@@ -10,6 +10,7 @@
 
 typedef struct {
   const cln_cnm *step;
+  const cln_isa *isa;
   int32_t lanes, strip_count, segment_count;
   cln_strip *strips;       /* NULL: count only */
   cln_segment *segments;
@@ -19,10 +20,17 @@ typedef struct {
   cln_segment last;        /* its last segment so far */
 } builder;
 
+/* Positions that the kernel of a strip reads and writes. */
+static int32_t written_lanes(const builder *b, const cln_strip *strip) {
+  return b->isa->lanes ? strip->vectors * b->lanes : strip->span;
+}
+
 static void close_strip(builder *b) {
   if (!b->open.segments) return;
   b->open.vectors = (b->span + b->lanes - 1) / b->lanes;
-  b->open.full = b->even && b->span == b->open.vectors * b->lanes;
+  while (!(*b->isa->kernels)[b->step->tile_rows][b->open.vectors]) ++b->open.vectors; /* step->vectors is one */
+  b->open.span = b->span;
+  b->open.full = b->even && written_lanes(b, &b->open) == b->span;
   if (b->strips) b->strips[b->strip_count] = b->open;
   ++b->strip_count;
   b->open.segments = 0;
@@ -72,17 +80,23 @@ static void add_all(builder *b) {
   close_strip(b);
 }
 
+static builder counter_for(const cln_model *model, const cln_cnm *step) {
+  return (builder){.step = step, .isa = model->isa, .lanes = model->lanes};
+}
+
 static int build_strips(const cln_model *model, const cln_cnm *step, cln_cnm_plan *plan) {
-  builder counter = {.step = step, .lanes = model->isa->lanes};
+  builder counter = counter_for(model, step);
   add_all(&counter);
   plan->strips = calloc((size_t)counter.strip_count, sizeof *plan->strips);
   plan->segments = calloc((size_t)counter.segment_count, sizeof *plan->segments);
   if (!plan->strips || !plan->segments) return -1;
-  builder b = {.step = step, .lanes = model->isa->lanes, .strips = plan->strips, .segments = plan->segments};
+  builder b = counter_for(model, step);
+  b.strips = plan->strips;
+  b.segments = plan->segments;
   add_all(&b);
   plan->strip_count = b.strip_count;
   for (int32_t i = 0; i < plan->strip_count; ++i) {
-    int64_t end = plan->strips[i].x + (int64_t)plan->strips[i].vectors * b.lanes;
+    int64_t end = plan->strips[i].x + written_lanes(&b, plan->strips + i);
     if (end > plan->reach) plan->reach = end;
   }
   return 0;
@@ -115,7 +129,7 @@ static int build_tiles(const cln_model *model, const cln_cnm *step, cln_cnm_plan
 
 int cln_cnm_plan_build(const cln_model *model, const cln_cnm *step, cln_cnm_plan *plan) {
   if (build_strips(model, step, plan) || build_tiles(model, step, plan)) return -1;
-  int64_t width = (int64_t)step->vectors * model->isa->lanes, local = 0, packed = 0, sums = 0;
+  int64_t width = (int64_t)step->vectors * model->lanes, local = 0, packed = 0, sums = 0;
   plan->panel = step->panel < plan->strip_count ? step->panel : plan->strip_count;
   plan->prepared_plane = cln_extent(3, (int64_t[]){step->batch, step->plane_h, step->pitch});
   if (step->local)

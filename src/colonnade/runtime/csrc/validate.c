@@ -1,8 +1,5 @@
 /* Every field of every record of a model file, checked before anything is run: afterwards no step can read or write
  * outside its buffers, whatever the file says. What is computed may still be nonsense; that is the file's affair. */
-#include <stdio.h>
-#include <string.h>
-
 #include "internal.h"
 
 enum { MAX_SIDE = 1 << 24, MAX_STEP = 1 << 12 }; /* image sides, channels, counts; strides, kernels, pads, phases */
@@ -50,13 +47,16 @@ static bool view(checker *c, int32_t buffer, int64_t at, int64_t count, bool wri
 #define STEP(value) between(c, (value), 1, MAX_STEP, "stride or kernel out of range")
 #define PAD(value) between(c, (value), 0, MAX_STEP, "padding out of range")
 
+/* The kernel asked for, and where there is one of fewer vectors, those of all fewer rows too. */
 static bool kernels(checker *c, int32_t rows, int32_t vectors) {
+  const cln_kernel_grid *grid = c->model->isa->kernels;
   if (!between(c, rows, 1, CLN_MAX_ROWS, "no such micro-kernel") ||
-      !between(c, vectors, 1, CLN_MAX_VECTORS, "no such micro-kernel"))
+      !between(c, vectors, 1, CLN_MAX_VECTORS, "no such micro-kernel") ||
+      !require(c, (*grid)[rows][vectors] != NULL, "no such micro-kernel"))
     return false;
   for (int32_t t = 1; t <= rows; ++t)
     for (int32_t v = 1; v <= vectors; ++v)
-      if (!require(c, (*c->model->isa->kernels)[t][v] != NULL, "no such micro-kernel")) return false;
+      if (!require(c, (*grid)[t][v] || !(*grid)[rows][v], "no such micro-kernel")) return false;
   return true;
 }
 
@@ -88,6 +88,19 @@ static int64_t cnm_readable(checker *c, const cln_cnm *s) {
   const cln_buffer *x = m->buffers + s->x_buffer;
   if (!require(c, x->kind == CLN_BUFFER_ARENA, "strips read past an input's end")) return -1;
   return m->header->arena_floats + CLN_SLACK - x->offset - s->x_at;
+}
+
+/* All of ints[at .. at + count - 1] are byte offsets of floats 0 .. limit - 1. */
+static bool offsets(checker *c, int64_t at, int64_t count, int64_t limit, const char *what) {
+  if (!ints(c, at, count)) return false;
+  const int32_t *table = c->model->ints + at;
+  int32_t low = 0, high = 0, odd = 0;
+  for (int64_t i = 0; i < count; ++i) {
+    low = table[i] < low ? table[i] : low;
+    high = table[i] > high ? table[i] : high;
+    odd |= table[i] & (int32_t)(sizeof(float) - 1);
+  }
+  return require(c, low >= 0 && !odd && (!count || high / (int64_t)sizeof(float) < limit), what);
 }
 
 /* All of ints[at .. at + count - 1] lie in 0 .. limit - 1. */
@@ -135,7 +148,7 @@ static bool cnm_tiles(checker *c, const cln_cnm *s) {
 static bool cnm(checker *c, const void *record) {
   const cln_cnm *s = record;
   if (!cnm_sizes(c, s)) return false;
-  int64_t width = (int64_t)s->vectors * c->model->isa->lanes, out = EXTENT(s->rows, s->batch, s->out_h, s->out_w);
+  int64_t width = (int64_t)s->vectors * c->model->lanes, out = EXTENT(s->rows, s->batch, s->out_h, s->out_w);
   int64_t readable = cnm_readable(c, s);
   if (readable < 0) return false;
   int64_t last = (((int64_t)s->batch - 1) * s->plane_h + s->out_h - 1) * s->pitch + s->out_w; /* past the last position */
@@ -146,18 +159,18 @@ static bool cnm(checker *c, const void *record) {
   if (!s->packed) return true; /* cnm_strips goes on */
   return between(c, s->pack_count, 1, MAX_SIDE, "nothing to pack") &&
          entries(c, s->pack_table, s->pack_count, readable - last + 1, "column outside the data") &&
-         entries(c, s->off_table, s->off_count, (s->pack_count - 1) * width + 1, "column outside the strip");
+         offsets(c, s->off_table, s->off_count, (s->pack_count - 1) * width + 1, "column outside the strip");
 }
 
 static bool dense(checker *c, const void *record) {
   const cln_dense *s = record;
   if (!SIDE(s->columns) || !SIDE(s->batch) || !SIDE(s->outputs) || !kernels(c, s->chunk, s->vectors) || !ACT(s))
     return false;
-  int64_t width = (int64_t)s->vectors * c->model->isa->lanes, strips = (s->outputs + width - 1) / width;
+  int64_t width = (int64_t)s->vectors * c->model->lanes, strips = (s->outputs + width - 1) / width;
   int64_t weights = EXTENT(strips, s->columns, width);
   return require(c, weights >= 0, "size out of range") && floats(c, s->weights, weights) &&
          floats(c, s->bias, strips * width) && ints(c, s->off_table, (int64_t)s->columns + CLN_LOOKAHEAD) &&
-         entries(c, s->off_table, s->columns, (s->columns - 1) * width + 1, "column outside the weights") &&
+         offsets(c, s->off_table, s->columns, (s->columns - 1) * width + 1, "column outside the weights") &&
          VIEW(x, EXTENT(s->columns, s->batch), false) && VIEW(y, EXTENT(s->batch, s->outputs), true);
 }
 
@@ -274,9 +287,9 @@ static bool values(checker *c) {
 
 /* What can only be checked once a convolution's strips are known. */
 static bool cnm_strips(checker *c, const cln_cnm *s, const cln_cnm_plan *plan) {
-  int64_t width = (int64_t)s->vectors * c->model->isa->lanes;
+  int64_t width = (int64_t)s->vectors * c->model->lanes;
   if (!s->packed)
-    return entries(c, s->off_table, s->off_count, cnm_readable(c, s) - plan->reach + 1, "column outside the data");
+    return offsets(c, s->off_table, s->off_count, cnm_readable(c, s) - plan->reach + 1, "column outside the data");
   if (s->strips_buffer < 0) return true;
   return VIEW(strips, EXTENT(plan->strip_count, s->pack_count, width), true);
 }
@@ -286,7 +299,7 @@ int cln_model_validate(cln_model *model, char *error, size_t error_size) {
   if (!buffers(&c) || !values(&c)) return cln_fail(error, error_size, "%s", c.what);
   for (int32_t i = 0, plans = 0; i < model->order_count; ++i) {
     cln_order_entry *entry = model->order + i;
-    bool ok = checks[entry->op](&c, entry->record);
+    bool ok = require(&c, checks[entry->op] != NULL, "no check for this step") && checks[entry->op](&c, entry->record);
     if (ok && entry->op == CLN_OP_CNM) {
       cln_cnm_plan *plan = model->cnm_plans + plans++;
       entry->cnm = plan;
@@ -296,7 +309,7 @@ int cln_model_validate(cln_model *model, char *error, size_t error_size) {
         model->scratch_floats = plan->scratch_floats;
     } else if (ok && entry->op == CLN_OP_DENSE) {
       const cln_dense *s = entry->record;
-      int64_t scratch = (int64_t)s->chunk * (s->columns + (int64_t)s->vectors * model->isa->lanes) + CLN_SLACK;
+      int64_t scratch = (int64_t)s->chunk * (s->columns + (int64_t)s->vectors * model->lanes) + CLN_SLACK;
       if (scratch > model->scratch_floats) model->scratch_floats = scratch;
     }
     if (c.what) return cln_fail(error, error_size, "step %d '%s': %s", i, entry->name, c.what);

@@ -1,0 +1,70 @@
+"""RISC-V Vector 1.0 at any VLEN: V is LMUL, a row of a strip is one register group whose length vsetvl gives.
+
+A strip longer than VLMAX takes several turns of the loop, so one binary is right at every VLEN; its last turn is cut by
+vl, not finished by scalar code. Multiply-adds take the weight from a scalar register (vfmacc.vf). vfmax and vfmin
+return the operand that is a number (RVV 1.0, 13.11), so bounds are merged under comparisons, which NaN fails.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from colonnade.kernels.shapes import Shape
+from colonnade.target.isa import Isa
+
+
+@dataclass(frozen=True)
+class Rvv:
+    lmul: int
+    header: str = "#include <riscv_vector.h>"
+    parts: int = 1
+    scalar_type: str = "float"
+    strip_end: tuple[str, ...] = ("  p += vl;", "}")
+    at: str = " + p"
+
+    @property
+    def strip_begin(self) -> tuple[str, ...]:
+        return (
+            "for (size_t p = 0; p < a->count;) {",
+            f"  const size_t vl = __riscv_vsetvl_e32m{self.lmul}(a->count - p);",
+        )
+
+    @property
+    def vector(self) -> str:
+        return f"vfloat32m{self.lmul}_t"
+
+    def load(self, address: str) -> str:
+        return f"__riscv_vle32_v_f32m{self.lmul}({address}, vl)"
+
+    def store(self, address: str, value: str) -> str:
+        return f"__riscv_vse32_v_f32m{self.lmul}({address}, {value}, vl)"
+
+    def broadcast(self, scalar: str) -> str:
+        return f"__riscv_vfmv_v_f_f32m{self.lmul}({scalar}, vl)"
+
+    def scalar(self, scalar: str) -> str:
+        return scalar
+
+    def fma(self, scalar: str, x: str, c: str) -> str:
+        return f"__riscv_vfmacc_vf_f32m{self.lmul}({c}, {scalar}, {x}, vl)"
+
+    def add(self, a: str, b: str) -> str:
+        return f"__riscv_vfadd_vv_f32m{self.lmul}({a}, {b}, vl)"
+
+    def maximum(self, lo: str, c: str) -> str:
+        return self._merge(c, lo, "lt")
+
+    def minimum(self, hi: str, c: str) -> str:
+        return self._merge(c, hi, "gt")
+
+    def _merge(self, c: str, bound: str, test: str) -> str:
+        m, bits = self.lmul, 32 // self.lmul
+        mask = f"__riscv_vmf{test}_vf_f32m{m}_b{bits}({c}, {bound}, vl)"
+        return f"__riscv_vfmerge_vfm_f32m{m}({c}, {bound}, {mask}, vl)"
+
+    def prefetch(self, address: str) -> None:
+        return None
+
+
+def tile_ops(isa: Isa, shape: Shape) -> Rvv:
+    return Rvv(shape.vectors)
