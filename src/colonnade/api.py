@@ -51,12 +51,12 @@ def prune(
     """Zero whole columns of each tile of `tile` output channels until `sparsity` (0 to 1) of a layer is zeros.
 
     Of every `group` consecutive columns the same number is kept (None: one group of all columns). The stem, depthwise
-    convolutions, the classifier and layers named in `skip` stay dense. tile "auto": per layer the smallest tile that is
-    estimated to run near the best speed on `target`. ColonnadeError for values out of range.
+    convolutions, fully connected layers and those named in `skip` stay dense. tile "auto": per layer the smallest
+    tile that is estimated to run near the best speed on `target`. ColonnadeError for values out of range.
     """
     choose = None
     if tile == "auto":
-        choose = tile_chooser(optimize(import_model(model.proto)), resolve_target(target))
+        choose = tile_chooser(optimize(import_model(model.proto)), resolve_target(target), group)
     proto, report = prune_model(model.proto, sparsity=sparsity, tile=tile, group=group, skip=skip, choose_tile=choose)
     return Model(proto, model.name, report)
 

@@ -8,14 +8,15 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from colonnade.bench.peers import PEERS
+from colonnade.target.cpu import CPUINFO, cpu_fields
 
 _ISA_FLAGS = ("sse4_2", "avx", "avx2", "fma", "f16c", "avx512f", "avx512bw", "avx512vl", "avx512_vnni", "avx512_bf16")
 _OWN_DISTRIBUTIONS = ("colonnade", "numpy", "onnx")
 
 
-def machine_facts(cpuinfo: Path = Path("/proc/cpuinfo")) -> dict[str, object]:
+def machine_facts(cpuinfo: Path = CPUINFO) -> dict[str, object]:
     """CPU model, processors this process may use, instruction sets of interest, system, versions of all runtimes."""
-    fields = _first_cpu(cpuinfo)
+    fields = cpu_fields(cpuinfo)
     flags = set(fields.get("flags", fields.get("Features", "")).split())
     affinity = getattr(os, "sched_getaffinity", None)
     return {
@@ -27,16 +28,6 @@ def machine_facts(cpuinfo: Path = Path("/proc/cpuinfo")) -> dict[str, object]:
         "python": platform.python_version(),
         "versions": _versions(),
     }
-
-
-def _first_cpu(cpuinfo: Path) -> dict[str, str]:
-    """The first block of /proc/cpuinfo as a mapping; empty where there is no such file."""
-    try:
-        block = cpuinfo.read_text(errors="replace").split("\n\n", 1)[0]
-    except OSError:
-        return {}
-    pairs = (line.partition(":") for line in block.splitlines())
-    return {name.strip(): value.strip() for name, _, value in pairs}
 
 
 def _versions() -> dict[str, str]:

@@ -7,6 +7,8 @@ from typing import Literal
 
 import numpy as np
 
+from colonnade.errors import ColonnadeError
+
 
 @dataclass(eq=False)
 class Storage:
@@ -66,10 +68,10 @@ class Constants:
         return at
 
     def add_ints(self, values: np.ndarray) -> int:
-        """Index of the first of `values`. ValueError when one does not fit 32 bits."""
+        """Index of the first of `values`. ColonnadeError when one does not fit 32 bits."""
         flat = np.asarray(values).reshape(-1)
         if flat.size and (flat.min() < -(2**31) or flat.max() >= 2**31):
-            raise ValueError("a table entry does not fit 32 bits")
+            raise ColonnadeError("a layer's data is larger than 2 GiB; use a smaller batch or image")
         table = np.ascontiguousarray(flat, np.int32)
         key = table.tobytes()
         if key not in self._known_ints:

@@ -1,21 +1,23 @@
 """Profiles kept on disk, one small JSON file per problem, so that nothing is measured twice on a machine.
 
-The key holds everything that shapes the result: problem, ISA, threads, CPU model and the library's build digest
-(generator, sources, compiler, options). Files are written beside and renamed, so that two processes may tune at once
-and a kill loses at most the problem under way.
+The key holds everything that shapes the result: problem, ISA, threads, CPU model, the library's build digest
+(generator, sources, compiler, options) and the sources of the planner. Files are written beside and renamed, so that
+two processes may tune at once and a kill loses at most the problem under way.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import asdict
+from functools import cache
 from pathlib import Path
 
 import platformdirs
 
+from colonnade.errors import ColonnadeError
+from colonnade.files import write_atomic
 from colonnade.plan.candidate import Candidate
 
 
@@ -24,30 +26,43 @@ def default_cache_dir() -> Path:
     return Path(platformdirs.user_cache_dir("colonnade")) / "plans"
 
 
+@cache
+def planner_digest() -> str:
+    """Of the Python sources that decide what a candidate is and how it is lowered."""
+    package = Path(__file__).parent.parent
+    folders = ("kernels", "modelfile", "plan", "sparse", "target")
+    digest = hashlib.sha256()
+    for path in sorted(path for folder in folders for path in (package / folder).rglob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
 class PlanCache:
     """Measured milliseconds by problem and candidate."""
 
     def __init__(self, directory: Path, machine: str) -> None:
         """machine: what all profiles of this cache have in common (CPU, ISA, threads, build)."""
-        self._directory, self._machine = directory, machine
+        self._directory, self._machine = directory, f"{machine}; planner {planner_digest()}"
 
     def _path(self, digest: str) -> Path:
         key = hashlib.sha256(f"{self._machine}\n{digest}".encode()).hexdigest()
         return self._directory / f"{key[:40]}.json"
 
     def load(self, digest: str) -> dict[Candidate, float] | None:
-        """Finished measurements of a problem, fastest first; None when there are none that can be read."""
+        """Finished measurements of a problem, fastest first; None when there are none, or none that make sense."""
         try:
             rows = json.loads(self._path(digest).read_text())["candidates"]
-            return {Candidate(**row["candidate"]): float(row["ms"]) for row in rows}
+            times = {Candidate.from_fields(row["candidate"]): float(row["ms"]) for row in rows}
         except (OSError, ValueError, TypeError, KeyError):
             return None
+        return times or None
 
     def store(self, digest: str, times: Mapping[Candidate, float], problem: str) -> None:
         """Keep the measurements of a problem; `problem` describes it for a reader of the file."""
         rows = [{"candidate": asdict(c), "ms": ms} for c, ms in sorted(times.items(), key=lambda item: item[1])]
-        self._directory.mkdir(parents=True, exist_ok=True)
-        path = self._path(digest)
-        temporary = path.with_suffix(f".{os.getpid()}.tmp")
-        temporary.write_text(json.dumps({"machine": self._machine, "problem": problem, "candidates": rows}, indent=1))
-        temporary.replace(path)
+        text = json.dumps({"machine": self._machine, "problem": problem, "candidates": rows}, indent=1)
+        try:
+            self._directory.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ColonnadeError(f"{self._directory}: profiles cannot be kept there: {error.strerror}") from error
+        write_atomic(self._path(digest), text.encode())

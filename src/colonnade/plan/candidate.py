@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 
 ALL_STRIPS = 1 << 24  # a panel of all strips: tile-outer loops
 
@@ -26,6 +27,17 @@ class Candidate:
     dense: bool = False
     splits: int = 1
     shared: bool = False
+
+    @classmethod
+    def from_fields(cls, values: Mapping[str, object]) -> Candidate:
+        """A candidate read from a file. TypeError or ValueError unless every field is there and makes sense."""
+        for field in fields(cls):
+            value = values[field.name]
+            if type(value).__name__ != field.type:
+                raise TypeError(f"{field.name} is {value!r}")
+            if isinstance(value, int) and not isinstance(value, bool) and value < 1:
+                raise ValueError(f"{field.name} is {value}")
+        return cls(**values)  # type: ignore[arg-type]
 
     def __str__(self) -> str:
         kind = f"{'dense' if self.dense else 'sparse'} {'packed' if self.packed else 'direct'}"

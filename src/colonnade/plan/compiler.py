@@ -17,6 +17,7 @@ from colonnade.plan.lower import conv_problems, lower
 from colonnade.plan.problem import ConvProblem
 from colonnade.plan.tuner import Choice, default_plan, tuned_plan
 from colonnade.runtime.binding import build_id, checksum, targets
+from colonnade.runtime.session import Session
 from colonnade.target.cpu import cpu_model
 from colonnade.target.isa import TARGETS, Isa, isa_named
 
@@ -75,7 +76,10 @@ def compile_graph(
         chosen = tuned_plan(problems, isa, threads, cache, progress or (lambda *_: None))
     program = lower(graph, isa, problems, {name: choice.candidate for name, choice in chosen.items()})
     layers = tuple(_layer(problems[name], choice) for name, choice in chosen.items())
-    return CompiledModel(write(program, checksum), isa.name, layers)
+    compiled = CompiledModel(write(program, checksum), isa.name, layers)
+    if (isa.name, True) in targets():
+        Session(compiled)  # what the runtime would refuse is refused now
+    return compiled
 
 
 def resolve_target(target: str) -> Isa:

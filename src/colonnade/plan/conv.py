@@ -16,7 +16,6 @@ from colonnade.plan.candidate import Candidate
 from colonnade.plan.problem import ConvProblem, Geometry
 from colonnade.sparse.recover import Tile
 
-
 FLOAT_BYTES = 4
 
 

@@ -74,7 +74,7 @@ def estimate_cycles(problem: ConvProblem, candidate: Candidate, isa: Isa) -> flo
         of_one += strips.edges * rows * candidate.vectors * EDGE_CYCLES
         cycles += tiles * of_one
     if candidate.packed:
-        cycles += problem.geometry.columns * problem.geometry.groups * strips.vectors * MOVE_CYCLES
+        cycles += problem.geometry.columns * strips.vectors * MOVE_CYCLES
     if layout.prepared:
         cycles += layout.floats / isa.lanes * MOVE_CYCLES
     return cycles + _traffic(problem, candidate, isa, strips) * L2_CYCLES

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -11,10 +10,10 @@ from colonnade.errors import ColonnadeError
 from colonnade.graph import ir
 from colonnade.kernels.shapes import Shape, shapes
 from colonnade.modelfile.program import Program, Step, Storage, Value, View
-from colonnade.modelfile.records import MAX_RANK
 from colonnade.modelfile.writer import floats_of
 from colonnade.plan.candidate import Candidate
 from colonnade.plan.conv import FLOAT_BYTES, activation_fields, conv_step
+from colonnade.plan.copy import Strided, copy_step, dense, row_major
 from colonnade.plan.layout import Order, Places, same_in_both_orders, swapped
 from colonnade.plan.problem import ConvProblem, conv_problem
 from colonnade.target.isa import Isa
@@ -40,18 +39,6 @@ def lower(graph: ir.Graph, isa: Isa, problems: Mapping[str, ConvProblem], chosen
     for value in graph.outputs:
         lowering.output(value)
     return lowering.program
-
-
-@dataclass(frozen=True)
-class _Strided:
-    """A view walked with strides: dims and strides of equal length."""
-
-    view: View
-    strides: tuple[int, ...]
-
-
-def _row_major(shape: tuple[int, ...]) -> tuple[int, ...]:
-    return tuple(floats_of(shape[axis + 1 :]) for axis in range(len(shape)))
 
 
 class _Lowering:
@@ -81,25 +68,25 @@ class _Lowering:
 
     def read(self, value: str, order: Order) -> View:
         """A value in `order`, converted if it was made in the other."""
-        constant = self.graph.constants.get(value)
-        if constant is not None:
-            stored = constant if order == "plain" or constant.ndim < 2 else np.swapaxes(constant, 0, 1)
-            at = self.program.constants.add_floats(stored)
-            return View(Storage(constant.size, "constant", at))
         known = self.places.known(value, order)
         if known is not None:
             return known
+        if value in self.graph.constants:
+            view = self._constant(self.graph.constants[value], order)
+            self.places.bind(value, order, view)
+            return view
         other: Order = "cn" if order == "plain" else "plain"
         source, shape = self.places.view(value, other), self.graph.shape(value)
         target = self.places.view(value, order)
         stored_shape = shape if order == "plain" else swapped(shape)
-        self.copy(f"{value}:{order}", stored_shape, self._swap(source, swapped(stored_shape)), target)
+        self.copy(
+            f"{value}:{order}", stored_shape, _swapped_axes(source, swapped(stored_shape)), dense(target, stored_shape)
+        )
         return target
 
-    def _swap(self, view: View, shape: tuple[int, ...]) -> _Strided:
-        """Data of `shape`, walked with its first two axes swapped."""
-        first, second, *rest = _row_major(shape)
-        return _Strided(view, (second, first, *rest))
+    def _constant(self, array: np.ndarray, order: Order) -> View:
+        stored = array if order == "plain" or array.ndim < 2 else np.swapaxes(array, 0, 1)
+        return View(Storage(array.size, "constant", self.program.constants.add_floats(stored)))
 
     def write(self, node: ir.Node, order: Order) -> View:
         """Where a node's output goes: straight to the caller's buffer if that is its only use and its order."""
@@ -116,24 +103,10 @@ class _Lowering:
         for target in (v for v in self.program.outputs if v.name == value):
             source = self.read(value, "plain")
             if source.storage is not target.storage:
-                self.copy(value, target.shape, _Strided(source, _row_major(target.shape)), View(target.storage))
+                self.copy(value, target.shape, dense(source, target.shape), dense(View(target.storage), target.shape))
 
-    def copy(self, name: str, shape: tuple[int, ...], source: _Strided, target: View | _Strided) -> None:
-        """A strided copy of `shape`; a plain view as target is row-major."""
-        to = target if isinstance(target, _Strided) else _Strided(target, _row_major(shape))
-        if len(shape) > MAX_RANK:
-            raise ColonnadeError(f"{name}: rank {len(shape)} is more than the {MAX_RANK} supported")
-        dims, x_strides, y_strides = _merged(shape, source.strides, to.strides)
-        # The first dimension is divided among threads, the last is the inner loop: ones go between.
-        fill = MAX_RANK - len(dims)
-        self.emit(
-            "copy",
-            name,
-            {"x": source.view, "y": to.view},
-            dims=(*dims[:-1], *(1,) * fill, dims[-1]),
-            x_strides=(*x_strides[:-1], *(0,) * fill, x_strides[-1]),
-            y_strides=(*y_strides[:-1], *(0,) * fill, y_strides[-1]),
-        )
+    def copy(self, name: str, shape: tuple[int, ...], source: Strided, target: Strided) -> None:
+        self.program.steps.append(copy_step(name, shape, source, target))
 
     # Operators
 
@@ -170,7 +143,7 @@ class _Lowering:
         """A copy that strips may read past the end of."""
         target = View(Storage(source.storage.floats))
         shape = (source.storage.floats,)
-        self.copy(f"{value}:copy", shape, _Strided(source, (1,)), target)
+        self.copy(f"{value}:copy", shape, dense(source, shape), dense(target, shape))
         return target
 
     def dense(self, node: ir.Node) -> None:
@@ -272,8 +245,7 @@ class _Lowering:
         per_plane = self.graph.shape(b) == (*shape[:2], 1, 1) and shape[2:] != (1, 1)
         if b in self.graph.constants and not per_plane:
             full = np.broadcast_to(self.graph.constants[b], shape)
-            stored = full if order == "plain" or len(shape) < 2 else np.swapaxes(full, 0, 1)
-            second = View(Storage(full.size, "constant", self.program.constants.add_floats(stored)))
+            second = self._constant(full, order)
         elif self.graph.shape(b) == shape or per_plane:
             second = self.read(b, order)
         else:
@@ -299,7 +271,7 @@ class _Lowering:
         whole = self.write(node, order)
         stored_axis = 0 if axis == 1 else axis
         stored = swapped(shape) if order == "cn" else shape
-        strides = _row_major(stored)
+        strides = row_major(stored)
         at = 0
         for part in node.inputs:
             part_shape = self.graph.shape(part)
@@ -307,12 +279,7 @@ class _Lowering:
             target = View(whole.storage, whole.at + at * strides[stored_axis])
             source = self.read(part, order)
             if source != target:
-                self.copy(
-                    f"{node.name}:{part}",
-                    part_stored,
-                    _Strided(source, _row_major(part_stored)),
-                    _Strided(target, strides),
-                )
+                self.copy(f"{node.name}:{part}", part_stored, dense(source, part_stored), Strided(target, strides))
             at += part_stored[stored_axis]
 
     def pad(self, node: ir.Node) -> None:
@@ -320,11 +287,11 @@ class _Lowering:
         stored = swapped(self.graph.shape(node.inputs[0]))
         padded = swapped(self.graph.shape(node.output))
         x, y = self.read(node.inputs[0], "cn"), self.write(node, "cn")
-        strides = _row_major(padded)
+        strides = row_major(padded)
         top, left = node.op.pads[:2]
         self.emit("fill", f"{node.name}:border", {"y": y}, count=floats_of(padded), value=node.op.value)
         inside = View(y.storage, y.at + top * strides[2] + left)
-        self.copy(node.name, stored, _Strided(x, _row_major(stored)), _Strided(inside, strides))
+        self.copy(node.name, stored, dense(x, stored), Strided(inside, strides))
 
     def reshape(self, node: ir.Node) -> None:
         """The same bytes: in `cn` order when only what follows the first two axes changes, else in `plain`."""
@@ -333,16 +300,17 @@ class _Lowering:
         order: Order = "cn" if keeps and self.places.known(node.inputs[0], "cn") is not None else "plain"
         view = self.read(node.inputs[0], order)
         if node.output in self.graph.outputs or self.places.is_slice(node.output):
-            self.copy(node.name, (floats_of(shape),), _Strided(view, (1,)), self.write(node, order))
+            flat = (floats_of(shape),)
+            self.copy(node.name, flat, dense(view, flat), dense(self.write(node, order), flat))
         else:
             self.places.bind(node.output, order, view)
 
     def transpose(self, node: ir.Node) -> None:
         assert isinstance(node.op, ir.Transpose)
-        strides = _row_major(self.graph.shape(node.inputs[0]))
+        strides = row_major(self.graph.shape(node.inputs[0]))
         walked = tuple(strides[axis] for axis in node.op.perm)
-        source = _Strided(self.read(node.inputs[0], "plain"), walked)
-        self.copy(node.name, self.graph.shape(node.output), source, self.write(node, "plain"))
+        source, shape = Strided(self.read(node.inputs[0], "plain"), walked), self.graph.shape(node.output)
+        self.copy(node.name, shape, source, dense(self.write(node, "plain"), shape))
 
     def softmax(self, node: ir.Node) -> None:
         assert isinstance(node.op, ir.Softmax)
@@ -361,25 +329,13 @@ class _Lowering:
         self.emit("lrn", node.name, views, channels=shape[1], inner=inner, **fields)
 
 
+def _swapped_axes(view: View, shape: tuple[int, ...]) -> Strided:
+    """Data of `shape`, walked with its first two axes swapped."""
+    first, second, *rest = row_major(shape)
+    return Strided(view, (second, first, *rest))
+
+
 def dense_shape(isa: Isa, batch: int) -> Shape:
     """Micro-kernel of a fully connected layer: T rows of the batch at once, as many vectors of outputs as fit."""
     fitting = [shape for shape in shapes(isa) if shape.rows <= batch]
     return max(fitting, key=lambda shape: (min(shape.rows, 4), shape.rows * shape.vectors, shape.vectors))
-
-
-def _merged(
-    shape: tuple[int, ...], x_strides: tuple[int, ...], y_strides: tuple[int, ...]
-) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]:
-    """The same copy with axes of size 1 dropped and neighbours joined where both sides are contiguous."""
-    axes: list[tuple[int, int, int]] = []
-    for size, dx, dy in zip(shape, x_strides, y_strides, strict=True):
-        if size == 1:
-            continue
-        if axes and axes[-1][1] == size * dx and axes[-1][2] == size * dy:
-            axes[-1] = (axes[-1][0] * size, dx, dy)
-        else:
-            axes.append((size, dx, dy))
-    if len(axes) < 2:
-        axes = [(1, 0, 0), *(axes or [(1, 0, 0)])]
-    sizes, dxs, dys = zip(*axes, strict=True)
-    return sizes, dxs, dys

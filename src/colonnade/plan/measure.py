@@ -9,16 +9,18 @@ import numpy as np
 
 from colonnade.graph.ir import Conv
 from colonnade.graph.reference import conv2d
-from colonnade.modelfile.program import Program, Step, Storage, Value, View
+from colonnade.modelfile.program import Program, Storage, Value, View
 from colonnade.modelfile.writer import write
 from colonnade.plan.candidate import Candidate
 from colonnade.plan.conv import conv_step
+from colonnade.plan.copy import copy_step, dense
 from colonnade.plan.problem import ConvProblem
 from colonnade.runtime.binding import checksum
 from colonnade.runtime.session import Session
 from colonnade.target.isa import Isa
 
 TOLERANCE = 1e-4  # of the largest magnitude of the output
+EVICT_BYTES = 4 << 20  # more than the second-level cache of any core we know
 
 
 class WrongResultError(RuntimeError):
@@ -44,7 +46,7 @@ class LayerBench:
         out = (g.rows, g.batch, g.out_h, g.out_w)
         self._residual = rng.standard_normal(out, dtype=np.float32) if problem.residual else None
         self._expected = self._oracle()
-        self._evict = np.zeros(2 * isa.l2_bytes // 4, np.float32)
+        self._evict = np.zeros(EVICT_BYTES // 4, np.float32)
 
     def _oracle(self) -> np.ndarray:
         p, g = self._problem, self._problem.geometry
@@ -85,7 +87,8 @@ class LayerBench:
             storage = Storage(array.size, "input", index)
             program.inputs.append(Value(name, array.shape, storage))
             views[name] = View(Storage(array.size))
-            program.steps.append(_copy(name, View(storage), views[name], array.size))
+            flat = (array.size,)
+            program.steps.append(copy_step(name, flat, dense(View(storage), flat), dense(views[name], flat)))
         out = Storage(self._expected.size, "output", 0)
         program.outputs.append(Value("y", self._expected.shape, out))
         residual = views.get("r")
@@ -93,12 +96,3 @@ class LayerBench:
         step = conv_step(self._problem, candidate, lanes, program.constants, views["x"], View(out), residual)
         program.steps.append(step)
         return program
-
-
-def _copy(name: str, source: View, target: View, count: int) -> Step:
-    return Step(
-        "copy",
-        name,
-        {"x": source, "y": target},
-        {"dims": (1, 1, 1, 1, 1, count), "x_strides": (0, 0, 0, 0, 0, 1), "y_strides": (0, 0, 0, 0, 0, 1)},
-    )

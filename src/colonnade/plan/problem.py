@@ -75,9 +75,9 @@ class ConvProblem:
         differ only in which columns they keep are one problem: they take the same time."""
         text = repr((asdict(self.geometry), self.residual, self.act.kind))
         if self.sparse:
-            supports = np.packbits(self.weights != 0, axis=1)
-            unique, rows = np.unique(supports, axis=0, return_counts=True)
-            text += repr(sorted(zip(np.bitwise_count(unique).sum(axis=1).tolist(), rows.tolist(), strict=True)))
+            for group in np.split(self.weights != 0, self.geometry.groups):
+                unique, rows = np.unique(np.packbits(group, axis=1), axis=0, return_counts=True)
+                text += repr(sorted(zip(np.bitwise_count(unique).sum(axis=1).tolist(), rows.tolist(), strict=True)))
         return hashlib.sha256(text.encode()).hexdigest()[:32]
 
     @cached_property

@@ -15,6 +15,7 @@ from colonnade.target.isa import Isa
 
 SHAPES_MEASURED = 6  # of each kind: sparse, and for a pruned layer dense
 ITEMS_PER_THREAD = 4  # work items that balance the threads
+KC_LEAST = 128  # columns of a KC block; shorter ones spend their time on sums
 EFFICIENCY = 0.55  # of the best shape's; less is never worth a look
 
 
@@ -31,7 +32,8 @@ def good_shapes(isa: Isa, max_rows: int) -> tuple[Shape, ...]:
 
 def default_candidate(problem: ConvProblem, isa: Isa, threads: int) -> Candidate:
     """The cheapest by the cost rule: the default plan."""
-    return shape_candidates(problem, isa, threads)[0]
+    candidates = shape_candidates(problem, isa, threads)
+    return min(candidates, key=lambda candidate: estimate_cycles(problem, candidate, isa))
 
 
 def shape_candidates(problem: ConvProblem, isa: Isa, threads: int) -> tuple[Candidate, ...]:
@@ -63,8 +65,8 @@ def loop_variants(problem: ConvProblem, candidate: Candidate, isa: Isa, threads:
     middle = _panel(problem, candidate, isa)
     panels = {1, 4, middle, ALL_STRIPS} - {candidate.panel}
     variants = [replace(candidate, panel=panel) for panel in sorted(panels)]
-    kept = problem.geometry.columns
-    variants += [replace(candidate, blocks=blocks) for blocks in (2, 4) if kept // blocks >= 128]
+    columns = problem.geometry.columns
+    variants += [replace(candidate, blocks=blocks) for blocks in (2, 4) if columns // blocks >= KC_LEAST]
     return tuple(_threaded(problem, variant, isa, threads) for variant in variants)
 
 

@@ -16,15 +16,17 @@ from colonnade.plan.lower import conv_problems
 from colonnade.plan.problem import ConvProblem
 from colonnade.plan.space import default_candidate
 from colonnade.sparse.pattern import Pattern, convolution_mask
+from colonnade.sparse.prune import DEFAULT_TILE
 from colonnade.target.isa import Isa
 
 TILES = (4, 6, 8, 12, 16)
-SLACK = 1.1  # a smaller tile may be this much slower
+TOLERATED = 1.1  # a smaller tile may take this much longer
 
 
-def tile_chooser(graph: Graph, isa: Isa) -> Callable[[int, int, float], int]:
-    """A function (rows of a group, columns K, sparsity) -> T for the layers of `graph`, by the cost rule for `isa`.
-    Layers with equal weight shapes get the tile that is best for the first of them."""
+def tile_chooser(graph: Graph, isa: Isa, group: int | None = None) -> Callable[[int, int, float], int]:
+    """A function (rows of a group, columns K, sparsity) -> T for the layers of `graph`, by the cost rule for `isa`;
+    `group` is M. Layers with equal weight shapes get the tile that is best for the first of them; for shapes that are
+    not in the graph (its file may hold unused layers) T is 8."""
     problems: dict[tuple[int, int], ConvProblem] = {}
     for problem in conv_problems(graph).values():
         g = problem.geometry
@@ -34,16 +36,17 @@ def tile_chooser(graph: Graph, isa: Isa) -> Callable[[int, int, float], int]:
     def choose(rows: int, columns: int, sparsity: float) -> int:
         key = (rows, columns, sparsity)
         if key not in chosen:
-            chosen[key] = _best_tile(problems[rows, columns], sparsity, isa)
+            problem = problems.get((rows, columns))
+            chosen[key] = _best_tile(problem, sparsity, group, isa) if problem else DEFAULT_TILE
         return chosen[key]
 
     return choose
 
 
-def _best_tile(problem: ConvProblem, sparsity: float, isa: Isa) -> int:
-    cycles = {tile: _estimate(problem, Pattern(sparsity, tile), isa) for tile in TILES}
+def _best_tile(problem: ConvProblem, sparsity: float, group: int | None, isa: Isa) -> int:
+    cycles = {tile: _estimate(problem, Pattern(sparsity, tile, group), isa) for tile in TILES}
     best = min(cycles.values())
-    return min(tile for tile in TILES if cycles[tile] <= SLACK * best)
+    return min(tile for tile in TILES if cycles[tile] <= TOLERATED * best)
 
 
 def _estimate(problem: ConvProblem, pattern: Pattern, isa: Isa) -> float:

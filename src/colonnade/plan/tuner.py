@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from colonnade.kernels.shapes import Shape, shapes
 from colonnade.plan.cache import PlanCache
 from colonnade.plan.candidate import Candidate
 from colonnade.plan.measure import LayerBench
@@ -45,7 +46,7 @@ def tuned_plan(
     for done, (digest, problem) in enumerate(by_digest.items()):
         progress(problem.name, done, len(by_digest))
         times = cache.load(digest)
-        if times is None:
+        if times is None or not all(Shape(c.rows, c.vectors) in shapes(isa) for c in times):
             times = profile(problem, isa, threads)
             cache.store(digest, times, repr(problem.geometry))
         best = min(times, key=lambda candidate: times[candidate])

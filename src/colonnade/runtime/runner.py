@@ -20,5 +20,6 @@ def main() -> None:
             with tempfile.TemporaryDirectory() as work:
                 build_host_runner(Path(work))
         except (ColonnadeError, OSError) as error:
-            sys.exit(f"error: {error}")
+            print(f"error: {error}", file=sys.stderr)
+            sys.exit(2)
     os.execv(runner, [str(runner), *sys.argv[1:]])

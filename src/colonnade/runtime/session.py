@@ -43,7 +43,7 @@ class Session:
         self._threads = threads
         self._model = _open(model, self._label)
         lib = library()
-        self._close = weakref.finalize(self, lib.cln_model_close, self._model)
+        weakref.finalize(self, lib.cln_model_close, self._model)
         self._inputs = [_arg(lib.cln_model_input(self._model, i)) for i in range(lib.cln_model_inputs(self._model))]
         self._outputs = [_arg(lib.cln_model_output(self._model, i)) for i in range(lib.cln_model_outputs(self._model))]
         self._lock = threading.Lock()
@@ -128,7 +128,7 @@ class Session:
             raise ColonnadeError(f"{self._label}: input '{arg.name}' must be float32, not {array.dtype}")
         if array.shape != arg.shape:
             raise ColonnadeError(f"{self._label}: input '{arg.name}' must have shape {arg.shape}, not {array.shape}")
-        return np.ascontiguousarray(array)
+        return np.require(array, requirements=["C_CONTIGUOUS", "ALIGNED"])
 
 
 class _Borrowed:

@@ -6,9 +6,11 @@ import platform
 from functools import cache
 from pathlib import Path
 
+CPUINFO = Path("/proc/cpuinfo")
+
 
 @cache
-def cpu_fields(cpuinfo: Path = Path("/proc/cpuinfo")) -> dict[str, str]:
+def cpu_fields(cpuinfo: Path = CPUINFO) -> dict[str, str]:
     """The first block of /proc/cpuinfo; empty where there is no such file."""
     try:
         block = cpuinfo.read_text(errors="replace").split("\n\n", 1)[0]

@@ -2,7 +2,8 @@
  * outside its buffers, whatever the file says. What is computed may still be nonsense; that is the file's affair. */
 #include "internal.h"
 
-enum { MAX_SIDE = 1 << 24, MAX_STEP = 1 << 12 }; /* image sides, channels, counts; strides, kernels, pads, phases */
+/* Of image sides, channels and counts; of strides, kernels and phases; of paddings; of output positions of one step. */
+enum { MAX_SIDE = 1 << 24, MAX_STEP = 1 << 12, MAX_PAD = 1 << 14, MAX_POSITIONS = 1 << 28 };
 
 typedef struct {
   const cln_model *model;
@@ -45,7 +46,7 @@ static bool view(checker *c, int32_t buffer, int64_t at, int64_t count, bool wri
 #define ACT(s) between(c, (s)->act, 0, CLN_ACT_COUNT - 1, "unknown activation")
 #define SIDE(value) between(c, (value), 1, MAX_SIDE, "size out of range")
 #define STEP(value) between(c, (value), 1, MAX_STEP, "stride or kernel out of range")
-#define PAD(value) between(c, (value), 0, MAX_STEP, "padding out of range")
+#define PAD(value) between(c, (value), 0, MAX_PAD, "padding out of range")
 
 /* The kernel asked for, and where there is one of fewer vectors, those of all fewer rows too. */
 static bool kernels(checker *c, int32_t rows, int32_t vectors) {
@@ -152,7 +153,8 @@ static bool cnm(checker *c, const void *record) {
   int64_t readable = cnm_readable(c, s);
   if (readable < 0) return false;
   int64_t last = (((int64_t)s->batch - 1) * s->plane_h + s->out_h - 1) * s->pitch + s->out_w; /* past the last position */
-  if (!require(c, out >= 0 && last < INT32_MAX, "size out of range")) return false;
+  int64_t positions = EXTENT(s->batch, s->out_h, s->out_w);
+  if (!require(c, out >= 0 && last < INT32_MAX && positions <= MAX_POSITIONS, "size out of range")) return false;
   if (!VIEW(y, out, true) || (s->r_buffer >= 0 && !VIEW(r, out, false)) || !cnm_tiles(c, s)) return false;
   if (!entries(c, s->phase_table, 2 * (int64_t)s->phases, MAX_STEP, "phase out of range")) return false;
   if (!ints(c, s->off_table, s->off_count) || !ints(c, s->off_table + s->off_count, CLN_LOOKAHEAD)) return false;
@@ -212,8 +214,9 @@ static bool binary(checker *c, const void *record) {
 static int64_t reach(checker *c, const int64_t *dims, const int64_t *strides) {
   int64_t last = 0;
   for (int i = 0; i < CLN_MAX_RANK; ++i) {
-    if (!SIDE(dims[i]) || !between(c, strides[i], 0, (int64_t)1 << 32, "stride out of range")) return -1;
-    last += (dims[i] - 1) * strides[i];
+    int64_t along = cln_extent(2, (int64_t[]){dims[i] - 1, strides[i]});
+    if (!require(c, dims[i] >= 1 && strides[i] >= 0 && along >= 0, "size out of range")) return -1;
+    last += along;
   }
   return last + 1;
 }
