@@ -7,11 +7,30 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from colonnade.graph.ir import IDENTITY, Activation, Conv, Graph, Node, Op
+from colonnade.graph.ir import (
+    IDENTITY,
+    LRN,
+    Act,
+    Activation,
+    Affine,
+    Binary,
+    Concat,
+    Conv,
+    Dense,
+    GlobalPool,
+    Graph,
+    Node,
+    Op,
+    Pad,
+    Pool,
+    Reshape,
+    Softmax,
+    Transpose,
+)
 from colonnade.graph.reference import run_reference
 from colonnade.modelfile.program import Program
 from colonnade.modelfile.writer import write
-from colonnade.plan.candidate import Candidate
+from colonnade.plan.candidate import ALL_STRIPS, Candidate
 from colonnade.plan.lower import conv_problems, lower
 from colonnade.plan.tuner import default_plan
 from colonnade.runtime.binding import checksum, targets
@@ -98,16 +117,58 @@ def random_feeds(graph: Graph, seed: int = 0) -> dict[str, np.ndarray]:
     return {name: random_array(graph.shape(name), seed + index) for index, name in enumerate(graph.inputs)}
 
 
-def program_of(graph: Graph, isa: Isa, candidate: Candidate | None = None, threads: int = 1) -> Program:
-    """The graph lowered, all convolutions by `candidate` or by the default plan."""
+def program_of(
+    graph: Graph, isa: Isa, candidate: Candidate | Mapping[str, Candidate] | None = None, threads: int = 1
+) -> Program:
+    """The graph lowered: all convolutions by `candidate`, those named in it by theirs, others by the default plan."""
     problems = conv_problems(graph)
     chosen = {name: choice.candidate for name, choice in default_plan(problems, isa, threads).items()}
-    return lower(graph, isa, problems, dict.fromkeys(chosen, candidate) if candidate else chosen)
+    chosen |= dict.fromkeys(chosen, candidate) if isinstance(candidate, Candidate) else candidate or {}
+    return lower(graph, isa, problems, chosen)
 
 
-def model_of(graph: Graph, isa: Isa, candidate: Candidate | None = None, threads: int = 1) -> Compiled:
+def model_of(
+    graph: Graph, isa: Isa, candidate: Candidate | Mapping[str, Candidate] | None = None, threads: int = 1
+) -> Compiled:
     """The graph as a model file in memory."""
     return Compiled(write(program_of(graph, isa, candidate, threads), checksum))
+
+
+def small_network(batch: int = 1) -> Graph:
+    """A network with every kind of step and, by `small_network_candidates`, every way to run a convolution: two
+    inputs, and three outputs of which two are used inside as well."""
+    b = GraphBuilder()
+    image, extra = b.input(batch, 3, 9, 9), b.input(batch, 4, 5, 5)
+    relu = Activation(lo=0.0)
+    sparse = random_array((8, 3, 3, 3), 1) * (random_array((1, 3, 3, 3), 2) > 0)
+    stem = b.conv(Conv(strides=(2, 2), pads=(1, 1, 1, 1), act=relu), image, sparse)
+    depthwise = b.conv(Conv(pads=(1, 1, 1, 1), groups=8), stem, random_array((8, 1, 3, 3), 3))
+    direct = b.conv(Conv(act=Activation("silu")), depthwise, random_array((4, 8, 1, 1), 4))
+    packed = b.conv(Conv(pads=(1, 1, 1, 1), residual=True), direct, random_array((4, 4, 3, 3), 5), extra)
+    grouped = b.conv(Conv(groups=2), packed, random_array((4, 2, 1, 1), 6))
+    plane = (batch, 4, 5, 5)
+    pooled = b.add(Pool("max", (3, 3), (1, 1), (1, 1, 1, 1)), plane, grouped)
+    affine = b.add(Affine(Activation("hard_swish")), plane, packed, b.random(4), b.random(4))
+    joined = b.add(Concat(1), (batch, 12, 5, 5), pooled, affine, extra)
+    normal = b.add(LRN(3), (batch, 12, 5, 5), joined)
+    padded = b.add(Pad((0, 1, 1, 0), 0.5), (batch, 12, 6, 6), normal)
+    gate = b.add(Act(Activation("sigmoid")), (batch, 12, 1, 1), b.add(GlobalPool("avg"), (batch, 12, 1, 1), padded))
+    gated = b.add(Binary("mul"), (batch, 12, 6, 6), padded, gate)
+    turned = b.add(Transpose((0, 1, 3, 2)), (batch, 12, 6, 6), gated)
+    flat = b.add(Reshape(), (batch, 432), turned)
+    dense = b.add(Dense(relu), (batch, 10), flat, b.random(10, 432), b.random(10))
+    return b.graph(b.add(Softmax(1), (batch, 10), dense), dense, affine)
+
+
+def small_network_candidates(threads: int) -> dict[str, Candidate]:
+    """For the convolutions of `small_network`: prepared, local, direct, packed, and grouped in one piece."""
+    return {
+        "n0": Candidate(3, 2, rowwise=True, blocks=2),
+        "n1": Candidate(1, 2),
+        "n2": Candidate(2, 1, panel=3, splits=threads),
+        "n3": Candidate(4, 2, packed=True, blocks=3, panel=ALL_STRIPS, splits=2, shared=threads > 1),
+        "n4": Candidate(2, 1),
+    }
 
 
 def run_graph(

@@ -156,7 +156,18 @@ def test_binary(isa: Isa, kind: str, act: Activation) -> None:
     for shape in [(1, 3, 4, 5), (2, 3, 4, 5), (2, 3, 1, 1)]:
         check_graph(one_op(op, shape, shape, (*shape[:2], 1, 1)), isa, threads=2)
     for shape in [(2, 3, 4, 5), (2, 3, 1, 1), (1, 3, 4, 5)]:
-        for constant in [(), (1,), (5,), (4, 5), (3, 1, 1), (1, 3, 1, 1), (2, 1, 1, 1), (2, 3, 1, 1), (1, 1, 4, 1), shape]:
+        for constant in [
+            (),
+            (1,),
+            (5,),
+            (4, 5),
+            (3, 1, 1),
+            (1, 3, 1, 1),
+            (2, 1, 1, 1),
+            (2, 3, 1, 1),
+            (1, 1, 4, 1),
+            shape,
+        ]:
             if np.broadcast_shapes(constant, shape) == shape:
                 check_graph(one_op(op, shape, shape, constants=(random_array(constant, 3),)), isa)
 
@@ -271,7 +282,14 @@ def test_dense_activations(isa: Isa, act: Activation) -> None:
 
 @pytest.mark.parametrize("batch", [1, 3])
 def test_reshapes_keep_the_order_of_onnx(isa: Isa, batch: int) -> None:
-    for shape in [(batch, 24), (batch, 2, 12), (batch, 2, 12, 1, 1), (2 * batch, 12), (24 * batch,), (1, batch * 2, 3, 4)]:
+    for shape in [
+        (batch, 24),
+        (batch, 2, 12),
+        (batch, 2, 12, 1, 1),
+        (2 * batch, 12),
+        (24 * batch,),
+        (1, batch * 2, 3, 4),
+    ]:
         builder = GraphBuilder()
         x = builder.add(Act(SIGMOID), (batch, 2, 3, 4), builder.input(batch, 2, 3, 4))
         reshaped = builder.add(Reshape(), shape, x)

@@ -1,76 +1,87 @@
 static void cnm_f32_2x2v__avx2(const cln_tile *a) {
-  const float *restrict x = a->x, *restrict w = a->w;
-  const int32_t *restrict off = a->off;
-  size_t n = a->n;
-  __m256 c0_0, c0_1, c1_0, c1_1;
-  if (a->bias) {
-    c0_0 = c0_1 = _mm256_set1_ps(a->bias[0]);
-    c1_0 = c1_1 = _mm256_set1_ps(a->bias[1]);
-  } else {
-    const float *c0 = a->c + a->c_rows[0];
-    c0_0 = _mm256_loadu_ps(c0 + 0);
-    c0_1 = _mm256_loadu_ps(c0 + 8);
-    const float *c1 = a->c + a->c_rows[1];
-    c1_0 = _mm256_loadu_ps(c1 + 0);
-    c1_1 = _mm256_loadu_ps(c1 + 8);
-  }
-  for (; n >= 2; n -= 2) {
-    {
-      const float *row = x + off[0];
-      _mm_prefetch((const char *)(x + off[8] + 0), _MM_HINT_T0);
-      const __m256 x0 = _mm256_loadu_ps(row + 0);
-      const __m256 x1 = _mm256_loadu_ps(row + 8);
-      const __m256 w0 = _mm256_set1_ps(w[0]);
-      c0_0 = _mm256_fmadd_ps(w0, x0, c0_0);
-      c0_1 = _mm256_fmadd_ps(w0, x1, c0_1);
-      const __m256 w1 = _mm256_set1_ps(w[1]);
-      c1_0 = _mm256_fmadd_ps(w1, x0, c1_0);
-      c1_1 = _mm256_fmadd_ps(w1, x1, c1_1);
+  {
+    const char *restrict x = (const char *)(a->x);
+    const float *restrict w = a->w;
+    const int32_t *restrict off = a->off;
+    size_t n = a->n;
+    __m256 c0_0, c0_1, c1_0, c1_1;
+    if (a->bias) {
+      c0_0 = c0_1 = _mm256_set1_ps(a->bias[0]);
+      c1_0 = c1_1 = _mm256_set1_ps(a->bias[1]);
+    } else {
+      const float *c0 = a->c + a->c_rows[0];
+      c0_0 = _mm256_loadu_ps(c0 + 0);
+      c0_1 = _mm256_loadu_ps(c0 + 8);
+      const float *c1 = a->c + a->c_rows[1];
+      c1_0 = _mm256_loadu_ps(c1 + 0);
+      c1_1 = _mm256_loadu_ps(c1 + 8);
     }
-    {
-      const float *row = x + off[1];
-      _mm_prefetch((const char *)(x + off[9] + 0), _MM_HINT_T0);
-      const __m256 x0 = _mm256_loadu_ps(row + 0);
-      const __m256 x1 = _mm256_loadu_ps(row + 8);
-      const __m256 w0 = _mm256_set1_ps(w[2]);
-      c0_0 = _mm256_fmadd_ps(w0, x0, c0_0);
-      c0_1 = _mm256_fmadd_ps(w0, x1, c0_1);
-      const __m256 w1 = _mm256_set1_ps(w[3]);
-      c1_0 = _mm256_fmadd_ps(w1, x0, c1_0);
-      c1_1 = _mm256_fmadd_ps(w1, x1, c1_1);
+    for (; n >= 2; n -= 2) {
+      {
+        const float *row = (const float *)(x + off[0]);
+        _mm_prefetch((const char *)(x + off[8] + 0), _MM_HINT_T0);
+        const __m256 x0 = _mm256_loadu_ps(row + 0);
+        const __m256 x1 = _mm256_loadu_ps(row + 8);
+        const __m256 w0 = _mm256_set1_ps(w[0]);
+        c0_0 = _mm256_fmadd_ps(w0, x0, c0_0);
+        c0_1 = _mm256_fmadd_ps(w0, x1, c0_1);
+        const __m256 w1 = _mm256_set1_ps(w[1]);
+        c1_0 = _mm256_fmadd_ps(w1, x0, c1_0);
+        c1_1 = _mm256_fmadd_ps(w1, x1, c1_1);
+      }
+      {
+        const float *row = (const float *)(x + off[1]);
+        _mm_prefetch((const char *)(x + off[9] + 0), _MM_HINT_T0);
+        const __m256 x0 = _mm256_loadu_ps(row + 0);
+        const __m256 x1 = _mm256_loadu_ps(row + 8);
+        const __m256 w0 = _mm256_set1_ps(w[2]);
+        c0_0 = _mm256_fmadd_ps(w0, x0, c0_0);
+        c0_1 = _mm256_fmadd_ps(w0, x1, c0_1);
+        const __m256 w1 = _mm256_set1_ps(w[3]);
+        c1_0 = _mm256_fmadd_ps(w1, x0, c1_0);
+        c1_1 = _mm256_fmadd_ps(w1, x1, c1_1);
+      }
+      off += 2;
+      w += 4;
     }
-    off += 2;
-    w += 4;
-  }
-  for (; n != 0; --n) {
-    {
-      const float *row = x + off[0];
-      _mm_prefetch((const char *)(x + off[8] + 0), _MM_HINT_T0);
-      const __m256 x0 = _mm256_loadu_ps(row + 0);
-      const __m256 x1 = _mm256_loadu_ps(row + 8);
-      const __m256 w0 = _mm256_set1_ps(w[0]);
-      c0_0 = _mm256_fmadd_ps(w0, x0, c0_0);
-      c0_1 = _mm256_fmadd_ps(w0, x1, c0_1);
-      const __m256 w1 = _mm256_set1_ps(w[1]);
-      c1_0 = _mm256_fmadd_ps(w1, x0, c1_0);
-      c1_1 = _mm256_fmadd_ps(w1, x1, c1_1);
+    for (; n != 0; --n) {
+      {
+        const float *row = (const float *)(x + off[0]);
+        _mm_prefetch((const char *)(x + off[8] + 0), _MM_HINT_T0);
+        const __m256 x0 = _mm256_loadu_ps(row + 0);
+        const __m256 x1 = _mm256_loadu_ps(row + 8);
+        const __m256 w0 = _mm256_set1_ps(w[0]);
+        c0_0 = _mm256_fmadd_ps(w0, x0, c0_0);
+        c0_1 = _mm256_fmadd_ps(w0, x1, c0_1);
+        const __m256 w1 = _mm256_set1_ps(w[1]);
+        c1_0 = _mm256_fmadd_ps(w1, x0, c1_0);
+        c1_1 = _mm256_fmadd_ps(w1, x1, c1_1);
+      }
+      off += 1;
+      w += 2;
     }
-    off += 1;
-    w += 2;
+    if (a->r) {
+      const float *r0 = a->r + a->r_rows[0];
+      c0_0 = _mm256_add_ps(c0_0, _mm256_loadu_ps(r0 + 0));
+      c0_1 = _mm256_add_ps(c0_1, _mm256_loadu_ps(r0 + 8));
+      const float *r1 = a->r + a->r_rows[1];
+      c1_0 = _mm256_add_ps(c1_0, _mm256_loadu_ps(r1 + 0));
+      c1_1 = _mm256_add_ps(c1_1, _mm256_loadu_ps(r1 + 8));
+    }
+    const __m256 lo = _mm256_set1_ps(a->lo), hi = _mm256_set1_ps(a->hi);
+    float *y0 = a->y + a->y_rows[0];
+    c0_0 = _mm256_max_ps(lo, c0_0);
+    c0_0 = _mm256_min_ps(hi, c0_0);
+    _mm256_storeu_ps(y0 + 0, c0_0);
+    c0_1 = _mm256_max_ps(lo, c0_1);
+    c0_1 = _mm256_min_ps(hi, c0_1);
+    _mm256_storeu_ps(y0 + 8, c0_1);
+    float *y1 = a->y + a->y_rows[1];
+    c1_0 = _mm256_max_ps(lo, c1_0);
+    c1_0 = _mm256_min_ps(hi, c1_0);
+    _mm256_storeu_ps(y1 + 0, c1_0);
+    c1_1 = _mm256_max_ps(lo, c1_1);
+    c1_1 = _mm256_min_ps(hi, c1_1);
+    _mm256_storeu_ps(y1 + 8, c1_1);
   }
-  if (a->r) {
-    const float *r0 = a->r + a->r_rows[0];
-    c0_0 = _mm256_add_ps(c0_0, _mm256_loadu_ps(r0 + 0));
-    c0_1 = _mm256_add_ps(c0_1, _mm256_loadu_ps(r0 + 8));
-    const float *r1 = a->r + a->r_rows[1];
-    c1_0 = _mm256_add_ps(c1_0, _mm256_loadu_ps(r1 + 0));
-    c1_1 = _mm256_add_ps(c1_1, _mm256_loadu_ps(r1 + 8));
-  }
-  const __m256 lo = _mm256_set1_ps(a->lo), hi = _mm256_set1_ps(a->hi);
-  float *y0 = a->y + a->y_rows[0];
-  _mm256_storeu_ps(y0 + 0, _mm256_min_ps(hi, _mm256_max_ps(lo, c0_0)));
-  _mm256_storeu_ps(y0 + 8, _mm256_min_ps(hi, _mm256_max_ps(lo, c0_1)));
-  float *y1 = a->y + a->y_rows[1];
-  _mm256_storeu_ps(y1 + 0, _mm256_min_ps(hi, _mm256_max_ps(lo, c1_0)));
-  _mm256_storeu_ps(y1 + 8, _mm256_min_ps(hi, _mm256_max_ps(lo, c1_1)));
 }

@@ -1,79 +1,90 @@
 static void cnm_f32_2x2v__avx512(const cln_tile *a) {
-  const float *restrict x = a->x, *restrict w = a->w;
-  const int32_t *restrict off = a->off;
-  size_t n = a->n;
-  __m512 c0_0, c0_1, c1_0, c1_1;
-  if (a->bias) {
-    c0_0 = c0_1 = _mm512_set1_ps(a->bias[0]);
-    c1_0 = c1_1 = _mm512_set1_ps(a->bias[1]);
-  } else {
-    const float *c0 = a->c + a->c_rows[0];
-    c0_0 = _mm512_loadu_ps(c0 + 0);
-    c0_1 = _mm512_loadu_ps(c0 + 16);
-    const float *c1 = a->c + a->c_rows[1];
-    c1_0 = _mm512_loadu_ps(c1 + 0);
-    c1_1 = _mm512_loadu_ps(c1 + 16);
-  }
-  for (; n >= 2; n -= 2) {
-    {
-      const float *row = x + off[0];
-      _mm_prefetch((const char *)(x + off[8] + 0), _MM_HINT_T0);
-      _mm_prefetch((const char *)(x + off[8] + 16), _MM_HINT_T0);
-      const __m512 x0 = _mm512_loadu_ps(row + 0);
-      const __m512 x1 = _mm512_loadu_ps(row + 16);
-      const __m512 w0 = _mm512_set1_ps(w[0]);
-      c0_0 = _mm512_fmadd_ps(w0, x0, c0_0);
-      c0_1 = _mm512_fmadd_ps(w0, x1, c0_1);
-      const __m512 w1 = _mm512_set1_ps(w[1]);
-      c1_0 = _mm512_fmadd_ps(w1, x0, c1_0);
-      c1_1 = _mm512_fmadd_ps(w1, x1, c1_1);
+  {
+    const char *restrict x = (const char *)(a->x);
+    const float *restrict w = a->w;
+    const int32_t *restrict off = a->off;
+    size_t n = a->n;
+    __m512 c0_0, c0_1, c1_0, c1_1;
+    if (a->bias) {
+      c0_0 = c0_1 = _mm512_set1_ps(a->bias[0]);
+      c1_0 = c1_1 = _mm512_set1_ps(a->bias[1]);
+    } else {
+      const float *c0 = a->c + a->c_rows[0];
+      c0_0 = _mm512_loadu_ps(c0 + 0);
+      c0_1 = _mm512_loadu_ps(c0 + 16);
+      const float *c1 = a->c + a->c_rows[1];
+      c1_0 = _mm512_loadu_ps(c1 + 0);
+      c1_1 = _mm512_loadu_ps(c1 + 16);
     }
-    {
-      const float *row = x + off[1];
-      _mm_prefetch((const char *)(x + off[9] + 0), _MM_HINT_T0);
-      _mm_prefetch((const char *)(x + off[9] + 16), _MM_HINT_T0);
-      const __m512 x0 = _mm512_loadu_ps(row + 0);
-      const __m512 x1 = _mm512_loadu_ps(row + 16);
-      const __m512 w0 = _mm512_set1_ps(w[2]);
-      c0_0 = _mm512_fmadd_ps(w0, x0, c0_0);
-      c0_1 = _mm512_fmadd_ps(w0, x1, c0_1);
-      const __m512 w1 = _mm512_set1_ps(w[3]);
-      c1_0 = _mm512_fmadd_ps(w1, x0, c1_0);
-      c1_1 = _mm512_fmadd_ps(w1, x1, c1_1);
+    for (; n >= 2; n -= 2) {
+      {
+        const float *row = (const float *)(x + off[0]);
+        _mm_prefetch((const char *)(x + off[8] + 0), _MM_HINT_T0);
+        _mm_prefetch((const char *)(x + off[8] + 64), _MM_HINT_T0);
+        const __m512 x0 = _mm512_loadu_ps(row + 0);
+        const __m512 x1 = _mm512_loadu_ps(row + 16);
+        const __m512 w0 = _mm512_set1_ps(w[0]);
+        c0_0 = _mm512_fmadd_ps(w0, x0, c0_0);
+        c0_1 = _mm512_fmadd_ps(w0, x1, c0_1);
+        const __m512 w1 = _mm512_set1_ps(w[1]);
+        c1_0 = _mm512_fmadd_ps(w1, x0, c1_0);
+        c1_1 = _mm512_fmadd_ps(w1, x1, c1_1);
+      }
+      {
+        const float *row = (const float *)(x + off[1]);
+        _mm_prefetch((const char *)(x + off[9] + 0), _MM_HINT_T0);
+        _mm_prefetch((const char *)(x + off[9] + 64), _MM_HINT_T0);
+        const __m512 x0 = _mm512_loadu_ps(row + 0);
+        const __m512 x1 = _mm512_loadu_ps(row + 16);
+        const __m512 w0 = _mm512_set1_ps(w[2]);
+        c0_0 = _mm512_fmadd_ps(w0, x0, c0_0);
+        c0_1 = _mm512_fmadd_ps(w0, x1, c0_1);
+        const __m512 w1 = _mm512_set1_ps(w[3]);
+        c1_0 = _mm512_fmadd_ps(w1, x0, c1_0);
+        c1_1 = _mm512_fmadd_ps(w1, x1, c1_1);
+      }
+      off += 2;
+      w += 4;
     }
-    off += 2;
-    w += 4;
-  }
-  for (; n != 0; --n) {
-    {
-      const float *row = x + off[0];
-      _mm_prefetch((const char *)(x + off[8] + 0), _MM_HINT_T0);
-      _mm_prefetch((const char *)(x + off[8] + 16), _MM_HINT_T0);
-      const __m512 x0 = _mm512_loadu_ps(row + 0);
-      const __m512 x1 = _mm512_loadu_ps(row + 16);
-      const __m512 w0 = _mm512_set1_ps(w[0]);
-      c0_0 = _mm512_fmadd_ps(w0, x0, c0_0);
-      c0_1 = _mm512_fmadd_ps(w0, x1, c0_1);
-      const __m512 w1 = _mm512_set1_ps(w[1]);
-      c1_0 = _mm512_fmadd_ps(w1, x0, c1_0);
-      c1_1 = _mm512_fmadd_ps(w1, x1, c1_1);
+    for (; n != 0; --n) {
+      {
+        const float *row = (const float *)(x + off[0]);
+        _mm_prefetch((const char *)(x + off[8] + 0), _MM_HINT_T0);
+        _mm_prefetch((const char *)(x + off[8] + 64), _MM_HINT_T0);
+        const __m512 x0 = _mm512_loadu_ps(row + 0);
+        const __m512 x1 = _mm512_loadu_ps(row + 16);
+        const __m512 w0 = _mm512_set1_ps(w[0]);
+        c0_0 = _mm512_fmadd_ps(w0, x0, c0_0);
+        c0_1 = _mm512_fmadd_ps(w0, x1, c0_1);
+        const __m512 w1 = _mm512_set1_ps(w[1]);
+        c1_0 = _mm512_fmadd_ps(w1, x0, c1_0);
+        c1_1 = _mm512_fmadd_ps(w1, x1, c1_1);
+      }
+      off += 1;
+      w += 2;
     }
-    off += 1;
-    w += 2;
+    if (a->r) {
+      const float *r0 = a->r + a->r_rows[0];
+      c0_0 = _mm512_add_ps(c0_0, _mm512_loadu_ps(r0 + 0));
+      c0_1 = _mm512_add_ps(c0_1, _mm512_loadu_ps(r0 + 16));
+      const float *r1 = a->r + a->r_rows[1];
+      c1_0 = _mm512_add_ps(c1_0, _mm512_loadu_ps(r1 + 0));
+      c1_1 = _mm512_add_ps(c1_1, _mm512_loadu_ps(r1 + 16));
+    }
+    const __m512 lo = _mm512_set1_ps(a->lo), hi = _mm512_set1_ps(a->hi);
+    float *y0 = a->y + a->y_rows[0];
+    c0_0 = _mm512_max_ps(lo, c0_0);
+    c0_0 = _mm512_min_ps(hi, c0_0);
+    _mm512_storeu_ps(y0 + 0, c0_0);
+    c0_1 = _mm512_max_ps(lo, c0_1);
+    c0_1 = _mm512_min_ps(hi, c0_1);
+    _mm512_storeu_ps(y0 + 16, c0_1);
+    float *y1 = a->y + a->y_rows[1];
+    c1_0 = _mm512_max_ps(lo, c1_0);
+    c1_0 = _mm512_min_ps(hi, c1_0);
+    _mm512_storeu_ps(y1 + 0, c1_0);
+    c1_1 = _mm512_max_ps(lo, c1_1);
+    c1_1 = _mm512_min_ps(hi, c1_1);
+    _mm512_storeu_ps(y1 + 16, c1_1);
   }
-  if (a->r) {
-    const float *r0 = a->r + a->r_rows[0];
-    c0_0 = _mm512_add_ps(c0_0, _mm512_loadu_ps(r0 + 0));
-    c0_1 = _mm512_add_ps(c0_1, _mm512_loadu_ps(r0 + 16));
-    const float *r1 = a->r + a->r_rows[1];
-    c1_0 = _mm512_add_ps(c1_0, _mm512_loadu_ps(r1 + 0));
-    c1_1 = _mm512_add_ps(c1_1, _mm512_loadu_ps(r1 + 16));
-  }
-  const __m512 lo = _mm512_set1_ps(a->lo), hi = _mm512_set1_ps(a->hi);
-  float *y0 = a->y + a->y_rows[0];
-  _mm512_storeu_ps(y0 + 0, _mm512_min_ps(hi, _mm512_max_ps(lo, c0_0)));
-  _mm512_storeu_ps(y0 + 16, _mm512_min_ps(hi, _mm512_max_ps(lo, c0_1)));
-  float *y1 = a->y + a->y_rows[1];
-  _mm512_storeu_ps(y1 + 0, _mm512_min_ps(hi, _mm512_max_ps(lo, c1_0)));
-  _mm512_storeu_ps(y1 + 16, _mm512_min_ps(hi, _mm512_max_ps(lo, c1_1)));
 }

@@ -1,76 +1,87 @@
 static void cnm_f32_2x2v__generic(const cln_tile *a) {
-  const float *restrict x = a->x, *restrict w = a->w;
-  const int32_t *restrict off = a->off;
-  size_t n = a->n;
-  vec c0_0, c0_1, c1_0, c1_1;
-  if (a->bias) {
-    c0_0 = c0_1 = VEC_SET1(a->bias[0]);
-    c1_0 = c1_1 = VEC_SET1(a->bias[1]);
-  } else {
-    const float *c0 = a->c + a->c_rows[0];
-    c0_0 = (*(const vec *)(c0 + 0));
-    c0_1 = (*(const vec *)(c0 + 4));
-    const float *c1 = a->c + a->c_rows[1];
-    c1_0 = (*(const vec *)(c1 + 0));
-    c1_1 = (*(const vec *)(c1 + 4));
-  }
-  for (; n >= 2; n -= 2) {
-    {
-      const float *row = x + off[0];
-      __builtin_prefetch(x + off[8] + 0);
-      const vec x0 = (*(const vec *)(row + 0));
-      const vec x1 = (*(const vec *)(row + 4));
-      const vec w0 = VEC_SET1(w[0]);
-      c0_0 = w0 * x0 + c0_0;
-      c0_1 = w0 * x1 + c0_1;
-      const vec w1 = VEC_SET1(w[1]);
-      c1_0 = w1 * x0 + c1_0;
-      c1_1 = w1 * x1 + c1_1;
+  {
+    const char *restrict x = (const char *)(a->x);
+    const float *restrict w = a->w;
+    const int32_t *restrict off = a->off;
+    size_t n = a->n;
+    vec c0_0, c0_1, c1_0, c1_1;
+    if (a->bias) {
+      c0_0 = c0_1 = VEC_SET1(a->bias[0]);
+      c1_0 = c1_1 = VEC_SET1(a->bias[1]);
+    } else {
+      const float *c0 = a->c + a->c_rows[0];
+      c0_0 = (*(const vec *)(c0 + 0));
+      c0_1 = (*(const vec *)(c0 + 4));
+      const float *c1 = a->c + a->c_rows[1];
+      c1_0 = (*(const vec *)(c1 + 0));
+      c1_1 = (*(const vec *)(c1 + 4));
     }
-    {
-      const float *row = x + off[1];
-      __builtin_prefetch(x + off[9] + 0);
-      const vec x0 = (*(const vec *)(row + 0));
-      const vec x1 = (*(const vec *)(row + 4));
-      const vec w0 = VEC_SET1(w[2]);
-      c0_0 = w0 * x0 + c0_0;
-      c0_1 = w0 * x1 + c0_1;
-      const vec w1 = VEC_SET1(w[3]);
-      c1_0 = w1 * x0 + c1_0;
-      c1_1 = w1 * x1 + c1_1;
+    for (; n >= 2; n -= 2) {
+      {
+        const float *row = (const float *)(x + off[0]);
+        __builtin_prefetch(x + off[8] + 0);
+        const vec x0 = (*(const vec *)(row + 0));
+        const vec x1 = (*(const vec *)(row + 4));
+        const vec w0 = VEC_SET1(w[0]);
+        c0_0 = w0 * x0 + c0_0;
+        c0_1 = w0 * x1 + c0_1;
+        const vec w1 = VEC_SET1(w[1]);
+        c1_0 = w1 * x0 + c1_0;
+        c1_1 = w1 * x1 + c1_1;
+      }
+      {
+        const float *row = (const float *)(x + off[1]);
+        __builtin_prefetch(x + off[9] + 0);
+        const vec x0 = (*(const vec *)(row + 0));
+        const vec x1 = (*(const vec *)(row + 4));
+        const vec w0 = VEC_SET1(w[2]);
+        c0_0 = w0 * x0 + c0_0;
+        c0_1 = w0 * x1 + c0_1;
+        const vec w1 = VEC_SET1(w[3]);
+        c1_0 = w1 * x0 + c1_0;
+        c1_1 = w1 * x1 + c1_1;
+      }
+      off += 2;
+      w += 4;
     }
-    off += 2;
-    w += 4;
-  }
-  for (; n != 0; --n) {
-    {
-      const float *row = x + off[0];
-      __builtin_prefetch(x + off[8] + 0);
-      const vec x0 = (*(const vec *)(row + 0));
-      const vec x1 = (*(const vec *)(row + 4));
-      const vec w0 = VEC_SET1(w[0]);
-      c0_0 = w0 * x0 + c0_0;
-      c0_1 = w0 * x1 + c0_1;
-      const vec w1 = VEC_SET1(w[1]);
-      c1_0 = w1 * x0 + c1_0;
-      c1_1 = w1 * x1 + c1_1;
+    for (; n != 0; --n) {
+      {
+        const float *row = (const float *)(x + off[0]);
+        __builtin_prefetch(x + off[8] + 0);
+        const vec x0 = (*(const vec *)(row + 0));
+        const vec x1 = (*(const vec *)(row + 4));
+        const vec w0 = VEC_SET1(w[0]);
+        c0_0 = w0 * x0 + c0_0;
+        c0_1 = w0 * x1 + c0_1;
+        const vec w1 = VEC_SET1(w[1]);
+        c1_0 = w1 * x0 + c1_0;
+        c1_1 = w1 * x1 + c1_1;
+      }
+      off += 1;
+      w += 2;
     }
-    off += 1;
-    w += 2;
+    if (a->r) {
+      const float *r0 = a->r + a->r_rows[0];
+      c0_0 = c0_0 + (*(const vec *)(r0 + 0));
+      c0_1 = c0_1 + (*(const vec *)(r0 + 4));
+      const float *r1 = a->r + a->r_rows[1];
+      c1_0 = c1_0 + (*(const vec *)(r1 + 0));
+      c1_1 = c1_1 + (*(const vec *)(r1 + 4));
+    }
+    const vec lo = VEC_SET1(a->lo), hi = VEC_SET1(a->hi);
+    float *y0 = a->y + a->y_rows[0];
+    c0_0 = vec_max(lo, c0_0);
+    c0_0 = vec_min(hi, c0_0);
+    *(vec *)(y0 + 0) = c0_0;
+    c0_1 = vec_max(lo, c0_1);
+    c0_1 = vec_min(hi, c0_1);
+    *(vec *)(y0 + 4) = c0_1;
+    float *y1 = a->y + a->y_rows[1];
+    c1_0 = vec_max(lo, c1_0);
+    c1_0 = vec_min(hi, c1_0);
+    *(vec *)(y1 + 0) = c1_0;
+    c1_1 = vec_max(lo, c1_1);
+    c1_1 = vec_min(hi, c1_1);
+    *(vec *)(y1 + 4) = c1_1;
   }
-  if (a->r) {
-    const float *r0 = a->r + a->r_rows[0];
-    c0_0 = c0_0 + (*(const vec *)(r0 + 0));
-    c0_1 = c0_1 + (*(const vec *)(r0 + 4));
-    const float *r1 = a->r + a->r_rows[1];
-    c1_0 = c1_0 + (*(const vec *)(r1 + 0));
-    c1_1 = c1_1 + (*(const vec *)(r1 + 4));
-  }
-  const vec lo = VEC_SET1(a->lo), hi = VEC_SET1(a->hi);
-  float *y0 = a->y + a->y_rows[0];
-  *(vec *)(y0 + 0) = vec_min(hi, vec_max(lo, c0_0));
-  *(vec *)(y0 + 4) = vec_min(hi, vec_max(lo, c0_1));
-  float *y1 = a->y + a->y_rows[1];
-  *(vec *)(y1 + 0) = vec_min(hi, vec_max(lo, c1_0));
-  *(vec *)(y1 + 4) = vec_min(hi, vec_max(lo, c1_1));
 }

@@ -1,0 +1,186 @@
+"""The library under sanitizers: hostile model files with right checksums, and two threads in one network.
+
+The harness (harness.c) is compiled with the system's GCC, whose sanitizers need no more than the compiler.
+"""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+from layers import model_of, small_network, small_network_candidates
+from model_bytes import open_header, open_sections, with_checksum, with_header
+
+from colonnade.modelfile import records
+from colonnade.runtime.build import CSRC, LIBRARY_SOURCES, compile_units
+from colonnade.target.isa import isa_named
+from colonnade.target.toolchain import system_compiler
+
+PORTABLE = "portable"  # an architecture of no instruction set but the generic one, which every library carries
+GENERIC = isa_named("generic")
+SETTINGS = {
+    "ASAN_OPTIONS": "allocator_may_return_null=1:max_allocation_size_mb=256",
+    "UBSAN_OPTIONS": "print_stacktrace=1",
+    "TSAN_OPTIONS": "halt_on_error=1",
+}
+BIG = (2**31 - 1, -(2**31), 2**24, 2**40, 2**62)
+
+
+@dataclass(frozen=True)
+class Harness:
+    """A compiled harness."""
+
+    program: Path
+
+    def run(self, files: list[Path], threads: int, runs: int = 1) -> None:
+        """Fails with what the sanitizer said about the first files it complained of."""
+        call = [str(self.program), str(threads), str(runs), *map(str, files)]
+        done = subprocess.run(call, env=SETTINGS, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, f"{done.stdout[:2000]}\n{done.stderr[:6000]}"
+
+
+def _build(folder: Path, sanitizers: str) -> Harness:
+    compiler = system_compiler("gcc")
+    options = ["-O0", "-g", f"-fsanitize={sanitizers}", "-fno-sanitize-recover=all"]
+    objects = compile_units(PORTABLE, compiler, folder, LIBRARY_SOURCES, options)
+    program, source = folder / "harness", Path(__file__).parent / "harness.c"
+    compiler.run([*options, f"-I{CSRC}", str(source), *objects, "-lm", "-lpthread", "-o", str(program)])
+    return Harness(program)
+
+
+@pytest.fixture(scope="module")
+def memory_checked(tmp_path_factory: pytest.TempPathFactory) -> Harness:
+    return _build(tmp_path_factory.mktemp("memory"), "address,undefined")
+
+
+@pytest.fixture(scope="module")
+def thread_checked(tmp_path_factory: pytest.TempPathFactory) -> Harness:
+    return _build(tmp_path_factory.mktemp("threads"), "thread")
+
+
+@pytest.fixture(scope="module")
+def good() -> bytes:
+    """With a batch of 2 there are conversions between the orders as well."""
+    return model_of(small_network(2), GENERIC, small_network_candidates(2), threads=2).data
+
+
+def _write(folder: Path, contents: Iterator[bytes]) -> list[Path]:
+    paths = []
+    for index, content in enumerate(contents):
+        paths.append(folder / f"{index}")
+        paths[-1].write_bytes(content)
+    return paths
+
+
+def test_no_data_races(thread_checked: Harness, good: bytes, tmp_path: Path) -> None:
+    for threads in (2, 3):
+        thread_checked.run(_write(tmp_path, iter([good])), threads, runs=50)
+
+
+def test_no_memory_errors_in_a_good_file(memory_checked: Harness, good: bytes, tmp_path: Path) -> None:
+    for threads in (1, 2, 3):
+        memory_checked.run(_write(tmp_path, iter([good])), threads, runs=2)
+
+
+def test_every_field_of_every_kind_of_record(memory_checked: Harness, good: bytes, tmp_path: Path) -> None:
+    """Each field of the first record of each kind, and of the last convolution (packed): off by one, of the wrong
+    sign, and far too large."""
+    memory_checked.run(_write(tmp_path, _single_changes(good)), threads=2)
+
+
+def test_several_fields_at_once(memory_checked: Harness, good: bytes, tmp_path: Path) -> None:
+    rng = np.random.default_rng(17)
+    memory_checked.run(_write(tmp_path, (_random_changes(good, rng) for _ in range(500))), threads=2)
+
+
+def test_tables_of_noise(memory_checked: Harness, good: bytes, tmp_path: Path) -> None:
+    """Entries of the index tables, which steer every read and write of a convolution."""
+    rng = np.random.default_rng(18)
+    memory_checked.run(_write(tmp_path, (_table_changes(good, rng) for _ in range(300))), threads=2)
+
+
+def test_headers_of_noise(memory_checked: Harness, good: bytes, tmp_path: Path) -> None:
+    rng = np.random.default_rng(19)
+    memory_checked.run(_write(tmp_path, _header_changes(good, rng)), threads=1)
+
+
+def _record_sections() -> dict[str, records.Record]:
+    fixed = {"buffers": records.BUFFER, "values": records.VALUE, "order": records.ORDER}
+    return fixed | {record.name: record for record in records.STEPS}
+
+
+def _single_changes(good: bytes) -> Iterator[bytes]:
+    sections = open_sections(good)
+    for name, record in _record_sections().items():
+        count = len(sections[name]) // record.size
+        for index in (0, count - 2) if name == "cnm" else range(min(count, 1)):
+            values = record.unpack(sections[name][index * record.size :][: record.size])
+            for field in record.fields:
+                if field.type in ("i32", "i64"):
+                    for changed in _other_values(field, values[field.name]):
+                        yield _replaced(good, sections, name, index, values | {field.name: changed})
+
+
+def _other_values(field: records.Field, old: object) -> Iterator[object]:
+    limit = 2 ** (31 if field.type == "i32" else 63)
+    if isinstance(old, tuple):
+        for place in range(len(old)):
+            yield from ((*old[:place], value, *old[place + 1 :]) for value in (old[place] + 1, -1, 2**40))
+    elif isinstance(old, int):
+        for value in (old + 1, old - 1, 0, -1, 2 * old + 7, *BIG):
+            if value != old and -limit <= value < limit:
+                yield value
+
+
+def _replaced(good: bytes, sections: dict[str, bytes], name: str, index: int, values: dict[str, object]) -> bytes:
+    record, data = _record_sections()[name], sections[name]
+    begin = index * record.size
+    return with_checksum(good, {**sections, name: data[:begin] + record.pack(**values) + data[begin + record.size :]})
+
+
+def _random_changes(good: bytes, rng: np.random.Generator) -> bytes:
+    """Up to four fields of any records take near, round or borrowed values."""
+    for _ in range(rng.integers(2, 5)):
+        sections = open_sections(good)
+        known = {name: record for name, record in _record_sections().items() if sections[name]}
+        name = str(rng.choice([*known, "cnm", "cnm", "cnm", "buffers"]))
+        record = known[name]
+        index = int(rng.integers(len(sections[name]) // record.size))
+        values = record.unpack(sections[name][index * record.size :][: record.size])
+        numbers = [value for value in values.values() if isinstance(value, int)]
+        fields = [field for field in record.fields if field.type in ("i32", "i64") and field.count == 1]
+        field = fields[rng.integers(len(fields))]
+        old = values[field.name]
+        assert isinstance(old, int)
+        steps = [old + int(rng.integers(-9, 10)), int(rng.choice(numbers)), int(rng.integers(64)), old * 2, old // 2]
+        limit = 2 ** (31 if field.type == "i32" else 63)
+        changed = min(max(steps[rng.integers(len(steps))], -limit), limit - 1)
+        good = _replaced(good, sections, name, index, values | {field.name: changed})
+    return good
+
+
+def _table_changes(good: bytes, rng: np.random.Generator) -> bytes:
+    sections = open_sections(good)
+    table = np.frombuffer(sections["ints"], np.int32).copy()
+    for _ in range(rng.integers(1, 4)):
+        at = rng.integers(table.size)
+        near, far = int(table[at]) + int(rng.integers(-300, 300)), int(rng.choice(BIG[:3]))
+        table[at] = rng.choice([near, far, 0, table[rng.integers(table.size)]])
+    return with_checksum(good, {**sections, "ints": table.tobytes()})
+
+
+def _header_changes(good: bytes, rng: np.random.Generator) -> Iterator[bytes]:
+    header = open_header(good)
+    for name in ("section_at", "section_count"):
+        old = header[name]
+        assert isinstance(old, tuple)
+        for place in range(len(old)):
+            near = old[place] + int(rng.integers(-70, 70))
+            for value in (0, old[place] + 1, old[place] + 64, max(near, 0), 2**31, 2**63, 2**64 - 64):
+                yield with_header(good, **{name: (*old[:place], value, *old[place + 1 :])})
+    for arena in (0, -1, 1, 16, 2**38, 2**38 + 1, 2**63 - 1, -(2**63)):
+        yield with_header(good, arena_floats=arena)

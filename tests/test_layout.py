@@ -1,0 +1,78 @@
+"""Packages import only what comes before them in the order of processing (docs/layout.md)."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import colonnade
+
+ROOT = Path(colonnade.__file__).parent
+
+# Modules and packages in their order; those on one line may not import each other.
+ORDER: tuple[tuple[str, ...], ...] = (
+    ("errors",),
+    ("files",),
+    ("graph",),
+    ("zoo", "sparse"),
+    ("target",),
+    ("kernels",),
+    ("modelfile",),
+    ("runtime",),
+    ("plan",),
+    ("api",),
+    ("bench",),
+    ("cli",),
+    ("__main__",),
+)
+PLACES = {name: place for place, names in enumerate(ORDER) for name in names}
+
+
+def _package(module: str) -> str:
+    """The entry of ORDER that a module below colonnade belongs to."""
+    return module.partition(".")[0]
+
+
+def _module(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def _imported(path: Path) -> set[str]:
+    """Modules below colonnade that a file imports, wherever in it, without the leading `colonnade.`."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: a relative import"
+            assert node.module
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return {name.removeprefix("colonnade.") for name in found if name.startswith("colonnade.")}
+
+
+FILES = sorted(path for path in ROOT.rglob("*.py") if path != ROOT / "__init__.py")
+
+
+@pytest.mark.parametrize("path", FILES, ids=_module)
+def test_imports_point_backwards(path: Path) -> None:
+    own = _package(_module(path))
+    for name in _imported(path) - {"__version__"}:
+        other = _package(name)
+        assert own == other or PLACES[other] < PLACES[own], f"{own} imports {other} ({name})"
+
+
+def test_every_package_has_its_place() -> None:
+    assert {_package(_module(path)) for path in FILES} == set(PLACES)
+
+
+def test_importing_colonnade_loads_nothing() -> None:
+    """Names are imported when first used."""
+    names = "m for m in sys.modules if m.startswith(('colonnade.', 'numpy', 'onnx'))"
+    code = f"import sys, colonnade; print(*({names}))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []
