@@ -5,6 +5,7 @@ Source: System V ABI, chapters 4 and 5 (ELF-64, little endian).
 
 from __future__ import annotations
 
+import hashlib
 import struct
 from bisect import bisect_right
 from dataclasses import dataclass
@@ -32,6 +33,11 @@ class Image:
     """An executable file in memory."""
 
     data: bytes
+
+    @cached_property
+    def digest(self) -> str:
+        """Of the whole file."""
+        return hashlib.sha256(self.data).hexdigest()[:16]
 
     @cached_property
     def functions(self) -> tuple[Function, ...]:
@@ -71,18 +77,16 @@ class Image:
         raise ValueError(f"no code for {function.name}")
 
     def with_segment(self, address: int, content: bytes) -> bytes:
-        """The file with `content` as the segment at `address`, appended to it."""
+        """The file with `content` as the segment at `address`, appended to it. ValueError if it
+        has no such segment."""
         header = _HEADER.unpack_from(self.data)
-        table, entry_size = header[5], header[9]
-        for index, (kind, flags, _, virtual, physical, *_) in enumerate(self._segments):
-            if kind == _LOAD and virtual == address:
-                break
-        else:
-            raise ValueError(f"no segment at {address:#x}")
+        loaded = [(entry[0], entry[3]) for entry in self._segments]
+        index = loaded.index((_LOAD, address))
+        kind, flags, _, virtual, physical, *_ = self._segments[index]
         padding = -len(self.data) % _PAGE
         offset = len(self.data) + padding
         entry = _SEGMENT.pack(kind, flags, offset, virtual, physical, len(content), len(content), _PAGE)
-        at = table + index * entry_size
+        at = header[5] + index * header[9]
         return b"".join([self.data[:at], entry, self.data[at + len(entry) :], bytes(padding), content])
 
     @cached_property

@@ -179,13 +179,13 @@ def _arithmetic(word: int, vtype: VType | None) -> Operation:
 
 
 def _arithmetic_kind(function: int, operands: int) -> Kind:
-    if operands == 2 and function < 8 or operands == 1 and function in (1, 3, 5, 7):
+    if (operands == 2 and function < 8) or (operands == 1 and function in (1, 3, 5, 7)):
         return "reduce"
     if function == 0b010111 and operands in _VECTORS:
         return "move"  # and merge
     if function >> 3 == 0b011 and operands in _VECTORS:
         return "compare"
-    if function in (0b001110, 0b001111) and operands != 1 or function == 0b001100 and operands in (0, 3, 4):
+    if (function in (0b001110, 0b001111) and operands != 1) or (function == 0b001100 and operands in (0, 3, 4)):
         return "permute"  # slides; vrgather
     return "arith"
 

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from colonnade.target.elf import Image
+from colonnade.target.elf import Function, Image
 from colonnade.target.riscv_code import Kind, Operation, operations
 
 Group = tuple[float, float, float, float]  # at 1, 2, 4 and 8 registers
@@ -123,15 +123,13 @@ class ModelledCost:
         return self.cycles(reading) / self.core.hertz * 1e3
 
 
-@dataclass(frozen=True)
 class CodePrices:
-    """Prices of every instruction of an image on one core. Functions are read when one of theirs was executed."""
+    """Prices of every instruction of an image on one core. A function is read when one of its instructions was
+    executed, and kept."""
 
-    image: Image
-    core: CoreModel
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "_known", {})
+    def __init__(self, image: Image, core: CoreModel) -> None:
+        self._image, self._core = image, core
+        self._read: dict[int, dict[int, Operation]] = {}
 
     def cost(self, histogram: Mapping[int, int], misses: Misses, leave_out: str) -> ModelledCost:
         """Price a histogram of program counters. Functions whose names start with `leave_out` do not count, nor does
@@ -139,23 +137,20 @@ class CodePrices:
         functions: dict[str, FunctionCost] = {}
         executed: Counter[Operation] = Counter()
         for address, count in histogram.items():
-            function = self.image.function_at(address)
+            function = self._image.function_at(address)
             if not count or function is None or function.name.startswith(leave_out):
                 continue
-            operation = self._operations(function.address)[address]
-            cycles = count * price(operation, self.core)
+            operation = self._operations(function)[address]
+            cycles = count * price(operation, self._core)
             part = FunctionCost(count, cycles, cycles if operation.mac else 0.0)
             functions[function.name] = functions.get(function.name, FunctionCost()) + part
             executed[operation] += count
-        return ModelledCost(self.core, functions, misses, executed)
+        return ModelledCost(self._core, functions, misses, executed)
 
-    def _operations(self, address: int) -> dict[int, Operation]:
-        known: dict[int, dict[int, Operation]] = getattr(self, "_known")
-        if address not in known:
-            function = self.image.function_at(address)
-            assert function is not None
-            known[address] = operations(self.image.code(function), address)
-        return known[address]
+    def _operations(self, function: Function) -> dict[int, Operation]:
+        if function.address not in self._read:
+            self._read[function.address] = operations(self._image.code(function), function.address)
+        return self._read[function.address]
 
 
 def price(operation: Operation, core: CoreModel) -> float:

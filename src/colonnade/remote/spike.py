@@ -1,0 +1,120 @@
+"""The spike simulator as a runner: exact instruction counts and modelled cycles (docs/riscv-model.md), no board needed.
+
+The same model and inputs give the same numbers every time. One core; nothing else runs on it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+
+from colonnade.errors import ColonnadeError
+from colonnade.modelfile.reader import Description, describe
+from colonnade.remote.runner import Clock, Closing, Trial, ordered_inputs, relative_error
+from colonnade.runtime.bare import OUTSIDE, Job
+from colonnade.target.elf import Image
+from colonnade.target.riscv_model import STREAM, CodePrices, CoreModel, ModelledCost, Reading
+from colonnade.target.spike import SpikeRun, run_spike
+
+TIMEOUT_S = 3600.0
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Outputs of a model and the modelled cost of the steps that were measured."""
+
+    outputs: list[np.ndarray]
+    cost: ModelledCost
+
+
+class SpikeRunner(Closing):
+    """Runs model files on one simulated core of `vlen` bits. jobs: simulations at the same time."""
+
+    clock: Clock = "modelled"
+
+    def __init__(self, image: Image, core: CoreModel, vlen: int, jobs: int = 1, reading: Reading = STREAM) -> None:
+        self._image, self._core, self._vlen, self._jobs, self._reading = image, core, vlen, jobs, reading
+        self._prices = CodePrices(image, core)
+
+    @property
+    def name(self) -> str:
+        return "spike"
+
+    @property
+    def machine(self) -> str:
+        return f"modelled {self._core}, VLEN {self._vlen}, {self._reading}, image {self._image.digest}"
+
+    def run(self, model: bytes, inputs: Mapping[str, np.ndarray], threads: int = 1) -> list[np.ndarray]:
+        """All outputs of a model file for f32 inputs by name."""
+        _check_threads(threads)
+        description = describe(model)
+        steps = len(description.steps)
+        arrays = ordered_inputs(description, inputs, self.name)
+        return _outputs(description, self._simulate(Job(model, arrays, steps, steps)))
+
+    def measure(self, model: bytes, inputs: Mapping[str, np.ndarray], first: int = 0, evict_bytes: int = 0) -> Measured:
+        """Cost of the steps from `first` on, exactly: the difference of two runs that differ in nothing else. The
+        steps before have run once; before them `evict_bytes` of other memory were read."""
+        description = describe(model)
+        arrays = ordered_inputs(description, inputs, self.name)
+        jobs = [Job(model, arrays, first, last, evict_bytes) for last in (first, len(description.steps))]
+        before, after = self._simulate_all(jobs)
+        return Measured(_outputs(description, after), self._difference(before, after))
+
+    def time(
+        self,
+        models: Sequence[bytes],
+        inputs: Mapping[str, np.ndarray],
+        *,
+        threads: int = 1,
+        rounds: int = 1,
+        expected: Sequence[np.ndarray] | None = None,
+        evict_bytes: int = 0,
+    ) -> list[Trial]:
+        """Modelled milliseconds of every step, in one round however many are asked for: another would give the same.
+        One simulation per step and model: meant for models of a few steps, as the planner makes them."""
+        _check_threads(threads)
+        descriptions = [describe(model) for model in models]
+        jobs = [
+            Job(model, ordered_inputs(description, inputs, self.name), last, last, evict_bytes)
+            for model, description in zip(models, descriptions, strict=True)
+            for last in range(len(description.steps) + 1)
+        ]
+        runs = iter(self._simulate_all(jobs))
+        trials = []
+        for description in descriptions:
+            stages = [next(runs) for _ in range(len(description.steps) + 1)]
+            costs = [self._difference(before, after) for before, after in pairwise(stages)]
+            ms = np.array([[cost.milliseconds(self._reading) for cost in costs]])
+            error = None if expected is None else relative_error(_outputs(description, stages[-1]), expected)
+            trials.append(Trial(ms, error))
+        return trials
+
+    def _simulate(self, job: Job) -> SpikeRun:
+        return run_spike(job.place(self._image), self._vlen, self._core, TIMEOUT_S)
+
+    def _simulate_all(self, jobs: Sequence[Job]) -> list[SpikeRun]:
+        with ThreadPoolExecutor(self._jobs) as pool:
+            return list(pool.map(self._simulate, jobs))
+
+    def _difference(self, before: SpikeRun, after: SpikeRun) -> ModelledCost:
+        counts = {at: count - before.histogram.get(at, 0) for at, count in after.histogram.items()}
+        return self._prices.cost(counts, after.misses - before.misses, OUTSIDE)
+
+
+def _check_threads(threads: int) -> None:
+    if threads != 1:
+        raise ColonnadeError(f"the spike runner models one core: use --threads 1, not {threads}")
+
+
+def _outputs(description: Description, run: SpikeRun) -> list[np.ndarray]:
+    arrays, at = [], 0
+    for output in description.outputs:
+        count = int(np.prod(output.shape, dtype=np.int64))
+        arrays.append(np.frombuffer(run.output, np.float32, count, at).reshape(output.shape))
+        at += 4 * count
+    return arrays
