@@ -92,7 +92,8 @@ class Constants:
 class Program:
     """Steps in running order, with the values and constants they use."""
 
-    target: str
+    isa: str
+    lanes: int  # f32 elements of the vectors that data is laid out for
     inputs: list[Value] = field(default_factory=list)
     outputs: list[Value] = field(default_factory=list)
     steps: list[Step] = field(default_factory=list)

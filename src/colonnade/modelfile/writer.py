@@ -12,7 +12,6 @@ from colonnade.kernels.shapes import MAX_LANES, MAX_VECTORS
 from colonnade.modelfile import records
 from colonnade.modelfile.arena import lifetimes, place
 from colonnade.modelfile.program import Program, Storage
-from colonnade.target.isa import isa_named
 
 # Strips may read this far past their data; every pool ends in as much (csrc/internal.h, CLN_SLACK).
 SLACK = MAX_VECTORS * MAX_LANES
@@ -118,8 +117,8 @@ def _assemble(
         "section_at": positions,
         "section_count": counts,
         "version": records.VERSION,
-        "target_lanes": isa_named(program.target).lanes,
-        "target": program.target.encode(),
+        "target_lanes": program.lanes,
+        "target": program.isa.encode(),
     }
     header = records.HEADER.pack(checksum=0, **fields)
     covered = len(records.MAGIC) + 8

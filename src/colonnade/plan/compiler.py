@@ -19,7 +19,8 @@ from colonnade.plan.tuner import Choice, default_plan, tuned_plan
 from colonnade.runtime.binding import build_id, checksum, targets
 from colonnade.runtime.session import Session
 from colonnade.target.cpu import cpu_model
-from colonnade.target.isa import TARGETS, Isa, isa_named
+from colonnade.target.targets import TARGET_NAMES, TARGETS, Target, target_named
+from colonnade.target.toolchain import host_arch
 
 Plan = Literal["tuned", "default"]
 
@@ -66,39 +67,46 @@ def compile_graph(
     `cache_dir`, by default the user's cache directory."""
     if threads < 1:
         raise ColonnadeError(f"threads must be at least 1, not {threads}")
-    isa = resolve_target(target)
+    planned = resolve_target(target)
     problems = conv_problems(graph)
     if plan == "default":
-        chosen = default_plan(problems, isa, threads)
+        chosen = default_plan(problems, planned, threads)
     else:
-        _check_runnable(isa)
-        cache = PlanCache(cache_dir or default_cache_dir(), machine_key(isa, threads))
-        chosen = tuned_plan(problems, isa, threads, cache, progress or (lambda *_: None))
-    program = lower(graph, isa, problems, {name: choice.candidate for name, choice in chosen.items()})
+        _check_runnable(planned)
+        cache = PlanCache(cache_dir or default_cache_dir(), machine_key(planned, threads))
+        chosen = tuned_plan(problems, planned, threads, cache, progress or (lambda *_: None))
+    program = lower(graph, planned, problems, {name: choice.candidate for name, choice in chosen.items()})
     layers = tuple(_layer(problems[name], choice) for name, choice in chosen.items())
-    compiled = CompiledModel(write(program, checksum), isa.name, layers)
-    if (isa.name, True) in targets():
+    compiled = CompiledModel(write(program, checksum), planned.name, layers)
+    if _runs_here(planned):
         Session(compiled)  # what the runtime would refuse is refused now
     return compiled
 
 
-def resolve_target(target: str) -> Isa:
-    """The instruction set named `target`; native: the best that this CPU has."""
+def resolve_target(target: str) -> Target:
+    """The target of that name; native: the first one with the best instruction set that this CPU has."""
     if target == "native":
-        return isa_named([name for name, runs in targets() if runs][-1])
-    if target not in TARGETS:
-        raise ColonnadeError(f"unknown target '{target}'; known: native, {', '.join(TARGETS)}")
-    return isa_named(target)
+        best = [name for name, runs in targets() if runs][-1]
+        return next(known for known in TARGETS if known.isa.name == best)
+    if target not in TARGET_NAMES:
+        raise ColonnadeError(f"unknown target '{target}'; known: native, {', '.join(TARGET_NAMES)}")
+    return target_named(target)
 
 
-def machine_key(isa: Isa, threads: int) -> str:
+def machine_key(target: Target, threads: int) -> str:
     """What profiles depend on besides the problem."""
-    return f"{cpu_model()}; {isa.name}; threads {threads}; build {build_id()}"
+    return f"{cpu_model()}; {target.name}; threads {threads}; build {build_id()}"
 
 
-def _check_runnable(isa: Isa) -> None:
-    if (isa.name, True) not in targets():
-        raise ColonnadeError(f"this CPU cannot run target {isa.name}, so it cannot be tuned here; use --plan default")
+def _runs_here(target: Target) -> bool:
+    return target.arch in ("any", host_arch()) and (target.isa.name, True) in targets()
+
+
+def _check_runnable(target: Target) -> None:
+    if not _runs_here(target):
+        raise ColonnadeError(
+            f"this CPU cannot run target {target.name}, so it cannot be tuned here; use --plan default"
+        )
 
 
 def _layer(problem: ConvProblem, choice: Choice) -> LayerPlan:

@@ -15,7 +15,7 @@ from colonnade.kernels.shapes import Shape
 from colonnade.plan.candidate import Candidate
 from colonnade.plan.conv import DataLayout
 from colonnade.plan.problem import ConvProblem
-from colonnade.target.isa import Isa
+from colonnade.target.targets import Target
 
 CALL_CYCLES = 25.0
 STORE_CYCLES = 2.0  # per accumulator
@@ -26,14 +26,14 @@ LOOP_INSTRUCTIONS = 1.5  # per column, beside loads and multiply-adds
 L2_CYCLES = 0.04  # per byte of X or weights that a panel does not find in the first-level cache
 
 
-def column_cycles(shape: Shape, isa: Isa) -> float:
+def column_cycles(shape: Shape, target: Target) -> float:
     """Cycles of one column of one strip."""
     accumulators = shape.rows * shape.vectors
-    arithmetic = accumulators * isa.fma_cycles
-    lines = -(-shape.vectors * isa.lanes // LINE_FLOATS)
+    arithmetic = accumulators * target.fma_cycles
+    lines = -(-shape.vectors * target.lanes // LINE_FLOATS)
     scalars = shape.rows + OFFSET_LOADS + lines  # prefetches take a load's place too
-    loads = shape.vectors * isa.load_cycles + scalars * isa.broadcast_cycles
-    issue = (accumulators + shape.vectors + scalars + LOOP_INSTRUCTIONS) * isa.issue_cycles
+    loads = shape.vectors * target.load_cycles + scalars * target.broadcast_cycles
+    issue = (accumulators + shape.vectors + scalars + LOOP_INSTRUCTIONS) * target.issue_cycles
     return max(arithmetic, loads, issue)
 
 
@@ -46,29 +46,38 @@ class Strips:
     edges: int
 
 
-def count_strips(problem: ConvProblem, candidate: Candidate, isa: Isa) -> Strips:
-    """As csrc/strips.c cuts them, up to a few at the borders."""
+def count_strips(problem: ConvProblem, candidate: Candidate, target: Target) -> Strips:
+    """As csrc/strips.c cuts them, up to a few at the borders. Where vectors have any length, an instruction costs its
+    whole register group whatever the length in use, and only strips of several segments have edges."""
+    strips = _count_strips(problem, candidate, target)
+    if target.isa.lanes:
+        return strips
+    crossing = strips.edges if not candidate.rowwise and not candidate.packed else 0
+    return Strips(strips.strips, strips.strips * candidate.vectors, crossing)
+
+
+def _count_strips(problem: ConvProblem, candidate: Candidate, target: Target) -> Strips:
     g = problem.geometry
     height, pitch = DataLayout(g).plane
-    width = candidate.vectors * isa.lanes
+    width = candidate.vectors * target.lanes
     if candidate.rowwise:
         lines = g.batch * g.out_h
         per_line, tail = divmod(g.out_w, width)
-        vectors = lines * -(-g.out_w // isa.lanes)
-        return Strips(lines * (per_line + (tail > 0)), vectors, lines * (tail % isa.lanes > 0))
+        vectors = lines * -(-g.out_w // target.lanes)
+        return Strips(lines * (per_line + (tail > 0)), vectors, lines * (tail % target.lanes > 0))
     if candidate.packed or (pitch == g.out_w and height == g.out_h):
-        return Strips(-(-g.positions // width), -(-g.positions // isa.lanes), int(g.positions % isa.lanes > 0))
+        return Strips(-(-g.positions // width), -(-g.positions // target.lanes), int(g.positions % target.lanes > 0))
     span = (g.out_h - 1) * pitch + g.out_w
     strips = g.batch * -(-span // width)
-    return Strips(strips, g.batch * -(-span // isa.lanes), min(strips, g.batch * g.out_h))
+    return Strips(strips, g.batch * -(-span // target.lanes), min(strips, g.batch * g.out_h))
 
 
-def estimate_cycles(problem: ConvProblem, candidate: Candidate, isa: Isa) -> float:
+def estimate_cycles(problem: ConvProblem, candidate: Candidate, target: Target) -> float:
     """Estimated cycles of one thread."""
-    layout, strips = DataLayout(problem.geometry), count_strips(problem, candidate, isa)
+    layout, strips = DataLayout(problem.geometry), count_strips(problem, candidate, target)
     cycles = 0.0
     for (rows, columns), tiles in problem.tile_sizes(candidate.rows, candidate.dense).items():
-        per_column = column_cycles(Shape(rows, candidate.vectors), isa) / candidate.vectors
+        per_column = column_cycles(Shape(rows, candidate.vectors), target) / candidate.vectors
         of_one = columns * strips.vectors * per_column
         of_one += strips.strips * CALL_CYCLES * candidate.blocks + strips.vectors * rows * STORE_CYCLES
         of_one += strips.edges * rows * candidate.vectors * EDGE_CYCLES
@@ -76,17 +85,17 @@ def estimate_cycles(problem: ConvProblem, candidate: Candidate, isa: Isa) -> flo
     if candidate.packed:
         cycles += problem.geometry.columns * strips.vectors * MOVE_CYCLES
     if layout.prepared:
-        cycles += layout.floats / isa.lanes * MOVE_CYCLES
-    return cycles + _traffic(problem, candidate, isa, strips) * L2_CYCLES
+        cycles += layout.floats / target.lanes * MOVE_CYCLES
+    return cycles + _traffic(problem, candidate, target, strips) * L2_CYCLES
 
 
-def _traffic(problem: ConvProblem, candidate: Candidate, isa: Isa, strips: Strips) -> float:
+def _traffic(problem: ConvProblem, candidate: Candidate, target: Target, strips: Strips) -> float:
     """Bytes read from beyond the first-level cache: weights once per panel; X once per tile if a panel's share of it
     does not stay in the cache."""
     sizes = problem.tile_sizes(candidate.rows, candidate.dense)
     weights = 4.0 * sum(tiles * rows * columns for (rows, columns), tiles in sizes.items())
     panel = min(candidate.panel, strips.strips)
-    strip_bytes = 4.0 * problem.geometry.columns * candidate.vectors * isa.lanes / candidate.blocks
+    strip_bytes = 4.0 * problem.geometry.columns * candidate.vectors * target.lanes / candidate.blocks
     column_reads = sum(tiles * columns for (_, columns), tiles in sizes.items())
-    x_reads = 4.0 * column_reads * strips.vectors * isa.lanes
-    return weights * strips.strips / panel + (x_reads if panel * strip_bytes > isa.l1_bytes / 2 else 0.0)
+    x_reads = 4.0 * column_reads * strips.vectors * target.lanes
+    return weights * strips.strips / panel + (x_reads if panel * strip_bytes > target.l1_bytes / 2 else 0.0)

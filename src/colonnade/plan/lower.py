@@ -16,7 +16,7 @@ from colonnade.plan.conv import FLOAT_BYTES, activation_fields, conv_step
 from colonnade.plan.copy import Strided, copy_step, dense, row_major
 from colonnade.plan.layout import Order, Places, same_in_both_orders, swapped
 from colonnade.plan.problem import ConvProblem, conv_problem
-from colonnade.target.isa import Isa
+from colonnade.target.targets import Target
 
 
 def conv_problems(graph: ir.Graph) -> dict[str, ConvProblem]:
@@ -31,9 +31,11 @@ def _problem(graph: ir.Graph, node: ir.Node) -> ConvProblem:
     return conv_problem(node.name, node.op, x_shape, y_shape, graph.constants[w], graph.constants[b])
 
 
-def lower(graph: ir.Graph, isa: Isa, problems: Mapping[str, ConvProblem], chosen: Mapping[str, Candidate]) -> Program:
+def lower(
+    graph: ir.Graph, target: Target, problems: Mapping[str, ConvProblem], chosen: Mapping[str, Candidate]
+) -> Program:
     """The program of `graph` for `isa`; `problems` and `chosen` by the names of the convolutions."""
-    lowering = _Lowering(graph, isa, problems, chosen)
+    lowering = _Lowering(graph, target, problems, chosen)
     for node in graph.nodes:
         lowering.node(node)
     for value in graph.outputs:
@@ -43,14 +45,14 @@ def lower(graph: ir.Graph, isa: Isa, problems: Mapping[str, ConvProblem], chosen
 
 class _Lowering:
     def __init__(
-        self, graph: ir.Graph, isa: Isa, problems: Mapping[str, ConvProblem], chosen: Mapping[str, Candidate]
+        self, graph: ir.Graph, target: Target, problems: Mapping[str, ConvProblem], chosen: Mapping[str, Candidate]
     ) -> None:
         self.graph = graph
-        self.isa = isa
+        self.target = target
         self.problems = problems
         self.chosen = chosen
         self.places = Places(graph)
-        self.program = Program(isa.name)
+        self.program = Program(target.isa.name, target.lanes)
         self.makers = graph.producers()
         self.readers = graph.consumers()
         for index, name in enumerate(graph.inputs):
@@ -137,7 +139,7 @@ class _Lowering:
         residual = self.read(node.inputs[3], "cn") if node.op.residual else None
         y = self.write(node, "cn")
         constants = self.program.constants
-        self.program.steps.append(conv_step(problem, candidate, self.isa.lanes, constants, x, y, residual))
+        self.program.steps.append(conv_step(problem, candidate, self.target.lanes, constants, x, y, residual))
 
     def _in_arena(self, value: str, source: View) -> View:
         """A copy that strips may read past the end of."""
@@ -150,8 +152,8 @@ class _Lowering:
         assert isinstance(node.op, ir.Dense)
         x_name, w_name, b_name = node.inputs
         batch, columns = self.graph.shape(x_name)
-        shape = dense_shape(self.isa, batch)
-        width = shape.vectors * self.isa.lanes
+        shape = dense_shape(self.target, batch)
+        width = shape.vectors * self.target.lanes
         weights, bias = self.graph.constants[w_name], self.graph.constants[b_name]
         outputs = weights.shape[0]
         strips = -(-outputs // width)
@@ -335,7 +337,7 @@ def _swapped_axes(view: View, shape: tuple[int, ...]) -> Strided:
     return Strided(view, (second, first, *rest))
 
 
-def dense_shape(isa: Isa, batch: int) -> Shape:
+def dense_shape(target: Target, batch: int) -> Shape:
     """Micro-kernel of a fully connected layer: T rows of the batch at once, as many vectors of outputs as fit."""
-    fitting = [shape for shape in shapes(isa) if shape.rows <= batch]
+    fitting = [shape for shape in shapes(target.isa) if shape.rows <= batch]
     return max(fitting, key=lambda shape: (min(shape.rows, 4), shape.rows * shape.vectors, shape.vectors))

@@ -17,7 +17,7 @@ from colonnade.plan.copy import copy_step, dense
 from colonnade.plan.problem import ConvProblem
 from colonnade.runtime.binding import checksum
 from colonnade.runtime.session import Session
-from colonnade.target.isa import Isa
+from colonnade.target.targets import Target
 
 TOLERANCE = 1e-4  # of the largest magnitude of the output
 EVICT_BYTES = 4 << 20  # more than the second-level cache of any core we know
@@ -37,8 +37,8 @@ class CompiledLayer:
 class LayerBench:
     """Sample data of one problem, its right answer, and the sessions of the candidates tried on it."""
 
-    def __init__(self, problem: ConvProblem, isa: Isa, threads: int, seed: int = 0) -> None:
-        self._problem, self._isa, self._threads = problem, isa, threads
+    def __init__(self, problem: ConvProblem, target: Target, threads: int, seed: int = 0) -> None:
+        self._problem, self._target, self._threads = problem, target, threads
         g = problem.geometry
         rng = np.random.default_rng(seed)
         # In the order of the data that the step reads and writes: CNHW.
@@ -81,7 +81,7 @@ class LayerBench:
 
     def _program(self, candidate: Candidate) -> Program:
         """Inputs are copied to the arena first, where the network would have them; the last step is the layer."""
-        program = Program(self._isa.name)
+        program = Program(self._target.isa.name, self._target.lanes)
         views: dict[str, View] = {}
         for index, (name, array) in enumerate(self._feeds.items()):
             storage = Storage(array.size, "input", index)
@@ -92,7 +92,7 @@ class LayerBench:
         out = Storage(self._expected.size, "output", 0)
         program.outputs.append(Value("y", self._expected.shape, out))
         residual = views.get("r")
-        lanes = self._isa.lanes
+        lanes = self._target.lanes
         step = conv_step(self._problem, candidate, lanes, program.constants, views["x"], View(out), residual)
         program.steps.append(step)
         return program

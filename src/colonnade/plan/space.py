@@ -11,7 +11,7 @@ from colonnade.plan.candidate import ALL_STRIPS, Candidate
 from colonnade.plan.conv import DataLayout
 from colonnade.plan.cost import column_cycles, count_strips, estimate_cycles
 from colonnade.plan.problem import ConvProblem
-from colonnade.target.isa import Isa
+from colonnade.target.targets import Target
 
 SHAPES_MEASURED = 6  # of each kind: sparse, and for a pruned layer dense
 ITEMS_PER_THREAD = 4  # work items that balance the threads
@@ -19,68 +19,69 @@ KC_LEAST = 128  # columns of a KC block; shorter ones spend their time on sums
 EFFICIENCY = 0.55  # of the best shape's; less is never worth a look
 
 
-def good_shapes(isa: Isa, max_rows: int) -> tuple[Shape, ...]:
+def good_shapes(target: Target, max_rows: int) -> tuple[Shape, ...]:
     """Micro-kernel shapes of at most `max_rows` rows whose multiply-adds per cycle are near the best."""
-    fitting = [shape for shape in shapes(isa) if shape.rows <= max_rows]
+    most = target.accumulators or target.isa.registers
+    fitting = [s for s in shapes(target.isa) if s.rows <= max_rows and s.rows * s.vectors <= most]
 
     def rate(shape: Shape) -> float:
-        return shape.rows * shape.vectors / column_cycles(shape, isa)
+        return shape.rows * shape.vectors / column_cycles(shape, target)
 
     best = max(rate(shape) for shape in fitting)
     return tuple(shape for shape in fitting if rate(shape) >= EFFICIENCY * best)
 
 
-def default_candidate(problem: ConvProblem, isa: Isa, threads: int) -> Candidate:
+def default_candidate(problem: ConvProblem, target: Target, threads: int) -> Candidate:
     """The cheapest by the cost rule: the default plan."""
-    candidates = shape_candidates(problem, isa, threads)
-    return min(candidates, key=lambda candidate: estimate_cycles(problem, candidate, isa))
+    candidates = shape_candidates(problem, target, threads)
+    return min(candidates, key=lambda candidate: estimate_cycles(problem, candidate, target))
 
 
-def shape_candidates(problem: ConvProblem, isa: Isa, threads: int) -> tuple[Candidate, ...]:
+def shape_candidates(problem: ConvProblem, target: Target, threads: int) -> tuple[Candidate, ...]:
     """Shapes, each packed or direct, cheapest first; for a pruned layer the best dense ones follow."""
     found: list[Candidate] = []
     for dense in (False, True) if problem.sparse else (True,):
         ranked = sorted(
-            (_threaded(problem, candidate, isa, threads) for candidate in _all_shapes(problem, isa, dense)),
-            key=lambda candidate: estimate_cycles(problem, candidate, isa),
+            (_threaded(problem, candidate, target, threads) for candidate in _all_shapes(problem, target, dense)),
+            key=lambda candidate: estimate_cycles(problem, candidate, target),
         )
         found += ranked[:SHAPES_MEASURED]
     return tuple(found)
 
 
-def _all_shapes(problem: ConvProblem, isa: Isa, dense: bool) -> Iterable[Candidate]:
+def _all_shapes(problem: ConvProblem, target: Target, dense: bool) -> Iterable[Candidate]:
     g = problem.geometry
-    for shape in good_shapes(isa, g.rows // g.groups):
+    for shape in good_shapes(target, g.rows // g.groups):
         if max(rows for rows, _ in problem.tile_sizes(shape.rows, dense)) < shape.rows:
             continue  # the same tiles as with fewer rows
         for packed in (False, True) if g.groups == 1 else (False,):
             candidate = Candidate(shape.rows, shape.vectors, packed=packed, dense=dense)
-            yield replace(candidate, panel=_panel(problem, candidate, isa))
+            yield replace(candidate, panel=_panel(problem, candidate, target))
             if not packed and DataLayout(g).plane[1] != g.out_w:
-                yield replace(candidate, panel=_panel(problem, candidate, isa), rowwise=True)
+                yield replace(candidate, panel=_panel(problem, candidate, target), rowwise=True)
 
 
-def loop_variants(problem: ConvProblem, candidate: Candidate, isa: Isa, threads: int) -> tuple[Candidate, ...]:
+def loop_variants(problem: ConvProblem, candidate: Candidate, target: Target, threads: int) -> tuple[Candidate, ...]:
     """The same shape in other loop orders: panels of one strip, of some, of all; and KC blocks."""
-    middle = _panel(problem, candidate, isa)
+    middle = _panel(problem, candidate, target)
     panels = {1, 4, middle, ALL_STRIPS} - {candidate.panel}
     variants = [replace(candidate, panel=panel) for panel in sorted(panels)]
     columns = problem.geometry.columns
     variants += [replace(candidate, blocks=blocks) for blocks in (2, 4) if columns // blocks >= KC_LEAST]
-    return tuple(_threaded(problem, variant, isa, threads) for variant in variants)
+    return tuple(_threaded(problem, variant, target, threads) for variant in variants)
 
 
-def _panel(problem: ConvProblem, candidate: Candidate, isa: Isa) -> int:
+def _panel(problem: ConvProblem, candidate: Candidate, target: Target) -> int:
     """As many strips as half the second-level cache holds."""
-    strip_bytes = 4 * problem.geometry.columns * candidate.vectors * isa.lanes
-    return max(1, isa.l2_bytes // 2 // strip_bytes)
+    strip_bytes = 4 * problem.geometry.columns * candidate.vectors * target.lanes
+    return max(1, target.l2_bytes // 2 // strip_bytes)
 
 
-def _threaded(problem: ConvProblem, candidate: Candidate, isa: Isa, threads: int) -> Candidate:
+def _threaded(problem: ConvProblem, candidate: Candidate, target: Target, threads: int) -> Candidate:
     """Enough work items for `threads`: tiles of a panel are split when there are few panels."""
     if threads == 1 or DataLayout(problem.geometry).local:
         return replace(candidate, splits=1, shared=False)
-    strips = count_strips(problem, candidate, isa).strips
+    strips = count_strips(problem, candidate, target).strips
     panels = -(-strips // min(candidate.panel, strips))
     tiles = -(-problem.geometry.rows // candidate.rows)
     splits = max(1, min(-(-ITEMS_PER_THREAD * threads // panels), tiles))

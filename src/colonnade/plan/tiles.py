@@ -17,13 +17,13 @@ from colonnade.plan.problem import ConvProblem
 from colonnade.plan.space import default_candidate
 from colonnade.sparse.pattern import Pattern, convolution_mask
 from colonnade.sparse.prune import DEFAULT_TILE
-from colonnade.target.isa import Isa
+from colonnade.target.targets import Target
 
 TILES = (4, 6, 8, 12, 16)
 TOLERATED = 1.1  # a smaller tile may take this much longer
 
 
-def tile_chooser(graph: Graph, isa: Isa, group: int | None = None) -> Callable[[int, int, float], int]:
+def tile_chooser(graph: Graph, target: Target, group: int | None = None) -> Callable[[int, int, float], int]:
     """A function (rows of a group, columns K, sparsity) -> T for the layers of `graph`, by the cost rule for `isa`;
     `group` is M. Layers with equal weight shapes get the tile that is best for the first of them; for shapes that are
     not in the graph (its file may hold unused layers) T is 8."""
@@ -37,19 +37,19 @@ def tile_chooser(graph: Graph, isa: Isa, group: int | None = None) -> Callable[[
         key = (rows, columns, sparsity)
         if key not in chosen:
             problem = problems.get((rows, columns))
-            chosen[key] = _best_tile(problem, sparsity, group, isa) if problem else DEFAULT_TILE
+            chosen[key] = _best_tile(problem, sparsity, group, target) if problem else DEFAULT_TILE
         return chosen[key]
 
     return choose
 
 
-def _best_tile(problem: ConvProblem, sparsity: float, group: int | None, isa: Isa) -> int:
-    cycles = {tile: _estimate(problem, Pattern(sparsity, tile, group), isa) for tile in TILES}
+def _best_tile(problem: ConvProblem, sparsity: float, group: int | None, target: Target) -> int:
+    cycles = {tile: _estimate(problem, Pattern(sparsity, tile, group), target) for tile in TILES}
     best = min(cycles.values())
     return min(tile for tile in TILES if cycles[tile] <= TOLERATED * best)
 
 
-def _estimate(problem: ConvProblem, pattern: Pattern, isa: Isa) -> float:
+def _estimate(problem: ConvProblem, pattern: Pattern, target: Target) -> float:
     mask = convolution_mask(problem.weights, problem.geometry.groups, pattern)
     pruned = replace(problem, weights=np.where(mask, 1.0, 0.0).astype(np.float32))
-    return estimate_cycles(pruned, default_candidate(pruned, isa, threads=1), isa)
+    return estimate_cycles(pruned, default_candidate(pruned, target, threads=1), target)

@@ -11,7 +11,7 @@ from colonnade.plan.candidate import Candidate
 from colonnade.plan.measure import LayerBench
 from colonnade.plan.problem import ConvProblem
 from colonnade.plan.space import default_candidate, loop_variants, shape_candidates
-from colonnade.target.isa import Isa
+from colonnade.target.targets import Target
 
 Progress = Callable[[str, int, int], None]
 
@@ -29,15 +29,15 @@ class Choice:
     ms: float | None = None
 
 
-def default_plan(problems: Mapping[str, ConvProblem], isa: Isa, threads: int) -> dict[str, Choice]:
+def default_plan(problems: Mapping[str, ConvProblem], target: Target, threads: int) -> dict[str, Choice]:
     """By the cost rule alone; equal problems get equal candidates."""
     by_digest = {problem.digest: problem for problem in problems.values()}
-    chosen = {digest: Choice(default_candidate(problem, isa, threads)) for digest, problem in by_digest.items()}
+    chosen = {digest: Choice(default_candidate(problem, target, threads)) for digest, problem in by_digest.items()}
     return {name: chosen[problem.digest] for name, problem in problems.items()}
 
 
 def tuned_plan(
-    problems: Mapping[str, ConvProblem], isa: Isa, threads: int, cache: PlanCache, progress: Progress
+    problems: Mapping[str, ConvProblem], target: Target, threads: int, cache: PlanCache, progress: Progress
 ) -> dict[str, Choice]:
     """The fastest measured candidate of every problem. Cached problems are not run again; each new one is stored as
     soon as it is done."""
@@ -46,8 +46,8 @@ def tuned_plan(
     for done, (digest, problem) in enumerate(by_digest.items()):
         progress(problem.name, done, len(by_digest))
         times = cache.load(digest)
-        if times is None or not all(Shape(c.rows, c.vectors) in shapes(isa) for c in times):
-            times = profile(problem, isa, threads)
+        if times is None or not all(Shape(c.rows, c.vectors) in shapes(target.isa) for c in times):
+            times = profile(problem, target, threads)
             cache.store(digest, times, repr(problem.geometry))
         best = min(times, key=lambda candidate: times[candidate])
         chosen[digest] = Choice(best, times[best])
@@ -55,13 +55,13 @@ def tuned_plan(
     return {name: chosen[problem.digest] for name, problem in problems.items()}
 
 
-def profile(problem: ConvProblem, isa: Isa, threads: int) -> dict[Candidate, float]:
+def profile(problem: ConvProblem, target: Target, threads: int) -> dict[Candidate, float]:
     """Milliseconds of the finalists, from three rounds of selection: shapes, loop orders of the best two, and the
     finalists side by side. For a pruned layer the best dense candidate is always a finalist."""
-    bench = LayerBench(problem, isa, threads)
-    times = bench.time(shape_candidates(problem, isa, threads), FIRST_ROUNDS)
+    bench = LayerBench(problem, target, threads)
+    times = bench.time(shape_candidates(problem, target, threads), FIRST_ROUNDS)
     variants = [
-        variant for candidate in _fastest(times, 2) for variant in loop_variants(problem, candidate, isa, threads)
+        variant for candidate in _fastest(times, 2) for variant in loop_variants(problem, candidate, target, threads)
     ]
     times |= bench.time(_unique(variants, times), LOOP_ROUNDS)
     finalists = [*_fastest(times, FINALISTS), *_fastest({c: ms for c, ms in times.items() if c.dense}, 1)]

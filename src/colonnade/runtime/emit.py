@@ -28,7 +28,7 @@ def kernels_source(isa: Isa) -> str:
     steps = [record.name for record in model_format.STEPS]
     declared = "".join(f"void cln_run_{name}__{isa.symbol}(cln_session *, int32_t, int);\n" for name in steps)
     listed = "".join(f"    cln_run_{name}__{isa.symbol},\n" for name in steps)
-    entry = f'"{isa.name}", {0 if isa.any_length else isa.lanes}, {isa.cpu_check}'
+    entry = f'"{isa.name}", {isa.lanes}, {isa.cpu_check}'
     return "\n".join(
         [
             MARK,
