@@ -1,4 +1,4 @@
-"""Builds the native library when the package is installed or a wheel is made; a wheel also gets `colonnade-run`."""
+"""Builds the native library when the package is installed or a wheel is made; a wheel also gets what is deployed."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 SOURCES = Path(__file__).parent / "src"
+DEPLOYED = ("riscv64",)  # boards that models are shipped to from any host
 
 
 class NativeBuild(BuildHookInterface):  # type: ignore[type-arg]
@@ -17,12 +18,13 @@ class NativeBuild(BuildHookInterface):  # type: ignore[type-arg]
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         sys.path.insert(0, str(SOURCES))
-        from colonnade.runtime.native import build_host_library, build_host_runner
+        from colonnade.runtime.native import build_host_library, products
         from colonnade.target.toolchain import host_arch
 
         with tempfile.TemporaryDirectory() as work:
             build_host_library(Path(work))
-            if version != "editable":
-                build_host_runner(Path(work))
+        if version != "editable":
+            for arch in {host_arch(), *DEPLOYED}:
+                products(arch)
         build_data["pure_python"] = False
         build_data["tag"] = f"py3-none-manylinux_2_17_{host_arch()}"

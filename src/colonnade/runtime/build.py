@@ -21,7 +21,8 @@ from colonnade.target.toolchain import Compiler
 CSRC = Path(__file__).parent / "csrc"
 LIBRARY_SOURCES = ("model.c", "validate.c", "strips.c", "session.c", "threads.c", "checksum.c", "cpu.c")
 ISA_SOURCES = ("cnm.c", "ops.c")
-RUNNER_SOURCES = ("main.c", "npy.c")
+RUNNER_SOURCES = ("main.c", "turns.c", "npy.c")
+SONAME = "libcolonnade.so"  # what programs linked with the shared library look for
 OPTIONS = ("-std=gnu11", "-O3", "-fPIC", "-fvisibility=hidden", "-Wall", "-Wextra", "-Werror")
 
 
@@ -34,16 +35,20 @@ class Unit:
     options: tuple[str, ...] = ()
 
 
-def build_library(arch: str, compiler: Compiler, work: Path, output: Path, extra: Sequence[str] = ()) -> None:
-    """The shared library for `arch`, at `output`; objects and generated sources go to `work`."""
-    objects = compile_units(arch, compiler, work, LIBRARY_SOURCES, extra)
-    _link(compiler, ["-shared", *extra, *objects, "-lm", "-lpthread"], output)
+def build_library(arch: str, compiler: Compiler, work: Path, output: Path, strip: bool = False) -> None:
+    """The shared library for `arch`, at `output`; objects and generated sources go to `work`. strip: without the names
+    of its functions, which profilers of the kernels want and nobody else."""
+    objects = compile_units(arch, compiler, work, LIBRARY_SOURCES, ())
+    options = ["-shared", f"-Wl,-soname,{SONAME}", *(["-s"] if strip else [])]
+    _link(compiler, [*options, *objects, "-lm", "-lpthread"], output)
 
 
-def build_runner(arch: str, compiler: Compiler, work: Path, output: Path, extra: Sequence[str] = ()) -> None:
-    """The command `colonnade-run` for `arch`, with the library inside."""
-    objects = compile_units(arch, compiler, work, (*LIBRARY_SOURCES, *RUNNER_SOURCES), extra)
-    _link(compiler, [*extra, *objects, "-lm", "-lpthread"], output)
+def build_static(arch: str, compiler: Compiler, work: Path, runner: Path, archive: Path) -> None:
+    """The command `colonnade-run` for `arch` with the library inside, and the library by itself."""
+    objects = compile_units(arch, compiler, work, (*LIBRARY_SOURCES, *RUNNER_SOURCES), ())
+    commands = {str(work / f"{name}.o") for name in RUNNER_SOURCES}
+    _link(compiler, [*objects, "-lm", "-lpthread"], runner)
+    compiler.archive([path for path in objects if path not in commands], archive)
 
 
 def compile_units(arch: str, compiler: Compiler, work: Path, sources: Sequence[str], extra: Sequence[str]) -> list[str]:
@@ -68,22 +73,31 @@ def compile_units(arch: str, compiler: Compiler, work: Path, sources: Sequence[s
         return [compile_one(compile_first), *pool.map(compile_one, rest)]
 
 
+def source_digest(isas: Sequence[Isa]) -> str:
+    """Of all that shapes the code but the compiler: generated and written sources, options."""
+    digest = hashlib.sha256(repr((OPTIONS, tuple(isas))).encode())
+    for text in (*_generated(isas).values(), *(path.read_text() for path in sorted(CSRC.iterdir()))):
+        digest.update(text.encode())
+    return digest.hexdigest()[:16]
+
+
 def write_generated(work: Path, isas: Sequence[Isa], compiler: Compiler, extra: Sequence[str]) -> None:
     """Headers and sources that Python writes, and `build.h` with the digest of all that shapes the code."""
-    files = {
+    shaped_by = (compiler.version, compiler.options, tuple(extra), source_digest(isas))
+    build = hashlib.sha256(repr(shaped_by).encode()).hexdigest()[:16]
+    files = _generated(isas)
+    files["build.h"] = f'{emit.MARK}#define CLN_VERSION "{__version__}"\n#define CLN_BUILD "{build}"\n'
+    for name, text in files.items():
+        (work / name).write_text(text)
+
+
+def _generated(isas: Sequence[Isa]) -> dict[str, str]:
+    return {
         "format.h": model_format.c_header(),
         "limits.h": emit.limits_header(),
         "isas.c": emit.isas_source(tuple(isas)),
         **{f"kernels_{isa.symbol}.c": emit.kernels_source(isa) for isa in isas},
     }
-    digest = hashlib.sha256(repr((compiler.version, compiler.options, OPTIONS, tuple(extra), isas)).encode())
-    for text in (*files.values(), *(path.read_text() for path in sorted(CSRC.iterdir()))):
-        digest.update(text.encode())
-    files["build.h"] = (
-        f'{emit.MARK}#define CLN_VERSION "{__version__}"\n#define CLN_BUILD "{digest.hexdigest()[:16]}"\n'
-    )
-    for name, text in files.items():
-        (work / name).write_text(text)
 
 
 def _link(compiler: Compiler, arguments: Sequence[str], output: Path) -> None:

@@ -31,14 +31,21 @@ class Compiler:
     command: tuple[str, ...]
     options: tuple[str, ...]
     version: str
+    archiver: tuple[str, ...] = ("ar",)
     cache: Path | None = None  # zig's
 
     def run(self, arguments: Sequence[str]) -> None:
         """Compile or link; a failure is an error with the compiler's own words."""
+        self._call([*self.command, *self.options, *arguments])
+
+    def archive(self, objects: Sequence[str], output: Path) -> None:
+        """A static library of objects; there must be no file at `output`."""
+        self._call([*self.archiver, "rcs", str(output), *objects])
+
+    def _call(self, call: Sequence[str]) -> None:
         environment = dict(os.environ)
         if self.cache:
             environment |= {"ZIG_GLOBAL_CACHE_DIR": str(self.cache), "ZIG_LOCAL_CACHE_DIR": str(self.cache)}
-        call = [*self.command, *self.options, *arguments]
         done = subprocess.run(call, env=environment, capture_output=True, text=True, check=False)
         if done.returncode:
             raise ColonnadeError(f"the C compiler failed: {' '.join(call)}\n{done.stderr.strip()}")
@@ -69,7 +76,8 @@ def zig(arch: str, static: bool = False) -> Compiler:
     command = (sys.executable, "-m", "ziglang")
     version = subprocess.run([*command, "version"], capture_output=True, text=True, check=True).stdout.strip()
     options = ("-target", names[arch], *_BASELINE.get(arch, ()), *(("-static", "-s") if static else ()))
-    return Compiler((*command, "cc"), options, f"zig {version}", Path.home() / ".cache" / "colonnade" / "zig")
+    cache = Path.home() / ".cache" / "colonnade" / "zig"
+    return Compiler((*command, "cc"), options, f"zig {version}", (*command, "ar"), cache)
 
 
 def system_compiler(name: str | None = None) -> Compiler:

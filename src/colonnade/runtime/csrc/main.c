@@ -1,4 +1,5 @@
 /* colonnade-run: a model file, a .npy file in, a .npy file out. */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -6,32 +7,25 @@
 
 #include "internal.h"
 #include "npy.h"
+#include "runner.h"
 
 static const char usage[] =
     "usage: colonnade-run MODEL.colonnade [--input X.npy]... [--output Y.npy]... [--bench N] [--profile] [--threads N]\n"
+    "       colonnade-run MODEL.colonnade... --turns N [--input X.npy]... [--expect Y.npy]... [--evict BYTES]\n"
     "\n"
     "  --input FILE    one per input, in order (float32, the model's shape); without any, zeros\n"
     "  --output FILE   one per output, in order\n"
     "  --bench N       run N times after one to warm up; print the median and the minimum\n"
     "  --profile       print each step's median time over the runs of --bench (default 10)\n"
-    "  --threads N     default 1\n";
+    "  --threads N     default 1\n"
+    "  --turns N       run several models in turn, N times each; print the nanoseconds of every step, for programs\n"
+    "  --expect FILE   one per output, in order: print how far each model's outputs are from these\n"
+    "  --evict BYTES   write to as much other memory before each run of --turns\n"
+    "  --version       print the version and the build of the library, and exit\n";
 
-enum { MAX_FILES = 64, ERROR_BYTES = 512, DEFAULT_RUNS = 10, MAX_RUNS = 1000000 };
+enum { DEFAULT_RUNS = 10, MAX_RUNS = 1000000, MAX_EVICT = 1 << 30 };
 
-typedef struct {
-  const char *model, *inputs[MAX_FILES], *outputs[MAX_FILES];
-  int input_count, output_count, bench, threads;
-  bool profile;
-} options;
-
-typedef struct {
-  cln_model *model;
-  cln_session *session;
-  float *inputs[MAX_FILES], *outputs[MAX_FILES];
-} run_state;
-
-/* One line on stderr; the exit code for a user's mistake. */
-static int complain(const char *about, const char *error) {
+int complain(const char *about, const char *error) {
   fprintf(stderr, "error: %s: %s\n", about, error);
   return 2;
 }
@@ -43,19 +37,33 @@ static int number(const char *text, int low, int high) {
   return *text && !*end && value >= low && value <= high ? (int)value : -1;
 }
 
-static int parse_option(options *o, const char *name, const char *value) {
-  if (!strcmp(name, "--input") && o->input_count < MAX_FILES) {
-    o->inputs[o->input_count++] = value;
-  } else if (!strcmp(name, "--output") && o->output_count < MAX_FILES) {
-    o->outputs[o->output_count++] = value;
-  } else if (!strcmp(name, "--bench")) {
-    if ((o->bench = number(value, 1, MAX_RUNS)) < 0) return complain(name, "must be a whole number from 1");
-  } else if (!strcmp(name, "--threads")) {
-    if ((o->threads = number(value, 1, 1024)) < 0) return complain(name, "must be a whole number from 1 to 1024");
-  } else {
-    return complain(name, "unknown option; see colonnade-run --help");
-  }
+static int parse_number(const char *name, const char *value, int low, int high, int *result) {
+  char error[ERROR_BYTES];
+  if ((*result = number(value, low, high)) >= 0) return 0;
+  snprintf(error, sizeof error, "must be a whole number from %d to %d", low, high);
+  return complain(name, error);
+}
+
+/* One more file of a repeated option. */
+static int parse_file(const char *name, const char *value, const char **files, int *count) {
+  if (*count == MAX_FILES) return complain(name, "too many of them");
+  files[(*count)++] = value;
   return 0;
+}
+
+static int parse_option(options *o, const char *name, const char *value) {
+  if (!strcmp(name, "--input")) return parse_file(name, value, o->inputs, &o->input_count);
+  if (!strcmp(name, "--output")) return parse_file(name, value, o->outputs, &o->output_count);
+  if (!strcmp(name, "--expect")) return parse_file(name, value, o->expected, &o->expected_count);
+  if (!strcmp(name, "--bench")) return parse_number(name, value, 1, MAX_RUNS, &o->bench);
+  if (!strcmp(name, "--turns")) return parse_number(name, value, 0, MAX_RUNS, &o->turns);
+  if (!strcmp(name, "--threads")) return parse_number(name, value, 1, 1024, &o->threads);
+  if (!strcmp(name, "--evict")) {
+    int bytes, status = parse_number(name, value, 0, MAX_EVICT, &bytes);
+    o->evict_bytes = (size_t)bytes;
+    return status;
+  }
+  return complain(name, "unknown option; see colonnade-run --help");
 }
 
 static int parse(int count, char **arguments, options *o) {
@@ -64,8 +72,8 @@ static int parse(int count, char **arguments, options *o) {
     if (!strcmp(name, "--profile")) {
       o->profile = true;
     } else if (strncmp(name, "--", 2)) {
-      if (o->model) return complain(name, "one model file at a time");
-      o->model = name;
+      if (o->model_count == MAX_MODELS) return complain(name, "too many model files");
+      o->models[o->model_count++] = name;
     } else if (i + 1 == count) {
       return complain(name, "a value or another option is missing; see colonnade-run --help");
     } else {
@@ -73,34 +81,81 @@ static int parse(int count, char **arguments, options *o) {
       if (status) return status;
     }
   }
-  return o->model ? 0 : complain("colonnade-run", "no model file; see colonnade-run --help");
+  if (!o->model_count) return complain("colonnade-run", "no model file; see colonnade-run --help");
+  if (o->turns < 0 && o->model_count > 1) return complain(o->models[1], "one model file at a time, but for --turns");
+  if (o->turns < 0 && (o->expected_count || o->evict_bytes))
+    return complain(o->expected_count ? "--expect" : "--evict", "needs --turns");
+  if (o->turns >= 0 && (o->bench || o->profile || o->output_count))
+    return complain("--turns", "cannot be together with --bench, --profile or --output");
+  return 0;
+}
+
+int read_arrays(const cln_model *model, cln_info (*info)(const cln_model *, int32_t), int count,
+                const char *const *files, int file_count, float **arrays) {
+  char error[ERROR_BYTES];
+  if (file_count && file_count != count) {
+    snprintf(error, sizeof error, "the model has %d of these, not %d", count, file_count);
+    return complain(files[0], error);
+  }
+  for (int i = 0; i < count; ++i) {
+    cln_info value = info(model, i);
+    if (!(arrays[i] = cln_aligned_alloc((size_t)value.floats * sizeof(float)))) return complain("memory", "short");
+    if (file_count && npy_read(files[i], value.dims, value.rank, arrays[i], error, sizeof error))
+      return complain(files[i], error);
+  }
+  return 0;
+}
+
+static bool same_shapes(const cln_model *a, const cln_model *b, int count,
+                        cln_info (*info)(const cln_model *, int32_t)) {
+  for (int i = 0; i < count; ++i) {
+    cln_info x = info(a, i), y = info(b, i);
+    if (x.rank != y.rank || memcmp(x.dims, y.dims, sizeof *x.dims * (size_t)x.rank)) return false;
+  }
+  return true;
+}
+
+/* A session of the model at `path`, which must have the inputs and outputs of `first`, if there is one. */
+static int load(const char *path, int threads, const cln_model *first, loaded *l) {
+  char error[ERROR_BYTES];
+  if (cln_model_open(path, &l->model, error, sizeof error)) return complain(path, error);
+  int inputs = cln_model_inputs(l->model), outputs = cln_model_outputs(l->model);
+  if (inputs > MAX_FILES || outputs > MAX_FILES) return complain(path, "too many inputs or outputs");
+  if (first && (inputs != cln_model_inputs(first) || outputs != cln_model_outputs(first) ||
+                !same_shapes(l->model, first, inputs, cln_model_input) ||
+                !same_shapes(l->model, first, outputs, cln_model_output)))
+    return complain(path, "its inputs and outputs are not those of the first model");
+  if (cln_session_create(l->model, threads, &l->session, error, sizeof error)) return complain(path, error);
+  return 0;
 }
 
 static int prepare(const options *o, run_state *s) {
   char error[ERROR_BYTES];
-  if (cln_model_open(o->model, &s->model, error, sizeof error)) return complain(o->model, error);
-  int inputs = cln_model_inputs(s->model), outputs = cln_model_outputs(s->model);
-  if (inputs > MAX_FILES || outputs > MAX_FILES) return complain(o->model, "too many inputs or outputs");
-  if (o->input_count && o->input_count != inputs) {
-    snprintf(error, sizeof error, "has %d inputs, not %d", inputs, o->input_count);
-    return complain(o->model, error);
+  if (!(s->models = calloc((size_t)o->model_count, sizeof *s->models))) return complain("memory", "short");
+  for (int m = 0; m < o->model_count; ++m) {
+    int status = load(o->models[m], o->threads, m ? s->models[0].model : NULL, s->models + m);
+    if (status) return status;
   }
+  const cln_model *model = s->models[0].model;
+  int inputs = cln_model_inputs(model), outputs = cln_model_outputs(model);
   if (o->output_count > outputs) {
     snprintf(error, sizeof error, "has only %d outputs", outputs);
-    return complain(o->model, error);
+    return complain(o->models[0], error);
   }
-  if (cln_session_create(s->model, o->threads, &s->session, error, sizeof error)) return complain(o->model, error);
-  for (int i = 0; i < inputs; ++i) {
-    cln_info info = cln_model_input(s->model, i);
-    if (!(s->inputs[i] = cln_aligned_alloc((size_t)info.floats * sizeof(float)))) return complain("memory", "short");
-    if (o->input_count && npy_read(o->inputs[i], info.dims, info.rank, s->inputs[i], error, sizeof error))
-      return complain(o->inputs[i], error);
+  int status = read_arrays(model, cln_model_input, inputs, o->inputs, o->input_count, s->inputs);
+  return status ? status : read_arrays(model, cln_model_output, outputs, NULL, 0, s->outputs);
+}
+
+static void release(const options *o, run_state *s) {
+  for (int m = 0; s->models && m < o->model_count; ++m) {
+    cln_session_free(s->models[m].session);
+    cln_model_close(s->models[m].model);
   }
-  for (int i = 0; i < outputs; ++i) {
-    s->outputs[i] = cln_aligned_alloc((size_t)cln_model_output(s->model, i).floats * sizeof(float));
-    if (!s->outputs[i]) return complain("memory", "short");
+  free(s->models);
+  for (int i = 0; i < MAX_FILES; ++i) {
+    free(s->inputs[i]);
+    free(s->outputs[i]);
   }
-  return 0;
 }
 
 static int ascending(const void *a, const void *b) {
@@ -120,35 +175,37 @@ static double now_ms(void) {
   return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
 }
 
-static void print_profile(const run_state *s, const double *step_ns, int runs, double *column) {
-  int steps = cln_model_steps(s->model);
+static void print_profile(const cln_model *model, const double *step_ns, int runs, double *column) {
+  int steps = cln_model_steps(model);
   for (int i = 0; i < steps; ++i) {
     for (int r = 0; r < runs; ++r) column[r] = step_ns[(size_t)r * (size_t)steps + (size_t)i] / 1e6;
-    const char *op, *name = cln_model_step(s->model, i, &op);
+    const char *op, *name = cln_model_step(model, i, &op);
     printf("%9.3f ms  %-12s %s\n", median(column, runs), op, name);
   }
 }
 
 static int bench(const options *o, run_state *s) {
-  int runs = o->bench ? o->bench : DEFAULT_RUNS, steps = cln_model_steps(s->model);
+  const cln_model *model = s->models[0].model;
+  cln_session *session = s->models[0].session;
+  int runs = o->bench ? o->bench : DEFAULT_RUNS, steps = cln_model_steps(model);
   double *times = calloc((size_t)runs, sizeof *times), *column = calloc((size_t)runs, sizeof *column);
   double *step_ns = calloc((size_t)runs * (size_t)steps + 1, sizeof *step_ns);
   int status = times && column && step_ns ? 0 : complain("memory", "short");
   const float *const *inputs = (const float *const *)s->inputs;
   if (!status) {
-    cln_session_run(s->session, inputs, s->outputs);
+    cln_session_run(session, inputs, s->outputs);
     for (int r = 0; r < runs; ++r) {
       double start = now_ms();
       if (o->profile)
-        cln_session_profile(s->session, inputs, s->outputs, step_ns + (size_t)r * (size_t)steps);
+        cln_session_profile(session, inputs, s->outputs, step_ns + (size_t)r * (size_t)steps);
       else
-        cln_session_run(s->session, inputs, s->outputs);
+        cln_session_run(session, inputs, s->outputs);
       times[r] = now_ms() - start;
     }
-    if (o->profile) print_profile(s, step_ns, runs, column);
+    if (o->profile) print_profile(model, step_ns, runs, column);
     double middle = median(times, runs);
     printf("median %.3f ms, minimum %.3f ms, %d runs, %d threads, %s\n", middle, times[0], runs, o->threads,
-           cln_model_target(s->model));
+           cln_model_target(model));
   }
   free(times);
   free(column);
@@ -159,11 +216,22 @@ static int bench(const options *o, run_state *s) {
 static int write_outputs(const options *o, const run_state *s) {
   char error[ERROR_BYTES];
   for (int i = 0; i < o->output_count; ++i) {
-    cln_info info = cln_model_output(s->model, i);
+    cln_info info = cln_model_output(s->models[0].model, i);
     if (npy_write(o->outputs[i], info.dims, info.rank, s->outputs[i], error, sizeof error))
       return complain(o->outputs[i], error);
   }
   return 0;
+}
+
+static int execute(const options *o, run_state *s) {
+  if (o->turns >= 0) return take_turns(o, s);
+  if (o->bench || o->profile) {
+    int status = bench(o, s);
+    if (status) return status;
+  } else {
+    cln_session_run(s->models[0].session, (const float *const *)s->inputs, s->outputs);
+  }
+  return write_outputs(o, s);
 }
 
 int main(int count, char **arguments) {
@@ -172,22 +240,12 @@ int main(int count, char **arguments) {
     if (!strcmp(arguments[1], "--version")) printf("colonnade-run %s (build %s)\n", cln_version(), cln_build());
     return 0;
   }
-  options o = {.threads = 1};
+  options o = {.threads = 1, .turns = -1};
   run_state s = {0};
   int status = parse(count, arguments, &o);
   if (!status) status = prepare(&o, &s);
-  if (!status) {
-    if (o.bench || o.profile)
-      status = bench(&o, &s);
-    else
-      cln_session_run(s.session, (const float *const *)s.inputs, s.outputs);
-  }
-  if (!status) status = write_outputs(&o, &s);
-  cln_session_free(s.session);
-  cln_model_close(s.model);
-  for (int i = 0; i < MAX_FILES; ++i) {
-    free(s.inputs[i]);
-    free(s.outputs[i]);
-  }
+  if (!status) status = execute(&o, &s);
+  release(&o, &s);
+  if (fflush(stdout) && !status) status = complain("standard output", strerror(errno));
   return status;
 }
