@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 from layers import RUNNABLE
 
-from colonnade.target.isa import Isa
+from colonnade.target.targets import Target
 
 
-@pytest.fixture(params=RUNNABLE, ids=lambda isa: isa.symbol)
-def isa(request: pytest.FixtureRequest) -> Isa:
-    """Every instruction set that this CPU runs, one after the other."""
-    chosen: Isa = request.param
+@pytest.fixture(params=RUNNABLE, ids=lambda target: target.name)
+def target(request: pytest.FixtureRequest) -> Target:
+    """The target of every instruction set that this CPU runs, one after the other."""
+    chosen: Target = request.param
     return chosen

@@ -35,9 +35,9 @@ from colonnade.plan.lower import conv_problems, lower
 from colonnade.plan.tuner import default_plan
 from colonnade.runtime.binding import checksum, targets
 from colonnade.runtime.session import Session
-from colonnade.target.isa import Isa, isa_named
+from colonnade.target.targets import Target, target_named
 
-RUNNABLE: tuple[Isa, ...] = tuple(isa_named(name) for name, runs in targets() if runs)
+RUNNABLE: tuple[Target, ...] = tuple(target_named(name) for name, runs in targets() if runs)
 
 ACTIVATIONS = (
     IDENTITY,
@@ -118,20 +118,20 @@ def random_feeds(graph: Graph, seed: int = 0) -> dict[str, np.ndarray]:
 
 
 def program_of(
-    graph: Graph, isa: Isa, candidate: Candidate | Mapping[str, Candidate] | None = None, threads: int = 1
+    graph: Graph, target: Target, candidate: Candidate | Mapping[str, Candidate] | None = None, threads: int = 1
 ) -> Program:
     """The graph lowered: all convolutions by `candidate`, those named in it by theirs, others by the default plan."""
     problems = conv_problems(graph)
-    chosen = {name: choice.candidate for name, choice in default_plan(problems, isa, threads).items()}
+    chosen = {name: choice.candidate for name, choice in default_plan(problems, target, threads).items()}
     chosen |= dict.fromkeys(chosen, candidate) if isinstance(candidate, Candidate) else candidate or {}
-    return lower(graph, isa, problems, chosen)
+    return lower(graph, target, problems, chosen)
 
 
 def model_of(
-    graph: Graph, isa: Isa, candidate: Candidate | Mapping[str, Candidate] | None = None, threads: int = 1
+    graph: Graph, target: Target, candidate: Candidate | Mapping[str, Candidate] | None = None, threads: int = 1
 ) -> Compiled:
     """The graph as a model file in memory."""
-    return Compiled(write(program_of(graph, isa, candidate, threads), checksum))
+    return Compiled(write(program_of(graph, target, candidate, threads), checksum))
 
 
 def small_network(batch: int = 1) -> Graph:
@@ -173,19 +173,19 @@ def small_network_candidates(threads: int) -> dict[str, Candidate]:
 
 def run_graph(
     graph: Graph,
-    isa: Isa,
+    target: Target,
     feeds: Mapping[str, np.ndarray],
     candidate: Candidate | None = None,
     threads: int = 1,
 ) -> dict[str, np.ndarray]:
     """Outputs of the compiled graph, by name."""
-    session = Session(model_of(graph, isa, candidate, threads), threads=threads)
+    session = Session(model_of(graph, target, candidate, threads), threads=threads)
     return dict(zip(graph.outputs, session.run(None, feeds), strict=True))
 
 
 def check_graph(
     graph: Graph,
-    isa: Isa,
+    target: Target,
     feeds: Mapping[str, np.ndarray] | None = None,
     candidate: Candidate | None = None,
     threads: int = 1,
@@ -194,7 +194,7 @@ def check_graph(
     """Compile, run, and compare every output with the oracle."""
     feeds = feeds or random_feeds(graph)
     expected = run_reference(graph, feeds)
-    for name, actual in run_graph(graph, isa, feeds, candidate, threads).items():
+    for name, actual in run_graph(graph, target, feeds, candidate, threads).items():
         assert_close(actual, expected[name], tolerance)
 
 

@@ -23,6 +23,7 @@ ORDER: tuple[tuple[str, ...], ...] = (
     ("kernels",),
     ("modelfile",),
     ("runtime",),
+    ("remote", "deploy"),
     ("plan",),
     ("api",),
     ("bench",),

@@ -21,7 +21,7 @@ from colonnade.plan.candidate import ALL_STRIPS, Candidate
 from colonnade.plan.lower import conv_problems
 from colonnade.plan.space import loop_variants, shape_candidates
 from colonnade.runtime.session import Session
-from colonnade.target.isa import Isa
+from colonnade.target.targets import Target
 
 MASKS = ("none", "columns of 8", "unstructured", "zero rows", "all zero", "input channels", "one weight")
 
@@ -89,10 +89,10 @@ def layers(draw: st.DrawFn) -> Layer:
     return Layer(x_shape, weights, Conv(strides, pads, dilations, groups, residual, act))
 
 
-def draw_candidate(draw: st.DrawFn, graph: Graph, isa: Isa, threads: int) -> Candidate:
+def draw_candidate(draw: st.DrawFn, graph: Graph, target: Target, threads: int) -> Candidate:
     """Any candidate that makes sense for the graph's only convolution."""
     problem = next(iter(conv_problems(graph).values()))
-    shape = draw(st.sampled_from(shapes(isa)))
+    shape = draw(st.sampled_from(shapes(target.isa)))
     local = problem.geometry.groups > 1 and not problem.geometry.reads_as_is
     packed = draw(st.booleans()) and not local
     return Candidate(
@@ -109,13 +109,13 @@ def draw_candidate(draw: st.DrawFn, graph: Graph, isa: Isa, threads: int) -> Can
 
 
 @pytest.mark.parametrize("threads", [1, 2])
-def test_any_layer_by_any_candidate(isa: Isa, threads: int) -> None:
+def test_any_layer_by_any_candidate(target: Target, threads: int) -> None:
     @settings(max_examples=200, deadline=None)
     @given(st.data())
     def check(data: st.DataObject) -> None:
         graph = data.draw(layers()).graph()
-        candidate = draw_candidate(data.draw, graph, isa, threads)
-        check_graph(graph, isa, None, candidate, threads)
+        candidate = draw_candidate(data.draw, graph, target, threads)
+        check_graph(graph, target, None, candidate, threads)
 
     check()
 
@@ -125,51 +125,51 @@ def test_any_layer_by_any_candidate(isa: Isa, threads: int) -> None:
 def test_every_candidate_of_the_planner(layer: Layer) -> None:
     graph = layer.graph()
     (problem,) = conv_problems(graph).values()
-    for isa in RUNNABLE:
+    for target in RUNNABLE:
         for threads in (1, 2):
-            found = shape_candidates(problem, isa, threads)
-            for candidate in {*found, *loop_variants(problem, found[0], isa, threads)}:
-                check_graph(graph, isa, None, candidate, threads)
+            found = shape_candidates(problem, target, threads)
+            for candidate in {*found, *loop_variants(problem, found[0], target, threads)}:
+                check_graph(graph, target, None, candidate, threads)
 
 
 @pytest.mark.parametrize("mask", MASKS)
 @pytest.mark.parametrize("packed", [False, True])
-def test_every_mask_of_a_larger_layer(isa: Isa, mask: str, packed: bool) -> None:
+def test_every_mask_of_a_larger_layer(target: Target, mask: str, packed: bool) -> None:
     layer = Layer((2, 16, 9, 9), masked(random_array((24, 16, 3, 3)), mask, 5), Conv(pads=(1, 1, 1, 1)))
     for dense in (False, True):
-        check_graph(layer.graph(), isa, None, Candidate(4, 2, packed=packed, dense=dense, panel=3, blocks=3))
+        check_graph(layer.graph(), target, None, Candidate(4, 2, packed=packed, dense=dense, panel=3, blocks=3))
 
 
 @pytest.mark.parametrize("act", ACTIVATIONS, ids=str)
 @pytest.mark.parametrize("residual", [False, True])
-def test_every_activation_after_the_residual(isa: Isa, act: Activation, residual: bool) -> None:
+def test_every_activation_after_the_residual(target: Target, act: Activation, residual: bool) -> None:
     op = Conv(pads=(1, 1, 1, 1), residual=residual, act=act)
     for candidate in (Candidate(3, 2), Candidate(3, 2, packed=True, blocks=2)):
-        check_graph(Layer((1, 6, 7, 7), random_array((7, 6, 3, 3)), op).graph(), isa, None, candidate)
+        check_graph(Layer((1, 6, 7, 7), random_array((7, 6, 3, 3)), op).graph(), target, None, candidate)
 
 
 @pytest.mark.parametrize("pads", [(2, 2, 2, 2), (0, 0, 3, 3), (3, 3, 0, 0), (0, 1, 2, 3), (4, 4, 4, 4), (3, 2, 1, 0)])
 @pytest.mark.parametrize("kernel", [1, 3, 5])
-def test_widest_strips_with_wide_padding(isa: Isa, pads: tuple[int, int, int, int], kernel: int) -> None:
+def test_widest_strips_with_wide_padding(target: Target, pads: tuple[int, int, int, int], kernel: int) -> None:
     """The last strip of the last channel reads past the prepared data: zeros must be there, and the room."""
-    widest = max(shapes(isa), key=lambda shape: (shape.vectors, shape.rows))
+    widest = max(shapes(target.isa), key=lambda shape: (shape.vectors, shape.rows))
     layer = Layer((1, 2, 6, 5), random_array((3, 2, kernel, kernel)), Conv(pads=pads))
     for rowwise in (False, True):
-        check_graph(layer.graph(), isa, None, Candidate(widest.rows, widest.vectors, rowwise=rowwise))
+        check_graph(layer.graph(), target, None, Candidate(widest.rows, widest.vectors, rowwise=rowwise))
 
 
-def test_padding_far_beyond_the_kernel(isa: Isa) -> None:
+def test_padding_far_beyond_the_kernel(target: Target) -> None:
     layer = Layer((1, 1, 2, 2), random_array((1, 1, 1, 1)), Conv(pads=(140, 150, 150, 140)))
-    check_graph(layer.graph(), isa, None, Candidate(1, 2))
+    check_graph(layer.graph(), target, None, Candidate(1, 2))
 
 
-def test_grouped_layers(isa: Isa) -> None:
+def test_grouped_layers(target: Target) -> None:
     for groups, per_group, rows in ((4, 3, 8), (2, 8, 20), (16, 1, 16), (8, 1, 24)):
         for kernel, stride, pad in ((1, 1, 0), (3, 1, 1), (3, 2, 1), (1, 2, 0)):
             weights = masked(random_array((rows, per_group, kernel, kernel)), "unstructured", groups)
             op = Conv((stride, stride), (pad,) * 4, groups=groups)
             for threads in (1, 2):
-                check_graph(Layer((2, groups * per_group, 9, 8), weights, op).graph(), isa, threads=threads)
+                check_graph(Layer((2, groups * per_group, 9, 8), weights, op).graph(), target, threads=threads)
 
 
 def test_oracle_is_the_direct_sum() -> None:
@@ -183,7 +183,7 @@ def test_oracle_is_the_direct_sum() -> None:
 
 
 @pytest.mark.parametrize("op_type", ["Relu", "Clip", "None"])
-def test_nan_and_infinity_pass_as_in_onnx_runtime(isa: Isa, op_type: str) -> None:
+def test_nan_and_infinity_pass_as_in_onnx_runtime(target: Target, op_type: str) -> None:
     """A NaN or infinity in the input reaches every output that reads it, through Relu and Clip as well."""
     x = random_array((1, 3, 8, 9))
     x[0, 0, 1, 1], x[0, 1, 4, 5], x[0, 2, 7, 8] = np.nan, np.inf, -np.inf
@@ -207,17 +207,17 @@ def test_nan_and_infinity_pass_as_in_onnx_runtime(isa: Isa, op_type: str) -> Non
         ir_version=8,
     )
     peer = onnxruntime.InferenceSession(proto.SerializeToString(), providers=["CPUExecutionProvider"])
-    compiled = compile_model(Model(proto, "nan"), target=isa.name, plan="default")
+    compiled = compile_model(Model(proto, "nan"), target=target.name, plan="default")
     expected = peer.run(None, {"x": x})[0]
     assert np.isnan(expected).any()
     assert_close(Session(compiled).run(None, {"x": x})[0], expected)
 
 
 @pytest.mark.parametrize("act", [Activation("sigmoid"), Activation("silu"), Activation("hard_swish")], ids=str)
-def test_nan_reaches_the_output_of_other_activations(isa: Isa, act: Activation) -> None:
+def test_nan_reaches_the_output_of_other_activations(target: Target, act: Activation) -> None:
     x = random_array((1, 3, 5, 5))
     x[0, 0, 2, 2] = np.nan
     graph = Layer(x.shape, random_array((4, 3, 1, 1)), Conv(act=act)).graph()
-    y = run_graph(graph, isa, {"x0": x})["y0"]
+    y = run_graph(graph, target, {"x0": x})["y0"]
     assert np.isnan(y[0, :, 2, 2]).all()
     assert np.isnan(y).sum() == 4

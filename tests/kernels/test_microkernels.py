@@ -12,35 +12,40 @@ from colonnade.graph.ir import IDENTITY, Activation, Conv
 from colonnade.kernels.shapes import MAX_ROWS, MAX_VECTORS, Shape, shapes
 from colonnade.plan.candidate import ALL_STRIPS, Candidate
 from colonnade.target.isa import ISAS, Isa
+from colonnade.target.targets import Target
 
-EVERY_SHAPE = [pytest.param(isa, shape, id=shape.name(isa)) for isa in RUNNABLE for shape in shapes(isa)]
+EVERY_SHAPE = [
+    pytest.param(target, shape, id=shape.name(target.isa)) for target in RUNNABLE for shape in shapes(target.isa)
+]
 
 
-def _check(isa: Isa, rows: int, positions: int, columns: int, candidate: Candidate, residual: bool) -> None:
+def _check(target: Target, rows: int, positions: int, columns: int, candidate: Candidate, residual: bool) -> None:
     """A 1x1 convolution of `rows` x `positions` outputs and `columns` columns."""
     builder = GraphBuilder()
     x = builder.input(1, columns, 1, positions)
     act = Activation(lo=-0.75, hi=1.5) if residual else IDENTITY
     added = [builder.input(1, rows, 1, positions)] if residual else []
     weights = random_array((rows, columns, 1, 1), rows)
-    check_graph(builder.graph(builder.conv(Conv(residual=residual, act=act), x, weights, *added)), isa, None, candidate)
+    check_graph(
+        builder.graph(builder.conv(Conv(residual=residual, act=act), x, weights, *added)), target, None, candidate
+    )
 
 
-@pytest.mark.parametrize(("isa", "shape"), EVERY_SHAPE)
-def test_sizes_one_below_at_and_above_the_tile(isa: Isa, shape: Shape) -> None:
-    width = shape.vectors * isa.lanes
+@pytest.mark.parametrize(("target", "shape"), EVERY_SHAPE)
+def test_sizes_one_below_at_and_above_the_tile(target: Target, shape: Shape) -> None:
+    width = shape.vectors * target.lanes
     plain = Candidate(shape.rows, shape.vectors)
     packed_in_blocks = Candidate(shape.rows, shape.vectors, packed=True, panel=ALL_STRIPS, blocks=2)
     around = range(max(1, shape.rows - 1), shape.rows + 2), range(width - 1, width + 2)
     for rows, positions in itertools.product(*around):
-        _check(isa, rows, positions, 5, plain, residual=False)
-        _check(isa, rows, positions, 4, packed_in_blocks, residual=True)
+        _check(target, rows, positions, 5, plain, residual=False)
+        _check(target, rows, positions, 4, packed_in_blocks, residual=True)
 
 
 @pytest.mark.parametrize("columns", range(1, 12))
-def test_every_tail_of_the_column_loop(isa: Isa, columns: int) -> None:
+def test_every_tail_of_the_column_loop(target: Target, columns: int) -> None:
     for shape in (Shape(1, 1), Shape(4, 2), Shape(2, 3)):
-        _check(isa, 2 * shape.rows, 3 * isa.lanes, columns, Candidate(shape.rows, shape.vectors), residual=False)
+        _check(target, 2 * shape.rows, 3 * target.lanes, columns, Candidate(shape.rows, shape.vectors), residual=False)
 
 
 def _fits(isa: Isa, rows: int, vectors: int) -> bool:
@@ -67,11 +72,11 @@ def test_every_smaller_shape_exists_for_tails(isa: Isa) -> None:
         assert known.issuperset(Shape(rows, vectors) for rows, vectors in smaller)
 
 
-def test_lanes_beyond_the_output_are_not_written(isa: Isa) -> None:
+def test_lanes_beyond_the_output_are_not_written(target: Target) -> None:
     """Channel planes lie side by side: a store past one plane's end would show in the next."""
     builder = GraphBuilder()
-    positions = 3 * isa.lanes - 1
+    positions = 3 * target.lanes - 1
     x = builder.input(1, 3, 1, positions)
     first = builder.conv(Conv(), x, np.zeros((1, 3, 1, 1)))
     second = builder.conv(Conv(), x, np.ones((5, 3, 1, 1)))
-    check_graph(builder.graph(first, second), isa, None, Candidate(1, 2))
+    check_graph(builder.graph(first, second), target, None, Candidate(1, 2))

@@ -47,7 +47,7 @@ def test_a_chain_needs_its_two_largest_neighbours() -> None:
 
 def test_lifetimes_reach_from_first_to_last_touch() -> None:
     a, b, given_in = Storage(4), Storage(4), Storage(4, "input")
-    program = Program("generic")
+    program = Program("generic", 4)
     for x, y in [(given_in, a), (a, b), (b, b), (a, b)]:
         program.steps.append(Step("unary", "", {"x": View(x), "y": View(y), "r": None}, {}))
     assert lifetimes(program) == {a: Lifetime(0, 3), b: Lifetime(1, 3)}

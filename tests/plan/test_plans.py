@@ -28,7 +28,7 @@ from colonnade.plan.space import default_candidate, loop_variants, shape_candida
 from colonnade.plan.tuner import default_plan, profile, tuned_plan
 from colonnade.runtime.session import Session
 from colonnade.sparse import recover_tiles
-from colonnade.target.isa import Isa
+from colonnade.target.targets import Target
 
 BEST = RUNNABLE[-1]
 
@@ -105,10 +105,10 @@ def test_tiles_cover_every_nonzero_once() -> None:
 
 
 @pytest.mark.parametrize("threads", [1, 2])
-def test_default_plan_is_the_same_every_time(isa: Isa, threads: int) -> None:
-    first, second = (default_plan(conv_problems(small_network()), isa, threads) for _ in range(2))
+def test_default_plan_is_the_same_every_time(target: Target, threads: int) -> None:
+    first, second = (default_plan(conv_problems(small_network()), target, threads) for _ in range(2))
     assert first == second
-    models = [compile_graph(small_network(), target=isa.name, threads=threads, plan="default") for _ in range(2)]
+    models = [compile_graph(small_network(), target=target.name, threads=threads, plan="default") for _ in range(2)]
     assert models[0].data == models[1].data
     assert models[0].layers == models[1].layers
 
@@ -120,9 +120,9 @@ def test_default_plan_measures_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     assert all(layer.ms is None for layer in model.layers)
 
 
-def test_layers_are_described(isa: Isa) -> None:
-    model = compile_graph(small_network(), target=isa.name, plan="default")
-    assert model.target == isa.name
+def test_layers_are_described(target: Target) -> None:
+    model = compile_graph(small_network(), target=target.name, plan="default")
+    assert model.target == target.name
     assert [layer.name for layer in model.layers] == ["n0", "n1", "n2", "n3", "n4"]
     stem = model.layers[0]
     assert stem.shape == "3->8 3x3 s2 @5x5"
@@ -135,15 +135,15 @@ def test_layers_are_described(isa: Isa) -> None:
 
 @pytest.mark.parametrize("sparsity", [0.0, 0.5, 0.75, 1.0])
 @pytest.mark.parametrize("threads", [1, 2])
-def test_a_pruned_layer_has_dense_candidates_too(isa: Isa, sparsity: float, threads: int) -> None:
+def test_a_pruned_layer_has_dense_candidates_too(target: Target, sparsity: float, threads: int) -> None:
     pruned = problem(sparsity=sparsity)
-    found = shape_candidates(pruned, isa, threads)
+    found = shape_candidates(pruned, target, threads)
     assert any(candidate.dense for candidate in found)
     assert any(not candidate.dense for candidate in found) == (sparsity > 0)
     assert len(set(found)) == len(found)
-    assert default_candidate(pruned, isa, threads) in found
+    assert default_candidate(pruned, target, threads) in found
     assert all(candidate.splits == 1 and not candidate.shared for candidate in found if threads == 1)
-    assert not set(loop_variants(pruned, found[0], isa, threads)) & {found[0]}
+    assert not set(loop_variants(pruned, found[0], target, threads)) & {found[0]}
 
 
 def test_unknown_target_and_threads_are_refused() -> None:
@@ -156,8 +156,8 @@ def test_unknown_target_and_threads_are_refused() -> None:
 # Measuring
 
 
-def test_every_candidate_is_checked_before_it_is_timed(isa: Isa, monkeypatch: pytest.MonkeyPatch) -> None:
-    bench = LayerBench(problem(), isa, threads=1)
+def test_every_candidate_is_checked_before_it_is_timed(target: Target, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench = LayerBench(problem(), target, threads=1)
     bench.session(Candidate(4, 1))
     honest = measure.conv_step
 

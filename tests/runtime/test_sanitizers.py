@@ -17,11 +17,11 @@ from model_bytes import open_header, open_sections, with_checksum, with_header
 
 from colonnade.modelfile import records
 from colonnade.runtime.build import CSRC, LIBRARY_SOURCES, compile_units
-from colonnade.target.isa import isa_named
+from colonnade.target.targets import target_named
 from colonnade.target.toolchain import system_compiler
 
 PORTABLE = "portable"  # an architecture of no instruction set but the generic one, which every library carries
-GENERIC = isa_named("generic")
+GENERIC = target_named("generic")
 SETTINGS = {
     "ASAN_OPTIONS": "allocator_may_return_null=1:max_allocation_size_mb=256",
     "UBSAN_OPTIONS": "print_stacktrace=1",

@@ -28,7 +28,7 @@ from colonnade.errors import ColonnadeError
 from colonnade.graph.ir import RELU, Act, Activation, Binary, Concat, Conv, Graph, Reshape
 from colonnade.graph.reference import run_reference
 from colonnade.runtime.session import NodeArg, Session
-from colonnade.target.isa import Isa
+from colonnade.target.targets import Target
 
 BEST = RUNNABLE[-1]
 
@@ -45,8 +45,8 @@ def compiled(network: Graph) -> Compiled:
 
 @pytest.mark.parametrize("batch", [1, 2])
 @pytest.mark.parametrize("threads", [1, 2, 3])
-def test_every_kind_of_step_together(isa: Isa, batch: int, threads: int) -> None:
-    check_graph(small_network(batch), isa, None, small_network_candidates(threads), threads)
+def test_every_kind_of_step_together(target: Target, batch: int, threads: int) -> None:
+    check_graph(small_network(batch), target, None, small_network_candidates(threads), threads)
 
 
 def test_inputs_and_outputs_are_described(compiled: Compiled) -> None:
@@ -93,7 +93,7 @@ def test_wrong_feeds_are_refused(compiled: Compiled, feeds: dict[str, np.ndarray
 
 
 def test_unknown_output_is_refused(network: Graph, compiled: Compiled) -> None:
-    with pytest.raises(ColonnadeError, match="^compiled model: no output 'y0'; outputs: y16, y15, y6$"):
+    with pytest.raises(ColonnadeError, match=r"^compiled model: no output 'y0'; outputs: y16, y15, y6$"):
         Session(compiled).run(["y0"], random_feeds(network))
 
 
@@ -229,56 +229,56 @@ def test_profile_names_every_step(network: Graph, compiled: Compiled) -> None:
 # Graphs with unusual outputs
 
 
-def test_output_that_is_used_inside(isa: Isa) -> None:
+def test_output_that_is_used_inside(target: Target) -> None:
     b = GraphBuilder()
     x = b.input(2, 3, 4, 4)
     first = b.add(Act(Activation("sigmoid")), (2, 3, 4, 4), x)
     second = b.conv(Conv(residual=True, act=RELU), first, random_array((3, 3, 1, 1)), first)
-    check_graph(b.graph(first, second), isa)
-    check_graph(b.graph(second, first), isa, threads=2)
+    check_graph(b.graph(first, second), target)
+    check_graph(b.graph(second, first), target, threads=2)
 
 
-def test_graph_input_that_is_an_output(isa: Isa) -> None:
+def test_graph_input_that_is_an_output(target: Target) -> None:
     b = GraphBuilder()
     x = b.input(2, 3, 4, 4)
     y = b.add(Act(RELU), (2, 3, 4, 4), x)
-    check_graph(b.graph(x), isa)
-    check_graph(b.graph(y, x), isa, threads=2)
+    check_graph(b.graph(x), target)
+    check_graph(b.graph(y, x), target, threads=2)
 
 
-def test_reshaped_input_that_is_an_output(isa: Isa) -> None:
+def test_reshaped_input_that_is_an_output(target: Target) -> None:
     for batch in (1, 2):
         b = GraphBuilder()
         x = b.input(batch, 3, 4, 4)
         flat = b.add(Reshape(), (batch, 48), x)
-        check_graph(b.graph(flat, b.add(Reshape(), (batch * 48,), flat)), isa)
+        check_graph(b.graph(flat, b.add(Reshape(), (batch * 48,), flat)), target)
 
 
-def test_output_that_is_part_of_a_concat(isa: Isa) -> None:
+def test_output_that_is_part_of_a_concat(target: Target) -> None:
     for batch in (1, 2):
         b = GraphBuilder()
         x = b.input(batch, 3, 4, 4)
         part = b.add(Act(RELU), (batch, 3, 4, 4), x)
         whole = b.add(Concat(1), (batch, 9, 4, 4), x, part, part)
         total = b.add(Binary("add"), (batch, 9, 4, 4), whole, whole)
-        check_graph(b.graph(part, total), isa)
-        check_graph(b.graph(whole, part), isa)
+        check_graph(b.graph(part, total), target)
+        check_graph(b.graph(whole, part), target)
 
 
-def test_input_read_in_place_by_a_convolution(isa: Isa) -> None:
+def test_input_read_in_place_by_a_convolution(target: Target) -> None:
     """Strips read past their data's end: a caller's buffer must be copied first, at its end lies foreign memory."""
     b = GraphBuilder()
     x = b.input(1, 3, 5, 5)
     y = b.conv(Conv(), x, random_array((4, 3, 3, 3)))
     feeds = {"x0": random_array((1, 3, 5, 5))}
-    assert_close(run_graph(b.graph(y), isa, feeds)["y0"], run_reference(b.graph(y), feeds)["y0"])
+    assert_close(run_graph(b.graph(y), target, feeds)["y0"], run_reference(b.graph(y), feeds)["y0"])
 
 
-def test_constant_as_an_output(isa: Isa) -> None:
+def test_constant_as_an_output(target: Target) -> None:
     b = GraphBuilder()
     x = b.input(2, 3)
     y = b.add(Act(RELU), (2, 3), x)
     c = b.random(2, 3, 4, 4)
     graph = b.graph(y, c)
     graph = Graph(graph.inputs, graph.outputs, graph.nodes, graph.constants, {**graph.shapes, c: (2, 3, 4, 4)})
-    check_graph(graph, isa)
+    check_graph(graph, target)

@@ -28,7 +28,7 @@ from colonnade.graph.ir import (
     Softmax,
     Transpose,
 )
-from colonnade.target.isa import Isa
+from colonnade.target.targets import Target
 
 SIGMOID, SILU = Activation("sigmoid"), Activation("silu")
 CURVED = (SIGMOID, Activation("hard_sigmoid", alpha=0.2, beta=0.5), Activation("hard_swish"), SILU)
@@ -64,12 +64,12 @@ def pools(draw: st.DrawFn) -> Graph:
 
 
 @pytest.mark.parametrize("threads", [1, 2])
-def test_pools(isa: Isa, threads: int) -> None:
+def test_pools(target: Target, threads: int) -> None:
     @settings(max_examples=100, deadline=None)
     @given(pools())
     def check(graph: Graph) -> None:
         if _every_window_sees_data(graph):
-            check_graph(graph, isa, threads=threads)
+            check_graph(graph, target, threads=threads)
 
     check()
 
@@ -87,40 +87,40 @@ def _every_window_sees_data(graph: Graph) -> bool:
     return True
 
 
-def test_max_pool_keeps_nan_and_infinities(isa: Isa) -> None:
+def test_max_pool_keeps_nan_and_infinities(target: Target) -> None:
     x = random_array((1, 1, 9, 40))
     x[0, 0, 2, 3], x[0, 0, 5, 20], x[0, 0, 7] = np.nan, np.inf, -np.inf
     for stride in (1, 2, 3):
         out = (1, 1, (9 - 3) // stride + 1, (40 - 3) // stride + 1)
-        check_graph(one_op(Pool("max", (3, 3), (stride, stride)), out, x.shape), isa, {"x0": x})
+        check_graph(one_op(Pool("max", (3, 3), (stride, stride)), out, x.shape), target, {"x0": x})
 
 
 @pytest.mark.parametrize("kind", ["max", "avg"])
-def test_global_pools(isa: Isa, kind: str) -> None:
+def test_global_pools(target: Target, kind: str) -> None:
     for height, width in [(1, 1), (1, 15), (4, 4), (1, 17), (7, 7), (13, 12)]:
-        check_graph(one_op(GlobalPool(kind), (2, 3, 1, 1), (2, 3, height, width)), isa, threads=2)
+        check_graph(one_op(GlobalPool(kind), (2, 3, 1, 1), (2, 3, height, width)), target, threads=2)
 
 
 @pytest.mark.parametrize("act", ACTIVATIONS, ids=str)
-def test_affine(isa: Isa, act: Activation) -> None:
+def test_affine(target: Target, act: Activation) -> None:
     scale, shift = random_array((5,), 1), random_array((5,), 2)
     for shape in [(1, 5, 3, 7), (3, 5, 1, 1), (2, 5)]:
-        check_graph(one_op(Affine(act), shape, shape, constants=(scale, shift)), isa, threads=2)
+        check_graph(one_op(Affine(act), shape, shape, constants=(scale, shift)), target, threads=2)
 
 
 @pytest.mark.parametrize("act", ACTIVATIONS, ids=str)
-def test_activations_of_every_length(isa: Isa, act: Activation) -> None:
+def test_activations_of_every_length(target: Target, act: Activation) -> None:
     """All lengths 1 to 70 in one graph, each between neighbours that must stay as they are."""
     builder = GraphBuilder()
     made = [builder.add(Act(act), (1, n), builder.input(1, n)) for n in range(1, 71)]
     graph = builder.graph(*made)
     feeds = {f"x{i}": 4 * random_array((1, i + 1), i) for i in range(70)}
     for threads in (1, 2):
-        check_graph(graph, isa, feeds, threads=threads)
+        check_graph(graph, target, feeds, threads=threads)
 
 
 @pytest.mark.parametrize("act", CURVED, ids=str)
-def test_activations_are_accurate(isa: Isa, act: Activation) -> None:
+def test_activations_are_accurate(target: Target, act: Activation) -> None:
     """Within 4e-7 of double precision, relative to the result or to 1e-30."""
     x = np.concatenate([np.linspace(-30, 30, 6001), np.geomspace(1e-30, 80, 500), -np.geomspace(1e-30, 80, 500)])
     x = x.astype(np.float32).reshape(1, -1)
@@ -132,29 +132,29 @@ def test_activations_are_accurate(isa: Isa, act: Activation) -> None:
         "hard_sigmoid": np.clip(act.alpha * wide + act.beta, 0, 1),
         "hard_swish": wide * np.clip(wide / 6 + 0.5, 0, 1),
     }[act.kind]
-    (y,) = run_graph(one_op(Act(act), x.shape, x.shape), isa, {"x0": x}).values()
+    (y,) = run_graph(one_op(Act(act), x.shape, x.shape), target, {"x0": x}).values()
     # hard_swish and hard_sigmoid subtract near their kinks: there the error is relative to 1.
     floor = 1.0 if act.kind.startswith("hard") else 1e-30
     assert (np.abs(y - expected) / np.maximum(np.abs(expected), floor)).max() < 4e-7
 
 
 @pytest.mark.parametrize("act", [*CURVED, IDENTITY, Activation(lo=0.0), Activation(lo=-1.0, hi=1.0)], ids=str)
-def test_activations_at_the_extremes(isa: Isa, act: Activation) -> None:
+def test_activations_at_the_extremes(target: Target, act: Activation) -> None:
     """Limits of the function, NaN as NaN; where 0 meets infinity the oracle says NaN, and so do we."""
     values = [np.inf, -np.inf, 1e30, -1e30, 3e38, -3e38, 1e-40, -1e-40, 0.0, -0.0, 88.5, -88.5, 104.0, -104.0, np.nan]
     x = np.array([values], np.float32)
     with np.errstate(all="ignore"):
-        check_graph(one_op(Act(act), x.shape, x.shape), isa, {"x0": x})
+        check_graph(one_op(Act(act), x.shape, x.shape), target, {"x0": x})
 
 
 @pytest.mark.parametrize("kind", ["add", "mul"])
 @pytest.mark.parametrize("act", [IDENTITY, Activation(lo=0.0), SILU], ids=str)
-def test_binary(isa: Isa, kind: str, act: Activation) -> None:
+def test_binary(target: Target, kind: str, act: Activation) -> None:
     op = Binary(kind, act)
     for shape in [(1, 3, 4, 5), (2, 3, 4, 5), (3, 1, 2, 2), (2, 7), (6,), (2, 3, 1, 1)]:
-        check_graph(one_op(op, shape, shape, shape), isa, threads=2)
+        check_graph(one_op(op, shape, shape, shape), target, threads=2)
     for shape in [(1, 3, 4, 5), (2, 3, 4, 5), (2, 3, 1, 1)]:
-        check_graph(one_op(op, shape, shape, (*shape[:2], 1, 1)), isa, threads=2)
+        check_graph(one_op(op, shape, shape, (*shape[:2], 1, 1)), target, threads=2)
     for shape in [(2, 3, 4, 5), (2, 3, 1, 1), (1, 3, 4, 5)]:
         for constant in [
             (),
@@ -169,13 +169,13 @@ def test_binary(isa: Isa, kind: str, act: Activation) -> None:
             shape,
         ]:
             if np.broadcast_shapes(constant, shape) == shape:
-                check_graph(one_op(op, shape, shape, constants=(random_array(constant, 3),)), isa)
+                check_graph(one_op(op, shape, shape, constants=(random_array(constant, 3),)), target)
 
 
-def test_a_value_combined_with_itself(isa: Isa) -> None:
+def test_a_value_combined_with_itself(target: Target) -> None:
     builder = GraphBuilder()
     x = builder.input(2, 3, 4, 4)
-    check_graph(builder.graph(builder.add(Binary("mul"), (2, 3, 4, 4), x, x)), isa)
+    check_graph(builder.graph(builder.add(Binary("mul"), (2, 3, 4, 4), x, x)), target)
 
 
 @settings(max_examples=60, deadline=None)
@@ -184,19 +184,19 @@ def test_transposes_up_to_rank_6(shape: list[int], random: object) -> None:
     perm = list(range(len(shape)))
     random.shuffle(perm)  # type: ignore[attr-defined]
     graph = one_op(Transpose(tuple(perm)), tuple(shape[axis] for axis in perm), tuple(shape))
-    for isa in RUNNABLE:
-        check_graph(graph, isa, threads=2, tolerance=0)
+    for target in RUNNABLE:
+        check_graph(graph, target, threads=2, tolerance=0)
 
 
-def test_every_transpose_of_rank_4(isa: Isa) -> None:
+def test_every_transpose_of_rank_4(target: Target) -> None:
     shape = (2, 3, 4, 5)
     for perm in itertools.permutations(range(4)):
-        check_graph(one_op(Transpose(perm), tuple(shape[axis] for axis in perm), shape), isa, tolerance=0)
+        check_graph(one_op(Transpose(perm), tuple(shape[axis] for axis in perm), shape), target, tolerance=0)
 
 
 @pytest.mark.parametrize("batch", [1, 2])
 @pytest.mark.parametrize("axis", [0, 1, 2, 3])
-def test_concat_along_any_axis(isa: Isa, batch: int, axis: int) -> None:
+def test_concat_along_any_axis(target: Target, batch: int, axis: int) -> None:
     builder = GraphBuilder()
     parts, size = [], 0
     for extent in (1, 3, 2):
@@ -209,8 +209,8 @@ def test_concat_along_any_axis(isa: Isa, batch: int, axis: int) -> None:
     shape[axis] = 2 * size
     whole = builder.add(Concat(axis), tuple(shape), *parts)
     after = builder.add(Act(Activation(lo=0.0)), tuple(shape), whole)
-    check_graph(builder.graph(whole), isa)
-    check_graph(builder.graph(after, parts[1]), isa, threads=2)
+    check_graph(builder.graph(whole), target)
+    check_graph(builder.graph(after, parts[1]), target, threads=2)
 
 
 @settings(max_examples=60, deadline=None)
@@ -230,58 +230,58 @@ def test_nests_of_concats(data: st.DataObject) -> None:
             values.append(builder.add(Act(SIGMOID), builder.shape(x), x))
     extra = data.draw(st.lists(st.sampled_from(values[1:]), max_size=2))
     graph = builder.graph(*dict.fromkeys([values[-1], *extra]))
-    for isa in RUNNABLE:
-        check_graph(graph, isa)
+    for target in RUNNABLE:
+        check_graph(graph, target)
 
 
 @pytest.mark.parametrize("value", [0.0, -1.5])
 @pytest.mark.parametrize("batch", [1, 3])
-def test_pad(isa: Isa, value: float, batch: int) -> None:
+def test_pad(target: Target, value: float, batch: int) -> None:
     for top, left, bottom, right in [(1, 1, 1, 1), (0, 2, 3, 0), (0, 0, 0, 1), (4, 0, 0, 0)]:
         out = (batch, 2, 5 + top + bottom, 6 + left + right)
-        check_graph(one_op(Pad((top, left, bottom, right), value), out, (batch, 2, 5, 6)), isa, threads=2)
+        check_graph(one_op(Pad((top, left, bottom, right), value), out, (batch, 2, 5, 6)), target, threads=2)
 
 
 @pytest.mark.parametrize("axis", [0, 1, 2, 3])
-def test_softmax_on_any_axis(isa: Isa, axis: int) -> None:
+def test_softmax_on_any_axis(target: Target, axis: int) -> None:
     shape = (2, 3, 4, 5)
-    check_graph(one_op(Softmax(axis), shape, shape), isa, threads=2)
+    check_graph(one_op(Softmax(axis), shape, shape), target, threads=2)
     spread = 300 * random_array(shape, 9)
-    check_graph(one_op(Softmax(axis), shape, shape), isa, {"x0": spread})
+    check_graph(one_op(Softmax(axis), shape, shape), target, {"x0": spread})
 
 
-def test_softmax_of_nan_and_infinity(isa: Isa) -> None:
+def test_softmax_of_nan_and_infinity(target: Target) -> None:
     x = np.array([[0, np.nan, 1], [1, np.inf, 2], [-np.inf, 1, 1], [3, 3, 3]], np.float32)
     with np.errstate(all="ignore"):
-        check_graph(one_op(Softmax(1), x.shape, x.shape), isa, {"x0": x})
+        check_graph(one_op(Softmax(1), x.shape, x.shape), target, {"x0": x})
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 4, 5, 9])
 @pytest.mark.parametrize(("beta", "bias"), [(0.75, 1.0), (0.75, 2.0), (0.5, 1.0), (1.3, 0.5)])
-def test_lrn(isa: Isa, size: int, beta: float, bias: float) -> None:
+def test_lrn(target: Target, size: int, beta: float, bias: float) -> None:
     """More positions than one block of the kernel (64), in shares that threads split unevenly."""
     for shape in [(1, 7, 9, 9), (2, 3, 5, 13)]:
-        check_graph(one_op(LRN(size, 0.3, beta, bias), shape, shape), isa, threads=2)
+        check_graph(one_op(LRN(size, 0.3, beta, bias), shape, shape), target, threads=2)
 
 
 @pytest.mark.parametrize("batch", range(1, 21))
-def test_dense(isa: Isa, batch: int) -> None:
-    width = isa.lanes
+def test_dense(target: Target, batch: int) -> None:
+    width = target.lanes
     for outputs in (1, width - 1, width, 2 * width + 1, 101):
         weights, bias = random_array((outputs, 37), 1), random_array((outputs,), 2)
         graph = one_op(Dense(Activation(lo=-1.0)), (batch, outputs), (batch, 37), constants=(weights, bias))
         for threads in (1, 2):
-            check_graph(graph, isa, threads=threads)
+            check_graph(graph, target, threads=threads)
 
 
 @pytest.mark.parametrize("act", ACTIVATIONS, ids=str)
-def test_dense_activations(isa: Isa, act: Activation) -> None:
+def test_dense_activations(target: Target, act: Activation) -> None:
     weights, bias = random_array((21, 5), 1), random_array((21,), 2)
-    check_graph(one_op(Dense(act), (3, 21), (3, 5), constants=(weights, bias)), isa)
+    check_graph(one_op(Dense(act), (3, 21), (3, 5), constants=(weights, bias)), target)
 
 
 @pytest.mark.parametrize("batch", [1, 3])
-def test_reshapes_keep_the_order_of_onnx(isa: Isa, batch: int) -> None:
+def test_reshapes_keep_the_order_of_onnx(target: Target, batch: int) -> None:
     for shape in [
         (batch, 24),
         (batch, 2, 12),
@@ -296,18 +296,18 @@ def test_reshapes_keep_the_order_of_onnx(isa: Isa, batch: int) -> None:
         again = builder.add(Act(SILU), shape, reshaped)
         back = builder.add(Reshape(), (batch, 2, 3, 4), again)
         pooled = builder.add(GlobalPool("avg"), (batch, 2, 1, 1), back)
-        check_graph(builder.graph(pooled, reshaped, x), isa)
-        check_graph(builder.graph(pooled), isa, threads=2)
+        check_graph(builder.graph(pooled, reshaped, x), target)
+        check_graph(builder.graph(pooled), target, threads=2)
 
 
-def test_scalars_and_vectors(isa: Isa) -> None:
+def test_scalars_and_vectors(target: Target) -> None:
     builder = GraphBuilder()
     x = builder.input(5)
     y = builder.add(Act(SIGMOID), (5,), x)
-    check_graph(builder.graph(y, builder.add(Softmax(0), (5,), y)), isa)
+    check_graph(builder.graph(y, builder.add(Softmax(0), (5,), y)), target)
 
 
-def test_global_average_of_a_large_plane_is_accurate(isa: Isa) -> None:
+def test_global_average_of_a_large_plane_is_accurate(target: Target) -> None:
     x = 1 + random_array((1, 1, 224, 224), 4) / 100
-    (y,) = run_graph(one_op(GlobalPool("avg"), (1, 1, 1, 1), x.shape), isa, {"x0": x}).values()
+    (y,) = run_graph(one_op(GlobalPool("avg"), (1, 1, 1, 1), x.shape), target, {"x0": x}).values()
     assert_close(y, x.astype(np.float64).mean(axis=(2, 3), keepdims=True).astype(np.float32), 1e-6)
