@@ -20,6 +20,7 @@ _SHARED = {
     "aarch64": "aarch64-linux-gnu.2.17",
     "riscv64": "riscv64-linux-gnu.2.27",
 }
+ARCH_NAMES = {"amd64": "x86_64", "arm64": "aarch64"}  # ours, of what systems call otherwise
 _STATIC = {arch: f"{arch}-linux-musl" for arch in _SHARED}
 _BASELINE = {"riscv64": ("-mcpu=generic_rv64+m+a+f+d+c",)}  # RV64GC; zig's default assumes no less, but by another name
 
@@ -54,7 +55,7 @@ class Compiler:
 def host_arch() -> str:
     """The architecture of this machine, as in target/isa.py."""
     machine = platform.machine().lower()
-    return {"amd64": "x86_64", "arm64": "aarch64"}.get(machine, machine)
+    return ARCH_NAMES.get(machine, machine)
 
 
 def find_compiler(arch: str, static: bool = False) -> Compiler:

@@ -1,0 +1,212 @@
+"""`colonnade-run` on a board behind SSH, with nothing on the board but a shell and tar.
+
+One folder on the board holds everything. A shell there waits for the end of the connection, then ends what still runs
+and removes the folder, however the connection ended: this is why nothing has to be cleaned up from here. A connection
+that breaks is made anew, with a new folder, and the job is done again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import signal
+import tarfile
+from collections.abc import Iterator, Mapping, Sequence
+from shlex import join, quote
+
+import asyncssh
+
+from colonnade.errors import ColonnadeError
+from colonnade.remote.address import Address, parse_address
+from colonnade.remote.connection import Background, Patience, RefusedError, Reply, UnreachableError, command, connect
+from colonnade.remote.program import Job, Outcome
+from colonnade.runtime.native import products
+from colonnade.target.cpu import name_cpu, parse_cpuinfo
+from colonnade.target.toolchain import ARCH_NAMES
+
+RUNNER = "colonnade-run"
+# Prints the folder's name and waits for the end of its input. `pid`: of the program that runs.
+_JANITOR = """\
+folder=$(mktemp -d {folder}/colonnade-XXXXXXXX) || exit 1
+trap 'kill "$(cat "$folder/pid")"; rm -rf "$folder"' EXIT
+trap 'exit 1' HUP INT TERM
+echo "$folder"
+exec 2>/dev/null
+cat >/dev/null
+"""
+# The program runs in the background so that its number is known; without input.
+_RUN = "cd {folder}/job && {{ {call} & echo $! >../pid; wait $!; code=$?; rm ../pid; exit $code; }}"
+_LOST = (asyncssh.ConnectionLost, asyncssh.DisconnectError, asyncssh.ChannelOpenError, OSError, UnreachableError)
+_SHELL_SIGNAL = 128  # a shell's exit code for a program that a signal ended, less the signal
+
+
+class SshHost:
+    """Calls `colonnade-run` of architecture `arch` ("any": of the board's own) on a board."""
+
+    def __init__(self, text: str, arch: str, patience: Patience | None = None) -> None:
+        """Connect and copy the runner. ColonnadeError if that is not possible; no second attempt is made."""
+        self._address, self._arch, self._patience = parse_address(text), arch, patience or Patience()
+        self._background = Background()
+        self._board: _Board | None = None
+        self._cpu = ""
+        try:
+            self._board = self._background.call(self._open())
+        except BaseException:
+            self._background.close()
+            raise
+
+    @property
+    def cpu(self) -> str:
+        """The board's CPU."""
+        return self._cpu
+
+    def execute(self, job: Job) -> Outcome:
+        """Copy the job's files, run it, fetch its results; from the start again if the connection breaks."""
+        return self._background.call(self._insist(job))
+
+    def close(self) -> None:
+        """Disconnect; the board then removes the folder."""
+        if self._board is not None:
+            self._background.call(self._board.close())
+            self._board = None
+        self._background.close()
+
+    async def _open(self) -> _Board:
+        board = _Board(self._address, await connect(self._address, self._patience))
+        try:
+            self._cpu = await board.prepare(self._arch)
+        except BaseException as error:
+            await board.close()
+            if isinstance(error, asyncssh.Error):
+                raise UnreachableError(f"{self._address.text}: {error.reason}") from error
+            raise
+        return board
+
+    async def _insist(self, job: Job) -> Outcome:
+        waits = iter(self._patience.retries)
+        while True:
+            try:
+                if self._board is None:
+                    self._board = await self._open()
+                return await self._board.execute(job)
+            except _LOST as error:
+                await self._drop()
+                wait = next(waits, None)
+                if wait is None:
+                    raise self._given_up(error) from error
+                await asyncio.sleep(wait)
+
+    async def _drop(self) -> None:
+        if self._board is not None:
+            self._board.abort()
+            self._board = None
+
+    def _given_up(self, error: Exception) -> ColonnadeError:
+        reason = str(error).removeprefix(f"{self._address.text}: ")
+        attempts = len(self._patience.retries)
+        return ColonnadeError(
+            f"{self._address.text}: the connection was lost and {attempts} attempts to go on failed: {reason}; run the "
+            "command again, it goes on from what was measured"
+        )
+
+
+class _Board:
+    """A connection, and the folder that lives as long."""
+
+    def __init__(self, address: Address, connection: asyncssh.SSHClientConnection) -> None:
+        self._address, self._connection = address, connection
+        self._janitor: asyncssh.SSHClientProcess[bytes] | None = None
+        self._folder = ""
+
+    async def prepare(self, arch: str) -> str:
+        """Make the folder and copy the runner; the name of the board's CPU."""
+        script = _JANITOR.format(folder=quote(self._address.folder))
+        self._janitor = await self._connection.create_process(f"exec sh -c {quote(script)}", encoding=None)
+        self._folder = (await self._janitor.stdout.readline()).decode().strip()
+        if not self._folder:
+            words = (await self._janitor.stderr.read()).decode(errors="replace").strip()
+            raise self._mistake(f"no folder can be made in {self._address.folder}: {words or 'no reason given'}")
+        machine, _, cpuinfo = (await self._ask("uname -m; cat /proc/cpuinfo")).partition("\n")
+        own = ARCH_NAMES.get(machine.strip(), machine.strip())
+        if arch not in ("any", own) and not self._address.prefix:  # a prefix may be an emulator
+            raise RefusedError(f"{self._address.text}: the board is {own}, the target is {arch}; name another --target")
+        found = await asyncio.to_thread(products, own if arch == "any" else arch)
+        await self._upload(self._folder, {RUNNER: found.runner.read_bytes()})
+        return name_cpu(parse_cpuinfo(cpuinfo), machine)
+
+    async def execute(self, job: Job) -> Outcome:
+        """Do a job once."""
+        folder = f"{self._folder}/job"
+        reply = await self._run(f"rm -rf {quote(folder)} && mkdir {quote(folder)}")
+        if reply.code:
+            raise self._mistake(f"no folder can be made in {self._folder}: {reply.last_words}")
+        await self._upload(folder, job.files)
+        call = join([*self._address.prefix, f"../{RUNNER}", *job.arguments])
+        reply = await self._run(_RUN.format(folder=quote(self._folder), call=call))
+        code = _SHELL_SIGNAL - reply.code if reply.code > _SHELL_SIGNAL else reply.code
+        if code in (-signal.SIGTERM, -signal.SIGHUP):
+            raise asyncssh.ConnectionLost("the board is shutting down")
+        return Outcome(code, reply.out, reply.err, {} if code else await self._download(folder, job.results))
+
+    async def close(self) -> None:
+        """Let the janitor finish, then disconnect."""
+        try:
+            if self._janitor is not None:
+                self._janitor.stdin.write_eof()
+                await asyncio.wait_for(self._janitor.wait(), timeout=10)
+        except (OSError, asyncssh.Error):
+            pass  # the board notices the end of the connection by itself
+        self.abort()
+
+    def abort(self) -> None:
+        """Disconnect at once."""
+        self._connection.abort()
+
+    async def _run(self, script: str, stdin: Iterator[bytes] | None = None) -> Reply:
+        return await command(self._connection, f"exec sh -c {quote(script)}", stdin)
+
+    async def _ask(self, script: str) -> str:
+        return (await self._run(script)).out.decode(errors="replace")
+
+    async def _upload(self, folder: str, files: Mapping[str, bytes]) -> None:
+        reply = await self._run(f"cd {quote(folder)} && exec tar -xf -", _archive(files))
+        if reply.code:
+            needed = sum(map(len, files.values()))
+            free = await self._free_bytes(folder)
+            if (free is not None and free < needed) or "No space left" in reply.err.decode(errors="replace"):
+                left = "" if free is None else f", {free / 1e6:.1f} MB are free"
+                raise self._mistake(
+                    f"the disk is full: {needed / 1e6:.1f} MB do not fit in {self._address.folder}{left}; make room "
+                    "or name another folder: ssh://HOST/FOLDER"
+                )
+            raise self._mistake(f"copying files to the board failed: {reply.last_words}")
+
+    async def _download(self, folder: str, names: Sequence[str]) -> dict[str, bytes]:
+        if not names:
+            return {}
+        reply = await self._run(f"cd {quote(folder)} && exec tar -cf - {join(names)}")
+        if reply.code:
+            raise self._mistake(f"fetching results failed: {reply.last_words}")
+        with tarfile.open(fileobj=io.BytesIO(reply.out)) as archive:
+            files = {name: archive.extractfile(name) for name in names}
+            return {name: file.read() for name, file in files.items() if file is not None}
+
+    async def _free_bytes(self, folder: str) -> int | None:
+        """Of the file system that holds `folder`; POSIX df prints 1024-byte blocks in the fourth column."""
+        words = (await self._ask(f"df -Pk {quote(folder)}")).splitlines()[-1:]
+        columns = words[0].split() if words else []
+        return int(columns[3]) * 1024 if len(columns) > 3 and columns[3].isdigit() else None
+
+    def _mistake(self, what: str) -> ColonnadeError:
+        return ColonnadeError(f"{self._address.text}: {what}")
+
+
+def _archive(files: Mapping[str, bytes]) -> Iterator[bytes]:
+    """A tar stream, piece by piece, without a second copy of the data."""
+    for name, data in files.items():
+        entry = tarfile.TarInfo(name)
+        entry.size, entry.mode = len(data), 0o700
+        yield entry.tobuf(tarfile.USTAR_FORMAT)
+        yield from (data[at : at + (1 << 18)] for at in range(0, len(data), 1 << 18))
+        yield bytes(-len(data) % tarfile.BLOCKSIZE)
+    yield bytes(tarfile.RECORDSIZE)  # at least two empty blocks end an archive
