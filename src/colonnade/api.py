@@ -69,14 +69,18 @@ def compile(
     batch: int | None = None,
     input_size: tuple[int, int] | int | None = None,
     plan: Plan = "tuned",
+    runner: str = "local",
     progress: Progress | None = None,
     cache_dir: Path | None = None,
 ) -> CompiledModel:
     """Compile a model, or the ONNX file at a path, for `threads` threads of `target`.
 
     `batch` and `input_size` (H, W, or one number) fix or override the input's shape; without them it is what the file
-    fixes, else 1 and 224. plan "tuned" profiles every distinct layer on this machine, "default" measures nothing.
+    fixes, else 1 and 224. plan "tuned" profiles every distinct layer on `runner` (local, spike, ssh://USER@HOST);
+    "default" measures nothing.
     """
     source = model.proto if isinstance(model, Model) else model
     graph = optimize(import_model(source, batch=batch, input_size=input_size))
-    return compile_graph(graph, target=target, threads=threads, plan=plan, progress=progress, cache_dir=cache_dir)
+    return compile_graph(
+        graph, target=target, threads=threads, plan=plan, runner=runner, progress=progress, cache_dir=cache_dir
+    )

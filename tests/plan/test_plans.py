@@ -26,6 +26,7 @@ from colonnade.plan.measure import LayerBench, WrongResultError
 from colonnade.plan.problem import ConvProblem, conv_problem
 from colonnade.plan.space import default_candidate, loop_variants, shape_candidates
 from colonnade.plan.tuner import default_plan, profile, tuned_plan
+from colonnade.remote.local import LocalRunner
 from colonnade.runtime.session import Session
 from colonnade.sparse import recover_tiles
 from colonnade.target.targets import Target
@@ -115,7 +116,6 @@ def test_default_plan_is_the_same_every_time(target: Target, threads: int) -> No
 
 def test_default_plan_measures_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(measure.LayerBench, "time", None)
-    monkeypatch.setattr(measure.LayerBench, "session", None)
     model = compile_graph(small_network(), plan="default")
     assert all(layer.ms is None for layer in model.layers)
 
@@ -158,7 +158,7 @@ def test_unknown_target_and_threads_are_refused() -> None:
 
 def test_every_candidate_is_checked_before_it_is_timed(target: Target, monkeypatch: pytest.MonkeyPatch) -> None:
     bench = LayerBench(problem(), target, threads=1)
-    bench.session(Candidate(4, 1))
+    bench.time([Candidate(4, 1)], 1)
     honest = measure.conv_step
 
     def wrong(broken: ConvProblem, *arguments: object) -> object:
@@ -177,7 +177,7 @@ def test_nan_is_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
     nan = np.full(16, np.nan, np.float32)
     monkeypatch.setattr(measure, "conv_step", lambda p, *rest: honest(replace(p, bias=nan), *rest))
     with pytest.raises(WrongResultError):
-        bench.session(Candidate(4, 1))
+        bench.time([Candidate(4, 1)], 1)
 
 
 @pytest.mark.parametrize("op", [{}, {"residual": True, "act": RELU}, {"groups": 1, "strides": (2, 2)}])
@@ -199,7 +199,7 @@ def _strided() -> ConvProblem:
 def test_finalists_of_a_pruned_layer_include_dense() -> None:
     """So a pruned layer is never slower than the same layer dense: on a layer where sparse wins by far."""
     for sparsity in (0.1, 0.9):
-        times = profile(problem(sparsity=sparsity, rows=32), BEST, 1)
+        times = profile(problem(sparsity=sparsity, rows=32), BEST, 1, LocalRunner())
         assert any(candidate.dense for candidate in times)
     times = profile(problem(sparsity=0.0), BEST, 1)
     assert all(candidate.dense for candidate in times)

@@ -31,7 +31,8 @@ SparsitiesOption = Annotated[str, typer.Option("--sparsity", help="Comma-separat
 TileOption = Annotated[str, typer.Option(help="Output channels per tile, or auto.")]
 GroupOption = Annotated[str, typer.Option(help="Columns per group that keep the same number each, or all.")]
 SkipOption = Annotated[list[str] | None, typer.Option(help="Layer to leave dense. Repeat for more.")]
-PlanOption = Annotated[str, typer.Option(help="tuned: profile each layer here; default: measure nothing.")]
+PlanOption = Annotated[str, typer.Option(help="tuned: profile each layer; default: measure nothing.")]
+RunnerOption = Annotated[str, typer.Option(help="Where to profile: local, spike (modelled), ssh://USER@HOST[:PORT].")]
 RepeatOption = Annotated[int, typer.Option(help="Timed rounds.")]
 
 

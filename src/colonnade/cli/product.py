@@ -11,6 +11,7 @@ from colonnade.cli.options import (
     BatchOption,
     ModelArgument,
     PlanOption,
+    RunnerOption,
     SizeOption,
     ThreadsOption,
     check_positive,
@@ -30,11 +31,12 @@ if TYPE_CHECKING:
 def compile_model(
     model: ModelArgument,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="[default: MODEL.colonnade]")] = None,
-    target: Annotated[str, typer.Option(help="native, or the name of an instruction set.")] = "native",
+    target: Annotated[str, typer.Option(help="native, or a name that `colonnade targets` lists.")] = "native",
     threads: ThreadsOption = 1,
     batch: BatchOption = None,
     input_size: SizeOption = None,
     plan: PlanOption = "tuned",
+    runner: RunnerOption = "local",
     layers: Annotated[bool, typer.Option("--layers", help="Print what was chosen for each layer.")] = False,
 ) -> None:
     """Plan a model for a target and write one file that the runtime maps and runs."""
@@ -48,7 +50,14 @@ def compile_model(
     check_writable(path)
     with progress_bar() as tell:
         compiled = api.compile(
-            model, target=target, threads=threads, batch=batch, input_size=input_size, plan=kind, progress=tell
+            model,
+            target=target,
+            threads=threads,
+            batch=batch,
+            input_size=input_size,
+            plan=kind,
+            runner=runner,
+            progress=tell,
         )
     compiled.save(path)
     if layers:

@@ -16,11 +16,11 @@ from colonnade.plan.cache import PlanCache, default_cache_dir
 from colonnade.plan.lower import conv_problems, lower
 from colonnade.plan.problem import ConvProblem
 from colonnade.plan.tuner import Choice, default_plan, tuned_plan
-from colonnade.runtime.binding import build_id, checksum, targets
+from colonnade.remote.open import open_runner, runs_here
+from colonnade.remote.runner import Runner
+from colonnade.runtime.binding import checksum, targets
 from colonnade.runtime.session import Session
-from colonnade.target.cpu import cpu_model
 from colonnade.target.targets import TARGET_NAMES, TARGETS, Target, target_named
-from colonnade.target.toolchain import host_arch
 
 Plan = Literal["tuned", "default"]
 
@@ -58,13 +58,14 @@ def compile_graph(
     target: str = "native",
     threads: int = 1,
     plan: Plan = "tuned",
+    runner: str = "local",
     progress: Callable[[str, int, int], None] | None = None,
     cache_dir: Path | None = None,
 ) -> CompiledModel:
     """Compile `graph` (optimised, static shapes) for `target`, to be run with `threads` threads.
 
-    progress(name, done, total) is called before each problem is tuned and at the end. Profiles are kept in
-    `cache_dir`, by default the user's cache directory."""
+    A tuned plan is measured on `runner` (remote/open.py). progress(name, done, total) is called before each problem is
+    tuned and at the end. Profiles are kept in `cache_dir`, by default the user's cache directory."""
     if threads < 1:
         raise ColonnadeError(f"threads must be at least 1, not {threads}")
     planned = resolve_target(target)
@@ -72,13 +73,14 @@ def compile_graph(
     if plan == "default":
         chosen = default_plan(problems, planned, threads)
     else:
-        _check_runnable(planned)
-        cache = PlanCache(cache_dir or default_cache_dir(), machine_key(planned, threads))
-        chosen = tuned_plan(problems, planned, threads, cache, progress or (lambda *_: None))
+        with open_runner(runner, planned) as machine:
+            _check_clock(machine)
+            cache = PlanCache(cache_dir or default_cache_dir(), machine_key(machine, planned, threads))
+            chosen = tuned_plan(problems, planned, threads, machine, cache, progress or (lambda *_: None))
     program = lower(graph, planned, problems, {name: choice.candidate for name, choice in chosen.items()})
     layers = tuple(_layer(problems[name], choice) for name, choice in chosen.items())
     compiled = CompiledModel(write(program, checksum), planned.name, layers)
-    if _runs_here(planned):
+    if runs_here(planned):
         Session(compiled)  # what the runtime would refuse is refused now
     return compiled
 
@@ -93,20 +95,14 @@ def resolve_target(target: str) -> Target:
     return target_named(target)
 
 
-def machine_key(target: Target, threads: int) -> str:
+def machine_key(runner: Runner, target: Target, threads: int) -> str:
     """What profiles depend on besides the problem."""
-    return f"{cpu_model()}; {target.name}; threads {threads}; build {build_id()}"
+    return f"{runner.machine}; {target.name}; threads {threads}"
 
 
-def _runs_here(target: Target) -> bool:
-    return target.arch in ("any", host_arch()) and (target.isa.name, True) in targets()
-
-
-def _check_runnable(target: Target) -> None:
-    if not _runs_here(target):
-        raise ColonnadeError(
-            f"this CPU cannot run target {target.name}, so it cannot be tuned here; use --plan default"
-        )
+def _check_clock(runner: Runner) -> None:
+    if runner.clock == "none":
+        raise ColonnadeError(f"--runner {runner.name} says nothing of time, so it cannot tune; use --plan default")
 
 
 def _layer(problem: ConvProblem, choice: Choice) -> LayerPlan:

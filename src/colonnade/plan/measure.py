@@ -1,9 +1,8 @@
-"""Runs candidates of one convolution on this machine: checks each against the numpy oracle, then times them in turn."""
+"""Runs candidates of one convolution on a machine: checks each against the numpy oracle, then times them in turn."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -15,8 +14,9 @@ from colonnade.plan.candidate import Candidate
 from colonnade.plan.conv import conv_step
 from colonnade.plan.copy import copy_step, dense
 from colonnade.plan.problem import ConvProblem
+from colonnade.remote.local import LocalRunner
+from colonnade.remote.runner import Runner
 from colonnade.runtime.binding import checksum
-from colonnade.runtime.session import Session
 from colonnade.target.targets import Target
 
 TOLERANCE = 1e-4  # of the largest magnitude of the output
@@ -27,18 +27,14 @@ class WrongResultError(RuntimeError):
     """A candidate disagrees with the oracle: a bug in Colonnade, never a slow candidate."""
 
 
-@dataclass(frozen=True)
-class CompiledLayer:
-    """Bytes of a model of one layer."""
-
-    data: bytes
-
-
 class LayerBench:
-    """Sample data of one problem, its right answer, and the sessions of the candidates tried on it."""
+    """Sample data of one problem, its right answer, and the machine on which candidates are tried."""
 
-    def __init__(self, problem: ConvProblem, target: Target, threads: int, seed: int = 0) -> None:
+    def __init__(
+        self, problem: ConvProblem, target: Target, threads: int, runner: Runner | None = None, seed: int = 0
+    ) -> None:
         self._problem, self._target, self._threads = problem, target, threads
+        self._runner = runner or LocalRunner()
         g = problem.geometry
         rng = np.random.default_rng(seed)
         # In the order of the data that the step reads and writes: CNHW.
@@ -46,7 +42,6 @@ class LayerBench:
         out = (g.rows, g.batch, g.out_h, g.out_w)
         self._residual = rng.standard_normal(out, dtype=np.float32) if problem.residual else None
         self._expected = self._oracle()
-        self._evict = np.zeros(EVICT_BYTES // 4, np.float32)
 
     def _oracle(self) -> np.ndarray:
         p, g = self._problem, self._problem.geometry
@@ -55,25 +50,28 @@ class LayerBench:
         residual = None if self._residual is None else np.swapaxes(self._residual, 0, 1)
         return np.swapaxes(conv2d(np.swapaxes(self._x, 0, 1), weights, p.bias, op, residual), 0, 1)
 
-    def session(self, candidate: Candidate) -> Session:
-        """A session of `candidate` that gave the right answer. WrongResultError otherwise."""
-        session = Session(CompiledLayer(write(self._program(candidate), checksum)), threads=self._threads)
-        result = session.run(None, self._feeds)[0]
-        error = np.abs(result - self._expected).max()
-        if not error <= TOLERANCE * np.abs(self._expected).max():
-            raise WrongResultError(f"{self._problem.name}: {candidate} is wrong by {error:.3g}")
-        return session
-
     def time(self, candidates: Sequence[Candidate], rounds: int) -> dict[Candidate, float]:
         """Milliseconds of each candidate, the fastest of `rounds` in which all take turns: on a busy machine noise only
-        adds. Before each run the second-level cache is filled with something else, as the rest of a network would."""
-        sessions = {candidate: self.session(candidate) for candidate in candidates}
-        times: dict[Candidate, list[float]] = {candidate: [] for candidate in candidates}
-        for _ in range(rounds):
-            for candidate, session in sessions.items():
-                self._evict += 1.0
-                times[candidate].append(session.profile_once(self._feeds)[-1] / 1e6)
-        return {candidate: min(taken) for candidate, taken in times.items()}
+        adds. Before each run the second-level cache is filled with something else, as the rest of a network would.
+        Modelled times are the same in every round. WrongResultError if one's output is not the oracle's."""
+        trials = self._runner.time(
+            [self.model(candidate) for candidate in candidates],
+            self._feeds,
+            threads=self._threads,
+            rounds=1 if self._runner.clock == "modelled" else rounds,
+            expected=[self._expected],
+            evict_bytes=EVICT_BYTES,
+        )
+        for candidate, trial in zip(candidates, trials, strict=True):
+            if trial.error is None or not trial.error <= TOLERANCE:
+                raise WrongResultError(
+                    f"{self._problem.name}: {candidate} is wrong by {trial.error} of the largest output"
+                )
+        return {c: float(trial.ms[:, -1].min()) for c, trial in zip(candidates, trials, strict=True)}
+
+    def model(self, candidate: Candidate) -> bytes:
+        """A model file of the one layer, computed by `candidate`: its last step."""
+        return write(self._program(candidate), checksum)
 
     @property
     def _feeds(self) -> dict[str, np.ndarray]:

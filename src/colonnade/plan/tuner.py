@@ -11,6 +11,7 @@ from colonnade.plan.candidate import Candidate
 from colonnade.plan.measure import LayerBench
 from colonnade.plan.problem import ConvProblem
 from colonnade.plan.space import default_candidate, loop_variants, shape_candidates
+from colonnade.remote.runner import Runner
 from colonnade.target.targets import Target
 
 Progress = Callable[[str, int, int], None]
@@ -37,7 +38,12 @@ def default_plan(problems: Mapping[str, ConvProblem], target: Target, threads: i
 
 
 def tuned_plan(
-    problems: Mapping[str, ConvProblem], target: Target, threads: int, cache: PlanCache, progress: Progress
+    problems: Mapping[str, ConvProblem],
+    target: Target,
+    threads: int,
+    runner: Runner,
+    cache: PlanCache,
+    progress: Progress,
 ) -> dict[str, Choice]:
     """The fastest measured candidate of every problem. Cached problems are not run again; each new one is stored as
     soon as it is done."""
@@ -47,7 +53,7 @@ def tuned_plan(
         progress(problem.name, done, len(by_digest))
         times = cache.load(digest)
         if times is None or not all(Shape(c.rows, c.vectors) in shapes(target.isa) for c in times):
-            times = profile(problem, target, threads)
+            times = profile(problem, target, threads, runner)
             cache.store(digest, times, repr(problem.geometry))
         best = min(times, key=lambda candidate: times[candidate])
         chosen[digest] = Choice(best, times[best])
@@ -55,10 +61,10 @@ def tuned_plan(
     return {name: chosen[problem.digest] for name, problem in problems.items()}
 
 
-def profile(problem: ConvProblem, target: Target, threads: int) -> dict[Candidate, float]:
+def profile(problem: ConvProblem, target: Target, threads: int, runner: Runner) -> dict[Candidate, float]:
     """Milliseconds of the finalists, from three rounds of selection: shapes, loop orders of the best two, and the
     finalists side by side. For a pruned layer the best dense candidate is always a finalist."""
-    bench = LayerBench(problem, target, threads)
+    bench = LayerBench(problem, target, threads, runner)
     times = bench.time(shape_candidates(problem, target, threads), FIRST_ROUNDS)
     variants = [
         variant for candidate in _fastest(times, 2) for variant in loop_variants(problem, candidate, target, threads)
