@@ -201,7 +201,7 @@ def test_finalists_of_a_pruned_layer_include_dense() -> None:
     for sparsity in (0.1, 0.9):
         times = profile(problem(sparsity=sparsity, rows=32), BEST, 1, LocalRunner())
         assert any(candidate.dense for candidate in times)
-    times = profile(problem(sparsity=0.0), BEST, 1)
+    times = profile(problem(sparsity=0.0), BEST, 1, LocalRunner())
     assert all(candidate.dense for candidate in times)
 
 
