@@ -5,6 +5,8 @@ The same model and inputs give the same numbers every time. One core; nothing el
 
 from __future__ import annotations
 
+import hashlib
+import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -15,10 +17,11 @@ import numpy as np
 from colonnade.errors import ColonnadeError
 from colonnade.modelfile.reader import Description, describe
 from colonnade.remote.runner import Clock, Closing, Trial, ordered_inputs, relative_error
-from colonnade.runtime.bare import OUTSIDE, Job
+from colonnade.runtime.bare import OUTSIDE, Job, image
 from colonnade.target.elf import Image
-from colonnade.target.riscv_model import STREAM, CodePrices, CoreModel, ModelledCost, Reading
-from colonnade.target.spike import SpikeRun, run_spike
+from colonnade.target.riscv_model import STREAM, CodePrices, CoreModel, ModelledCost, Reading, core_of
+from colonnade.target.spike import SpikeRun, find_spike, run_spike
+from colonnade.target.targets import TARGET_NAMES, Target
 
 TIMEOUT_S = 3600.0
 
@@ -31,14 +34,25 @@ class Measured:
     cost: ModelledCost
 
 
+def open_spike(target: Target) -> SpikeRunner:
+    """A runner for models of `target`. ColonnadeError if there is no cost model of its core, or no simulator here."""
+    core = core_of(target.name)
+    if core is None:
+        known = ", ".join(name for name in TARGET_NAMES if core_of(name))
+        raise ColonnadeError(f"the spike runner has no cost model of {target.name}; it has one of: {known}")
+    find_spike()
+    return SpikeRunner(image(), core, 32 * target.lanes, jobs=len(os.sched_getaffinity(0)))
+
+
 class SpikeRunner(Closing):
     """Runs model files on one simulated core of `vlen` bits. jobs: simulations at the same time."""
 
     clock: Clock = "modelled"
 
-    def __init__(self, image: Image, core: CoreModel, vlen: int, jobs: int = 1, reading: Reading = STREAM) -> None:
-        self._image, self._core, self._vlen, self._jobs, self._reading = image, core, vlen, jobs, reading
-        self._prices = CodePrices(image, core)
+    def __init__(self, program: Image, core: CoreModel, vlen: int, jobs: int = 1, reading: Reading = STREAM) -> None:
+        self._image, self._core, self._vlen, self._jobs, self._reading = program, core, vlen, jobs, reading
+        self._prices = CodePrices(program, core)
+        self._trials: dict[str, Trial] = {}
 
     @property
     def name(self) -> str:
@@ -76,8 +90,21 @@ class SpikeRunner(Closing):
         evict_bytes: int = 0,
     ) -> list[Trial]:
         """Modelled milliseconds of every step, in one round however many are asked for: another would give the same.
-        One simulation per step and model: meant for models of a few steps, as the planner makes them."""
+        One simulation per step and model: meant for models of a few steps, as the planner makes them. What was tried
+        before is not simulated again."""
         _check_threads(threads)
+        keys = [_digest(model, inputs, expected, evict_bytes) for model in models]
+        new = {key: model for key, model in zip(keys, models, strict=True) if key not in self._trials}
+        self._trials |= zip(new, self._try(list(new.values()), inputs, expected, evict_bytes), strict=True)
+        return [self._trials[key] for key in keys]
+
+    def _try(
+        self,
+        models: Sequence[bytes],
+        inputs: Mapping[str, np.ndarray],
+        expected: Sequence[np.ndarray] | None,
+        evict_bytes: int,
+    ) -> list[Trial]:
         descriptions = [describe(model) for model in models]
         jobs = [
             Job(model, ordered_inputs(description, inputs, self.name), last, last, evict_bytes)
@@ -109,6 +136,15 @@ class SpikeRunner(Closing):
 def _check_threads(threads: int) -> None:
     if threads != 1:
         raise ColonnadeError(f"the spike runner models one core: use --threads 1, not {threads}")
+
+
+def _digest(
+    model: bytes, inputs: Mapping[str, np.ndarray], expected: Sequence[np.ndarray] | None, evict_bytes: int
+) -> str:
+    digest = hashlib.sha256(repr((evict_bytes, sorted(inputs), expected is None)).encode())
+    for part in (model, *(array.tobytes() for array in (*inputs.values(), *(expected or ())))):
+        digest.update(part)
+    return digest.hexdigest()
 
 
 def _outputs(description: Description, run: SpikeRun) -> list[np.ndarray]:

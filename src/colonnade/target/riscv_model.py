@@ -59,6 +59,14 @@ SPACEMIT_X60 = CoreModel(
 )
 
 
+_CORES = {"spacemit-x60": SPACEMIT_X60, "riscv64-v": SPACEMIT_X60}
+
+
+def core_of(target: str) -> CoreModel | None:
+    """The modelled core of a target; riscv64-v, which stands for any core, is modelled as the best known one."""
+    return _CORES.get(target)
+
+
 @dataclass(frozen=True)
 class Reading:
     """How much of a miss the core waits for: cycles per first-level miss and per second-level read miss."""
