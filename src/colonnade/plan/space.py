@@ -66,8 +66,11 @@ def loop_variants(problem: ConvProblem, candidate: Candidate, target: Target, th
     middle = _panel(problem, candidate, target)
     panels = {1, 4, middle, ALL_STRIPS} - {candidate.panel}
     variants = [replace(candidate, panel=panel) for panel in sorted(panels)]
-    columns = problem.geometry.columns
-    variants += [replace(candidate, blocks=blocks) for blocks in (2, 4) if columns // blocks >= KC_LEAST]
+    for blocks in (2, 4, 8):
+        if problem.geometry.columns // blocks >= KC_LEAST:
+            variants += [
+                replace(candidate, blocks=blocks, panel=p) for p in dict.fromkeys((candidate.panel, ALL_STRIPS))
+            ]
     return tuple(_threaded(problem, variant, target, threads) for variant in variants)
 
 
