@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 import threading
 from collections.abc import Coroutine, Iterable
@@ -14,8 +15,10 @@ import asyncssh
 
 from colonnade.errors import ColonnadeError
 from colonnade.remote.address import Address
+from colonnade.runtime.binding import readable
 
 Result = TypeVar("Result")
+SSH_PORT = 22
 KNOWN_HOSTS = (".ssh/known_hosts", "/etc/ssh/ssh_known_hosts")  # the first is below the home directory
 
 
@@ -47,10 +50,10 @@ class Reply:
     err: bytes
 
     @property
-    def last_words(self) -> str:
-        """The last line on stderr."""
+    def complaint(self) -> str:
+        """The first line on stderr; what follows is seldom news."""
         lines = self.err.decode(errors="replace").strip().splitlines()
-        return lines[-1] if lines else f"code {self.code}"
+        return readable(lines[0].encode()) if lines else f"code {self.code}"
 
 
 class Background:
@@ -82,19 +85,21 @@ class _Client(asyncssh.SSHClient):
 
     def __init__(self, known: asyncssh.SSHKnownHosts) -> None:
         self.known = known
-        self.objection = "its host key is of another kind than the one in known_hosts"
+        self.objection = ""
 
     def validate_host_public_key(self, host: str, addr: str, port: int, key: asyncssh.SSHKey) -> bool:
-        print_ = key.get_fingerprint()
-        name = host if port == 22 else f"[{host}]:{port}"
-        if asyncssh.match_known_hosts(self.known, host, addr, port)[0]:
+        keys = asyncssh.match_known_hosts(self.known, host, addr, port)[0]
+        fingerprint, name = key.get_fingerprint(), host if port == SSH_PORT else f"[{host}]:{port}"
+        if key in keys:
+            return True
+        if keys:
             self.objection = (
-                f"its host key has changed: {print_} is not the one in known_hosts; if you know why, "
-                f"forget the old one with: ssh-keygen -R '{name}'"
+                f"its host key has changed: {fingerprint} is not the one in known_hosts; if you know why, forget the "
+                f"old one with: ssh-keygen -R '{name}'"
             )
         else:
             self.objection = (
-                f"its host key {print_} is not in known_hosts; connect once with ssh to compare it and keep it"
+                f"its host key {fingerprint} is not in known_hosts; connect once with ssh to compare it and keep it"
             )
         return False
 
@@ -117,8 +122,21 @@ async def connect(address: Address, patience: Patience) -> asyncssh.SSHClientCon
             keepalive_count_max=patience.missed,
         )
     except (OSError, asyncssh.Error, asyncssh.KeyImportError, asyncssh.ConfigParseError, ValueError) as error:
+        if isinstance(error, asyncssh.KeyExchangeFailed | asyncssh.ConnectionLost | ConnectionResetError):
+            await _look_at_key(address, client)
         raise _explained(error, address, client, patience) from error
     return connection
+
+
+async def _look_at_key(address: Address, client: _Client) -> None:
+    """A server whose only key is of another kind than the known one just hangs up. Ask it for any key it has."""
+    port = () if address.port is None else address.port
+    try:
+        key = await asyncssh.get_server_host_key(address.host, port)
+    except (OSError, asyncssh.Error):
+        return
+    if key is not None:
+        client.validate_host_public_key(address.host, "", address.port or SSH_PORT, key)
 
 
 async def command(connection: asyncssh.SSHClientConnection, script: str, stdin: Iterable[bytes] | None = None) -> Reply:
@@ -153,11 +171,8 @@ def _known_hosts(address: Address) -> asyncssh.SSHKnownHosts:
 
 def _explained(error: Exception, address: Address, client: _Client, patience: Patience) -> ColonnadeError:
     """What went wrong while connecting, and whether trying again may help."""
-    if isinstance(error, asyncssh.HostKeyNotVerifiable):
+    if client.objection:
         return RefusedError(f"{address.text}: {client.objection}")
-    if isinstance(error, asyncssh.KeyExchangeFailed):
-        reason = client.objection if "host key" in error.reason else error.reason
-        return RefusedError(f"{address.text}: {reason}")
     if isinstance(error, asyncssh.PermissionDenied):
         return RefusedError(
             f"{address.text}: it accepts none of your keys; add one to its authorized_keys or load it into ssh-agent"
@@ -167,7 +182,7 @@ def _explained(error: Exception, address: Address, client: _Client, patience: Pa
     if isinstance(error, TimeoutError):
         return UnreachableError(f"{address.text}: no answer within {patience.connect:g} s; is the board on?")
     if isinstance(error, OSError):
-        words = (error.strerror or str(error)).removeprefix("Connect call failed ")
+        words = os.strerror(error.errno) if error.errno else str(error)
         return UnreachableError(f"{address.text}: cannot connect: {words}; is its SSH server running?")
     if isinstance(error, asyncssh.Error):
         return UnreachableError(f"{address.text}: cannot connect: {error.reason}")

@@ -34,6 +34,7 @@ echo "$folder"
 exec 2>/dev/null
 cat >/dev/null
 """
+_FILL = "rm -rf {folder} && mkdir {folder} && cd {folder} && exec tar -xf -"
 # The program runs in the background so that its number is known; without input.
 _RUN = "cd {folder}/job && {{ {call} & echo $! >../pid; wait $!; code=$?; rm ../pid; exit $code; }}"
 _LOST = (asyncssh.ConnectionLost, asyncssh.DisconnectError, asyncssh.ChannelOpenError, OSError, UnreachableError)
@@ -131,17 +132,14 @@ class _Board:
         if arch not in ("any", own) and not self._address.prefix:  # a prefix may be an emulator
             raise RefusedError(f"{self._address.text}: the board is {own}, the target is {arch}; name another --target")
         found = await asyncio.to_thread(products, own if arch == "any" else arch)
-        await self._upload(self._folder, {RUNNER: found.runner.read_bytes()})
+        await self._upload(f"{self._folder}/bin", {RUNNER: found.runner.read_bytes()})
         return name_cpu(parse_cpuinfo(cpuinfo), machine)
 
     async def execute(self, job: Job) -> Outcome:
         """Do a job once."""
         folder = f"{self._folder}/job"
-        reply = await self._run(f"rm -rf {quote(folder)} && mkdir {quote(folder)}")
-        if reply.code:
-            raise self._mistake(f"no folder can be made in {self._folder}: {reply.last_words}")
         await self._upload(folder, job.files)
-        call = join([*self._address.prefix, f"../{RUNNER}", *job.arguments])
+        call = join([*self._address.prefix, f"../bin/{RUNNER}", *job.arguments])
         reply = await self._run(_RUN.format(folder=quote(self._folder), call=call))
         code = _SHELL_SIGNAL - reply.code if reply.code > _SHELL_SIGNAL else reply.code
         if code in (-signal.SIGTERM, -signal.SIGHUP):
@@ -169,7 +167,8 @@ class _Board:
         return (await self._run(script)).out.decode(errors="replace")
 
     async def _upload(self, folder: str, files: Mapping[str, bytes]) -> None:
-        reply = await self._run(f"cd {quote(folder)} && exec tar -xf -", _archive(files))
+        """Make `folder` anew with these files in it."""
+        reply = await self._run(_FILL.format(folder=quote(folder)), _archive(files))
         if reply.code:
             needed = sum(map(len, files.values()))
             free = await self._free_bytes(folder)
@@ -179,14 +178,14 @@ class _Board:
                     f"the disk is full: {needed / 1e6:.1f} MB do not fit in {self._address.folder}{left}; make room "
                     "or name another folder: ssh://HOST/FOLDER"
                 )
-            raise self._mistake(f"copying files to the board failed: {reply.last_words}")
+            raise self._mistake(f"copying files to the board failed: {reply.complaint}")
 
     async def _download(self, folder: str, names: Sequence[str]) -> dict[str, bytes]:
         if not names:
             return {}
         reply = await self._run(f"cd {quote(folder)} && exec tar -cf - {join(names)}")
         if reply.code:
-            raise self._mistake(f"fetching results failed: {reply.last_words}")
+            raise self._mistake(f"fetching results failed: {reply.complaint}")
         with tarfile.open(fileobj=io.BytesIO(reply.out)) as archive:
             files = {name: archive.extractfile(name) for name in names}
             return {name: file.read() for name, file in files.items() if file is not None}
