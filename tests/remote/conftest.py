@@ -23,8 +23,8 @@ class Sample:
     feeds: dict[str, np.ndarray]
     expected: list[np.ndarray]
 
-    def model(self, target: Target = TARGET, threads: int = 1) -> bytes:
-        return model_of(small_network(), target, threads=threads).data
+    def model(self, target: Target = TARGET, threads: int = 1, batch: int = 1) -> bytes:
+        return model_of(small_network(batch), target, threads=threads).data
 
 
 @pytest.fixture(scope="session")

@@ -32,8 +32,10 @@ def open_runner(text: str, target: Target) -> Runner:
 
         return open_spike(target)
     if text.startswith("ssh://"):
-        from colonnade.remote.ssh import SshHost
-
+        try:
+            from colonnade.remote.ssh import SshHost
+        except ImportError:
+            raise ColonnadeError(f"{text}: needs the asyncssh package; pip install 'colonnade[ssh]'") from None
         return ProgramRunner(text, "measured", SshHost(text, target.arch))
     raise ColonnadeError(f"--runner: '{text}' is not one of {KINDS}")
 

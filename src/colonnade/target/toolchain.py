@@ -21,6 +21,7 @@ _SHARED = {
     "riscv64": "riscv64-linux-gnu.2.27",
 }
 ARCH_NAMES = {"amd64": "x86_64", "arm64": "aarch64"}  # ours, of what systems call otherwise
+ARCHITECTURES = tuple(_SHARED)
 _STATIC = {arch: f"{arch}-linux-musl" for arch in _SHARED}
 _BASELINE = {"riscv64": ("-mcpu=generic_rv64+m+a+f+d+c",)}  # RV64GC; zig's default assumes no less, but by another name
 

@@ -1,0 +1,1 @@
+../../src/colonnade/deploy/example.c

@@ -1,0 +1,30 @@
+/* Runs a model once and prints the five largest numbers of its first output.
+ *   build:  cc -O2 -Iinclude example.c lib/libcolonnade.a -lm -lpthread -o example
+ *   run:    ./example model.colonnade image.f32
+ * image.f32: the input as raw 32-bit floats, [1][3][224][224] for most image networks. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "colonnade.h"
+
+int main(int count, char **arguments) {
+  char error[256] = "usage: example MODEL.colonnade IMAGE.f32";
+  cln_model *model;
+  cln_session *session;
+  if (count != 3 || cln_model_open(arguments[1], &model, error, sizeof error) ||
+      cln_session_create(model, /* threads */ 1, &session, error, sizeof error))
+    return fprintf(stderr, "%s\n", error), 1;
+  cln_info in = cln_model_input(model, 0), out = cln_model_output(model, 0);
+  float *x = calloc((size_t)in.floats, sizeof *x), *y = calloc((size_t)out.floats, sizeof *y);
+  FILE *file = fopen(arguments[2], "rb");
+  if (!x || !y || !file || fread(x, sizeof *x, (size_t)in.floats, file) != (size_t)in.floats)
+    return fprintf(stderr, "%s: %lld floats are needed\n", arguments[2], (long long)in.floats), 1;
+  cln_session_run(session, (const float *const[]){x}, (float *const[]){y});
+  for (int place = 0; place < 5 && place < out.floats; ++place) {
+    int64_t best = 0;
+    for (int64_t i = 1; i < out.floats; ++i) best = y[i] > y[best] ? i : best;
+    printf("%lld %g\n", (long long)best, y[best]);
+    y[best] = -1e30f; /* not again */
+  }
+  return 0; /* the system takes back all memory and files */
+}
