@@ -57,8 +57,12 @@ static inline void copy_strided(float *restrict to, const float *restrict from, 
     for (int32_t i = 0; i < n; ++i) to[i] = from[(int64_t)stride * i];
 }
 
+/* Mostly one: a row's padding. */
 static inline void zero_floats(float *to, int32_t n) {
-  for (int32_t i = 0; i < n; ++i) to[i] = 0.0f;
+  if (n == 1)
+    *to = 0.0f;
+  else if (n > 1)
+    memset(to, 0, (size_t)n * sizeof *to);
 }
 
 /* Where a row of a phase plane lies in a row of x: to[i] = from[i * stride + first] for begin <= i < end, else zero. */
