@@ -55,6 +55,11 @@ class SpikeRunner(Closing):
         self._trials: dict[str, Trial] = {}
 
     @property
+    def core(self) -> CoreModel:
+        """The core that is modelled."""
+        return self._core
+
+    @property
     def name(self) -> str:
         return "spike"
 

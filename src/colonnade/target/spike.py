@@ -1,6 +1,6 @@
 """The spike simulator: runs a bare-metal image and reports what it executed. Standard library only.
 
-spike comes with the wheel of the same name (`pip install 'colonnade[spike]'`); it asks the device tree compiler, dtc,
+spike comes with the wheel of the same name (`pip install 'colonnade[sim]'`); it asks the device tree compiler, dtc,
 to describe its machine. Its instruction counts are exact and it is deterministic: the same run gives the same numbers.
 """
 
@@ -40,7 +40,7 @@ def find_spike() -> Path:
     )
     found = next((place for place in places if place.exists()), None) or shutil.which("spike")
     if not found:
-        raise ColonnadeError("the spike simulator is not installed: pip install 'colonnade[spike]'")
+        raise ColonnadeError("the spike simulator is not installed: pip install 'colonnade[sim]'")
     if not shutil.which("dtc"):
         raise ColonnadeError("spike needs the device tree compiler: apt-get install device-tree-compiler")
     return Path(found)

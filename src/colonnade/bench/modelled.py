@@ -1,0 +1,103 @@
+"""Modelled cycles of a network, node by node, on a simulator (docs/riscv-model.md).
+
+A node costs the same wherever it stands, as far as the model goes: its inputs have just been made, in the order of the
+network, everything else is cold. So each distinct node is simulated once, and a network's total is the sum over its
+nodes. Every node's output is compared with the numpy oracle first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from colonnade.graph.ir import IDENTITY, Act, Concat, Conv, Graph, Node
+from colonnade.graph.reference import run_reference
+from colonnade.modelfile.reader import describe
+from colonnade.modelfile.writer import write
+from colonnade.plan.candidate import Candidate
+from colonnade.plan.lower import conv_problems, lower
+from colonnade.plan.measure import EVICT_BYTES, TOLERANCE, WrongResultError
+from colonnade.plan.problem import ConvProblem
+from colonnade.remote.runner import relative_error
+from colonnade.remote.spike import SpikeRunner
+from colonnade.runtime.binding import checksum
+from colonnade.target.riscv_model import ModelledCost
+from colonnade.target.targets import Target
+
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class NodeCost:
+    """One node of a network: its name, its operator, and what it costs."""
+
+    name: str
+    op: str
+    cost: ModelledCost
+
+
+def model_network(
+    graph: Graph, target: Target, chosen: Mapping[str, Candidate], runner: SpikeRunner, progress: Progress
+) -> tuple[NodeCost, ...]:
+    """Cost of every node of an optimised graph, convolutions by the `chosen` candidates. Nodes that only arrange data
+    (such as a concatenation, into which producers write) cost nothing and are left out."""
+    problems = conv_problems(graph)
+    known: dict[str, ModelledCost | None] = {}
+    costs = []
+    for index, node in enumerate(graph.nodes):
+        progress(node.name, index, len(graph.nodes))
+        key = _key(graph, node, problems, chosen)
+        if key not in known:
+            known[key] = None if isinstance(node.op, Concat) else _measure(graph, node, target, chosen, runner)
+        if cost := known[key]:
+            costs.append(NodeCost(node.name, type(node.op).__name__, cost))
+    progress("", len(graph.nodes), len(graph.nodes))
+    return tuple(costs)
+
+
+def _key(graph: Graph, node: Node, problems: Mapping[str, ConvProblem], chosen: Mapping[str, Candidate]) -> str:
+    """Equal for nodes that do the same work."""
+    if isinstance(node.op, Conv):
+        return f"{problems[node.name].digest} {chosen[node.name]!r}"
+    return repr((node.op, [graph.shape(name) for name in (*node.inputs, node.output)]))
+
+
+def _measure(
+    graph: Graph, node: Node, target: Target, chosen: Mapping[str, Candidate], runner: SpikeRunner
+) -> ModelledCost | None:
+    """Cost of one node; None if it makes no step."""
+    alone = _alone(graph, node)
+    program = lower(alone, target, conv_problems(alone), {node.name: chosen[node.name]} if node.name in chosen else {})
+    data = write(program, checksum)
+    first = next((i for i, (name, _) in enumerate(describe(data).steps) if not name.startswith(_MADE)), None)
+    if first is None:
+        return None
+    rng = np.random.default_rng(0)
+    feeds = {name: rng.standard_normal(alone.shape(name), dtype=np.float32) for name in alone.inputs}
+    measured = runner.measure(data, feeds, first, EVICT_BYTES)
+    expected = run_reference(alone, feeds)
+    error = relative_error(measured.outputs, [expected[name] for name in alone.outputs])
+    if not error <= TOLERANCE:
+        raise WrongResultError(f"{node.name} is wrong by {error} of the largest output")
+    return measured.cost
+
+
+_MADE = "made:"  # prefix of the steps that stand for the nodes before
+
+
+def _alone(graph: Graph, node: Node) -> Graph:
+    """A graph of one node, whose inputs are made by nodes that copy the graph's inputs: the last input first, since a
+    residual is older than what it is added to."""
+    data = [name for name in dict.fromkeys(node.inputs) if name not in graph.constants]
+    makers = tuple(Node(f"{_MADE}{name}", Act(IDENTITY), (f"in:{name}",), name) for name in reversed(data))
+    shapes = {name: graph.shape(name) for name in (*data, node.output)}
+    return replace(
+        graph,
+        inputs=tuple(f"in:{name}" for name in data),
+        outputs=(node.output,),
+        nodes=(*makers, node),
+        constants={name: graph.constants[name] for name in node.inputs if name in graph.constants},
+        shapes=shapes | {f"in:{name}": shapes[name] for name in data},
+    )
