@@ -173,9 +173,9 @@ class _Board:
             needed = sum(map(len, files.values()))
             free = await self._free_bytes(folder)
             if (free is not None and free < needed) or "No space left" in reply.err.decode(errors="replace"):
-                left = "" if free is None else f", {free / 1e6:.1f} MB are free"
+                left = "" if free is None else f", {free / 1e6:.2f} MB are free"
                 raise self._mistake(
-                    f"the disk is full: {needed / 1e6:.1f} MB do not fit in {self._address.folder}{left}; make room "
+                    f"the disk is full: {needed / 1e6:.2f} MB do not fit in {self._address.folder}{left}; make room "
                     "or name another folder: ssh://HOST/FOLDER"
                 )
             raise self._mistake(f"copying files to the board failed: {reply.complaint}")
@@ -190,9 +190,10 @@ class _Board:
             files = {name: archive.extractfile(name) for name in names}
             return {name: file.read() for name, file in files.items() if file is not None}
 
-    async def _free_bytes(self, folder: str) -> int | None:
-        """Of the file system that holds `folder`; POSIX df prints 1024-byte blocks in the fourth column."""
-        words = (await self._ask(f"df -Pk {quote(folder)}")).splitlines()[-1:]
+    async def _free_bytes(self, without: str) -> int | None:
+        """On the board's disk, once the folder `without` is gone. POSIX: df's fourth column, in 1024-byte blocks."""
+        script = f"rm -rf {quote(without)}; df -Pk {quote(self._folder)}"
+        words = (await self._ask(script)).splitlines()[-1:]
         columns = words[0].split() if words else []
         return int(columns[3]) * 1024 if len(columns) > 3 and columns[3].isdigit() else None
 
