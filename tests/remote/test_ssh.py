@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -266,6 +268,27 @@ def test_files_that_cannot_be_copied(board: Board, sample: Sample) -> None:
 def test_results_that_cannot_be_fetched(board: Board, sample: Sample) -> None:
     with board.runner(str(board.program("emulate", "exit 0"))) as runner, mistake(board, "fetching results", "y0.npy"):
         runner.run(sample.model(), sample.feeds)
+
+
+@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGKILL])
+def test_colonnade_itself_is_ended(board: Board, sample: Sample, tmp_path: Path, end: signal.Signals) -> None:
+    """In the middle of a batch: the board cleans up either way."""
+    started = board.folder / "started"
+    command = str(board.program("emulate", f"echo >{started}; exec sleep 1000"))
+    (tmp_path / "model").write_bytes(sample.model())
+    np.savez(tmp_path / "feeds.npz", **sample.feeds)
+    script = f"""
+import numpy as np
+from colonnade.remote.open import open_runner
+from colonnade.target.targets import target_named
+with open_runner({board.address(command)!r}, target_named({TARGET.name!r})) as runner:
+    runner.time([open({str(tmp_path / "model")!r}, "rb").read()], dict(np.load({str(tmp_path / "feeds.npz")!r})))
+"""
+    with subprocess.Popen([sys.executable, "-c", script], stderr=subprocess.DEVNULL) as process:
+        wait_until(started.exists, "the batch to start")
+        process.send_signal(end)
+        assert process.wait(timeout=30) != 0
+    board.check_clean()
 
 
 def test_closing_twice(board: Board) -> None:

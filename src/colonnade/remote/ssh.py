@@ -106,8 +106,8 @@ class SshHost:
         reason = str(error).removeprefix(f"{self._address.text}: ")
         attempts = len(self._patience.retries)
         return ColonnadeError(
-            f"{self._address.text}: the connection was lost and {attempts} attempts to go on failed: {reason}; run the "
-            "command again, it goes on from what was measured"
+            f"{self._address.text}: the connection was lost and {attempts} attempts to go on failed ({reason}); run "
+            "the command again, it goes on from what was measured"
         )
 
 
