@@ -16,7 +16,10 @@ def check_writable(path: Path) -> None:
         raise ColonnadeError(f"{path}: there is no directory {folder}; create it first")
     if not os.access(folder, os.W_OK | os.X_OK):
         raise ColonnadeError(f"{path}: the directory {folder} cannot be written; choose another")
-    if os.path.exists(path) and not os.path.isfile(path):  # noqa: PTH110, PTH113 - these answer no where pathlib raises
+    # os.path answers no where pathlib raises.
+    if os.path.isdir(path):  # noqa: PTH112
+        raise ColonnadeError(f"{path}: is a directory; name a file")
+    if os.path.exists(path) and not os.path.isfile(path):  # noqa: PTH110, PTH113
         raise ColonnadeError(f"{path}: is not a file; choose another name")
 
 

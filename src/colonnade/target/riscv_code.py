@@ -34,7 +34,8 @@ class VType:
 @dataclass(frozen=True)
 class Operation:
     """What is known of one instruction. group: registers its data takes, at least 1; 0 for scalar ones. masked: a
-    vector one under v0.t. mac: a multiply-add of floating point numbers. Kind "unknown": a vector instruction that is
+    vector one under v0.t. mac: a multiply-add of floats, or a multiplication,
+    which is one that adds to nothing. Kind "unknown": a vector instruction that is
     not reached with a vtype known."""
 
     kind: Kind
@@ -160,7 +161,7 @@ def _memory(word: int, width: int, vtype: VType | None) -> Operation:
     return Operation("strided" if mode or fields > 1 else plain, _group(registers * fields), masked)
 
 
-_MACS = range(0b101000, 0b110000)
+_MACS = (*range(0b101000, 0b110000), 0b100100)  # vfmadd .. vfnmsac; vfmul
 _VECTORS, _SCALARS = (0, 3, 4, 1, 5), (2, 6)  # funct3: vv, vi, vx, vv and vf of floats; vv and vx of the "M" class
 _FLOATS = (1, 5)
 
