@@ -34,9 +34,8 @@ class VType:
 @dataclass(frozen=True)
 class Operation:
     """What is known of one instruction. group: registers its data takes, at least 1; 0 for scalar ones. masked: a
-    vector one under v0.t. mac: a multiply-add of floats, or a multiplication,
-    which is one that adds to nothing. Kind "unknown": a vector instruction that is
-    not reached with a vtype known."""
+    vector one under v0.t. mac: a multiply-add of floats, or a multiplication, which is one that adds to nothing. Kind
+    "unknown": a vector instruction that is not reached with a vtype known."""
 
     kind: Kind
     group: int = 0

@@ -6,6 +6,7 @@
 #include <riscv_vector.h>
 #include <sched.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -124,12 +125,17 @@ int *__errno_location(void) {
   return &number;
 }
 
-/* Messages: the format itself is message enough. */
+/* Messages: of all conversions only %s is carried out; the others stay as they are written. */
 int vsnprintf(char *restrict to, size_t n, const char *restrict format, va_list arguments) {
-  (void)arguments;
-  size_t length = strlen(format), kept = length < n ? length : n - 1;
-  memcpy(to, format, kept);
-  to[kept] = 0;
+  size_t length = 0;
+  for (; *format; ++format) {
+    bool text = format[0] == '%' && format[1] == 's';
+    const char *piece = text ? va_arg(arguments, const char *) : format;
+    size_t count = text ? strlen(piece) : 1;
+    format += text;
+    for (; count && length + 1 < n; --count) to[length++] = *piece++;
+  }
+  to[length] = 0;
   return (int)length;
 }
 
