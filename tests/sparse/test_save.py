@@ -40,7 +40,7 @@ def test_missing_directory(model: onnx.ModelProto, tmp_path: Path) -> None:
 
 
 def test_a_directory_is_not_a_file(model: onnx.ModelProto, tmp_path: Path) -> None:
-    with pytest.raises(ColonnadeError, match="is not a file; choose another name"):
+    with pytest.raises(ColonnadeError, match="is a directory; name a file"):
         save_model(model, tmp_path)
     assert not os.listdir(tmp_path)
 
