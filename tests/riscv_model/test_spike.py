@@ -11,7 +11,7 @@ import pytest
 from layers import GraphBuilder, model_of, random_array, random_feeds, small_network, small_network_candidates
 
 from colonnade.errors import ColonnadeError
-from colonnade.graph.ir import RELU, Conv, Graph
+from colonnade.graph.ir import IDENTITY, RELU, Activation, Conv, Graph
 from colonnade.graph.reference import run_reference
 from colonnade.plan.candidate import Candidate
 from colonnade.remote import spike as spike_runner
@@ -51,6 +51,19 @@ def test_multiply_adds_are_counted_exactly(runner: SpikeRunner, rows: int, vecto
     assert macs == {vectors: 8 * 8 * 64 // (8 * vectors)}
     kernels = [part for name, part in cost.by_function.items() if name.startswith("cnm_f32_")]
     assert sum(part.mac_cycles for part in kernels) == 8 * 8 * 64 / 8
+
+
+@pytest.mark.parametrize("act", [RELU, Activation(lo=0.0, hi=6.0), Activation(lo=-0.5), Activation(lo=-0.0), IDENTITY])
+@pytest.mark.parametrize("residual", [False, True])
+def test_nan_and_infinities_pass_the_bounds(runner: SpikeRunner, act: Activation, residual: bool) -> None:
+    b = GraphBuilder()
+    x, r = b.input(1, 8, 4, 4), b.input(1, 8, 4, 4)
+    graph = b.graph(b.conv(Conv(act=act, residual=residual), x, random_array((8, 8, 1, 1)), *[r] * residual))
+    feeds = {name: array for name, array in random_feeds(graph).items() if name in graph.inputs}
+    feeds[x][0, 3, 1, 2], feeds[x][0, 5, 0, 1], feeds[x][0, 5, 3, 3] = np.nan, np.inf, -np.inf
+    feeds[r][0, 2, 2, 2] = -np.float32(np.nan)
+    (actual,) = runner.run(model_of(graph, X60, Candidate(7, 2)).data, feeds)
+    np.testing.assert_allclose(actual, run_reference(graph, feeds)[graph.outputs[0]], atol=1e-5)
 
 
 def test_cost_is_the_sum_of_its_instructions_and_misses(runner: SpikeRunner) -> None:
