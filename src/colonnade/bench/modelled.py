@@ -71,12 +71,14 @@ def _measure(
     alone = _alone(graph, node)
     program = lower(alone, target, conv_problems(alone), {node.name: chosen[node.name]} if node.name in chosen else {})
     data = write(program, checksum)
-    first = next((i for i, (name, _) in enumerate(describe(data).steps) if not name.startswith(_MADE)), None)
-    if first is None:
+    names = [name for name, _ in describe(data).steps]
+    first = next(i for i, name in enumerate(names) if not name.startswith(_MADE))
+    last = names.index(_READ)
+    if first == last:
         return None
     rng = np.random.default_rng(0)
     feeds = {name: rng.standard_normal(alone.shape(name), dtype=np.float32) for name in alone.inputs}
-    measured = runner.measure(data, feeds, first, EVICT_BYTES)
+    measured = runner.measure(data, feeds, first, last, EVICT_BYTES)
     expected = run_reference(alone, feeds)
     error = relative_error(measured.outputs, [expected[name] for name in alone.outputs])
     if not error <= TOLERANCE:
@@ -85,19 +87,20 @@ def _measure(
 
 
 _MADE = "made:"  # prefix of the steps that stand for the nodes before
+_READ = "read"  # the step that stands for a node behind
 
 
 def _alone(graph: Graph, node: Node) -> Graph:
-    """A graph of one node, whose inputs are made by nodes that copy the graph's inputs: the last input first, since a
-    residual is older than what it is added to."""
+    """A graph of one node between others, as in the network: its inputs are made by nodes that copy the graph's inputs,
+    the last input first, since a residual is older than what it is added to; its output is read by one more copy."""
     data = [name for name in dict.fromkeys(node.inputs) if name not in graph.constants]
     makers = tuple(Node(f"{_MADE}{name}", Act(IDENTITY), (f"in:{name}",), name) for name in reversed(data))
     shapes = {name: graph.shape(name) for name in (*data, node.output)}
     return replace(
         graph,
         inputs=tuple(f"in:{name}" for name in data),
-        outputs=(node.output,),
-        nodes=(*makers, node),
+        outputs=(_READ,),
+        nodes=(*makers, node, Node(_READ, Act(IDENTITY), (node.output,), _READ)),
         constants={name: graph.constants[name] for name in node.inputs if name in graph.constants},
-        shapes=shapes | {f"in:{name}": shapes[name] for name in data},
+        shapes=shapes | {f"in:{name}": shapes[name] for name in data} | {_READ: shapes[node.output]},
     )

@@ -75,14 +75,24 @@ class SpikeRunner(Closing):
         arrays = ordered_inputs(description, inputs, self.name)
         return _outputs(description, self._simulate(Job(model, arrays, steps, steps)))
 
-    def measure(self, model: bytes, inputs: Mapping[str, np.ndarray], first: int = 0, evict_bytes: int = 0) -> Measured:
-        """Cost of the steps from `first` on, exactly: the difference of two runs that differ in nothing else. The
-        steps before have run once; before them `evict_bytes` of other memory were read."""
+    def measure(
+        self,
+        model: bytes,
+        inputs: Mapping[str, np.ndarray],
+        first: int = 0,
+        last: int | None = None,
+        evict_bytes: int = 0,
+    ) -> Measured:
+        """Cost of the steps first .. last - 1 (None: to the end), exactly: the difference of two runs that differ in
+        nothing else. The steps before have run once; before them `evict_bytes` of other memory were read."""
         description = describe(model)
+        steps = len(description.steps)
         arrays = ordered_inputs(description, inputs, self.name)
-        jobs = [Job(model, arrays, first, last, evict_bytes) for last in (first, len(description.steps))]
-        before, after = self._simulate_all(jobs)
-        return Measured(_outputs(description, after), self._difference(before, after))
+        end = steps if last is None else last
+        ends = list(dict.fromkeys((first, end, steps)))
+        runs = self._simulate_all([Job(model, arrays, first, stop, evict_bytes) for stop in ends])
+        until = dict(zip(ends, runs, strict=True))
+        return Measured(_outputs(description, until[steps]), self._difference(until[first], until[end]))
 
     def time(
         self,
