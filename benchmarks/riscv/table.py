@@ -72,7 +72,8 @@ def _options(sparsity: float, tile: int, plan: str) -> ModelledOptions:
 
 def _merged(old: ModelledReport, new: ModelledReport) -> ModelledReport:
     rows = {(row.model, row.runtime, row.sparsity): row for row in (*old.results, *new.results)}
-    return replace(old, results=tuple(rows.values()))
+    order = sorted(rows, key=lambda key: (zoo.NAMES.index(key[0]), key[1] != RECORDED, key[2]))
+    return replace(old, results=tuple(rows[key] for key in order))
 
 
 @app.command()
