@@ -1,6 +1,6 @@
 """The micro-kernel: one tile of T output channels by one strip of NR = V x lanes positions.
 
-    y[t][p] = clamp(init[t][p] + sum over kept columns k of w[k][t] * x[off[k] + p]  [+ r[t][p]])
+    y[t][p] = clamp(sum over kept columns k of w[k][t] * x[off[k] + p]  [+ c[t][p]] [+ r[t][p]] [+ bias[t]])
 
 (off counts bytes). Every convolution, dense or pruned, packed or direct, depthwise or with few channels, and every
 fully connected layer runs on this one kernel; what differs is where `off` points and which loops call it
@@ -18,7 +18,6 @@ from colonnade.kernels.shapes import Shape
 from colonnade.kernels.tile import TileOps, tile_ops
 from colonnade.target.isa import Isa
 
-COLUMNS_PER_ITERATION = 2
 LOOKAHEAD = 8  # columns between a row's prefetch and its use; `off` has this many readable entries past its end
 LINE_FLOATS = 16  # f32 elements of a cache line
 
@@ -28,8 +27,8 @@ def kernel_source(isa: Isa, shape: Shape) -> str:
     ops = tile_ops(isa, shape)
     strip = [
         *_initialise(ops, isa, shape),
-        f"for (; n >= {COLUMNS_PER_ITERATION}; n -= {COLUMNS_PER_ITERATION}) {{",
-        *_indent(_columns(ops, isa, shape, COLUMNS_PER_ITERATION)),
+        f"for (; n >= {isa.columns}; n -= {isa.columns}) {{",
+        *_indent(_columns(ops, isa, shape, isa.columns)),
         "}",
         "for (; n != 0; --n) {",
         *_indent(_columns(ops, isa, shape, 1)),
@@ -47,14 +46,22 @@ def _initialise(ops: TileOps, isa: Isa, shape: Shape) -> Iterator[str]:
     yield "const int32_t *restrict off = a->off;"
     yield "size_t n = a->n;"
     yield f"{ops.vector} {', '.join(f'c{t}_{v}' for t in rows for v in parts)};"
-    yield "if (a->bias) {"
+    # The accumulators start as sums, as the residual, or as the first column's products: none costs an addition.
+    yield f"const float *start = a->c ? a->c{ops.at} : a->r{ops.at};"
+    yield "const int64_t *start_rows = a->c ? a->c_rows : a->r_rows;"
+    yield "if (a->c || a->r) {"
     for t in rows:
-        yield f"  {' = '.join(f'c{t}_{v}' for v in parts)} = {ops.broadcast(f'a->bias[{t}]')};"
-    yield "} else {"
-    for t in rows:
-        yield f"  const float *c{t} = a->c + a->c_rows[{t}]{ops.at};"
         for v in parts:
-            yield f"  c{t}_{v} = {ops.load(f'c{t} + {v * isa.lanes}')};"
+            yield f"  c{t}_{v} = {ops.load(f'start + start_rows[{t}] + {v * isa.lanes}')};"
+    yield "} else if (n) {"
+    yield "  const float *row = (const float *)(x + off[0]);"
+    yield from (f"  const {ops.vector} x{v} = {ops.load(f'row + {v * isa.lanes}')};" for v in parts)
+    for t in rows:
+        yield f"  const {ops.scalar_type} w{t} = {ops.scalar(f'w[{t}]')};"
+        yield from (f"  c{t}_{v} = {ops.multiply(f'w{t}', f'x{v}')};" for v in parts)
+    yield f"  ++off, w += {shape.rows}, --n;"
+    yield "} else {"
+    yield from (f"  c{t}_{v} = {ops.broadcast('0.0f')};" for t in rows for v in parts)
     yield "}"
 
 
@@ -92,19 +99,23 @@ def _one_column(ops: TileOps, isa: Isa, shape: Shape, i: int) -> Iterator[str]:
 
 def _finish(ops: TileOps, isa: Isa, shape: Shape) -> Iterator[str]:
     rows, parts = range(shape.rows), range(ops.parts)
-    yield "if (a->r) {"
+    accumulators = [f"c{t}_{v}" for t in rows for v in parts]
+    yield "if (a->c && a->r) {"
+    yield f"  const float *r = a->r{ops.at};"
     for t in rows:
-        yield f"  const float *r{t} = a->r + a->r_rows[{t}]{ops.at};"
         for v in parts:
-            yield f"  c{t}_{v} = {ops.add(f'c{t}_{v}', ops.load(f'r{t} + {v * isa.lanes}'))};"
+            yield f"  c{t}_{v} = {ops.add(f'c{t}_{v}', ops.load(f'r + a->r_rows[{t}] + {v * isa.lanes}'))};"
     yield "}"
-    yield f"const {ops.scalar_type} lo = {ops.scalar('a->lo')}, hi = {ops.scalar('a->hi')};"
+    yield "if (a->bias) {"
     for t in rows:
-        yield f"float *y{t} = a->y + a->y_rows[{t}]{ops.at};"
-        for v in parts:
-            yield f"c{t}_{v} = {ops.maximum('lo', f'c{t}_{v}')};"
-            yield f"c{t}_{v} = {ops.minimum('hi', f'c{t}_{v}')};"
-            yield f"{ops.store(f'y{t} + {v * isa.lanes}', f'c{t}_{v}')};"
+        yield f"  const {ops.scalar_type} b{t} = {ops.scalar(f'a->bias[{t}]')};"
+        yield from (f"  c{t}_{v} = {ops.add_scalar(f'b{t}', f'c{t}_{v}')};" for v in parts)
+    yield "}"
+    yield from ops.clamp(accumulators)
+    yield f"float *y = a->y{ops.at};"
+    yield "const int64_t *y_rows = a->y_rows;  /* a local: the stores below might change a->y_rows, for all C knows */"
+    for t in rows:
+        yield from (f"{ops.store(f'y + y_rows[{t}] + {v * isa.lanes}', f'c{t}_{v}')};" for v in parts)
 
 
 def _indent(lines: Iterable[str]) -> Iterator[str]:

@@ -20,10 +20,8 @@ from colonnade.target.targets import Target
 CALL_CYCLES = 25.0
 STORE_CYCLES = 2.0  # per accumulator
 EDGE_CYCLES = 10.0  # per accumulator of a strip that is not one whole run
-MOVE_CYCLES = 2.0  # per vector moved by packing or preparing
 OFFSET_LOADS = 2  # per column: its own offset and that of the column to prefetch
 LOOP_INSTRUCTIONS = 1.5  # per column, beside loads and multiply-adds
-L2_CYCLES = 0.04  # per byte of X or weights that a panel does not find in the first-level cache
 
 
 def column_cycles(shape: Shape, target: Target) -> float:
@@ -34,7 +32,7 @@ def column_cycles(shape: Shape, target: Target) -> float:
     scalars = shape.rows + OFFSET_LOADS + lines  # prefetches take a load's place too
     loads = shape.vectors * target.load_cycles + scalars * target.broadcast_cycles
     issue = (accumulators + shape.vectors + scalars + LOOP_INSTRUCTIONS) * target.issue_cycles
-    return max(arithmetic, loads, issue)
+    return arithmetic + loads if target.in_order else max(arithmetic, loads, issue)
 
 
 @dataclass(frozen=True)
@@ -83,19 +81,35 @@ def estimate_cycles(problem: ConvProblem, candidate: Candidate, target: Target) 
         of_one += strips.edges * rows * candidate.vectors * EDGE_CYCLES
         cycles += tiles * of_one
     if candidate.packed:
-        cycles += problem.geometry.columns * strips.vectors * MOVE_CYCLES
+        cycles += problem.geometry.columns * strips.vectors * target.move_cycles
     if layout.prepared:
-        cycles += layout.floats / target.lanes * MOVE_CYCLES
-    return cycles + _traffic(problem, candidate, target, strips) * L2_CYCLES
+        cycles += layout.floats / target.lanes * target.move_cycles
+    near, far = _traffic(problem, candidate, target, strips)
+    return cycles + near * target.near_cycles + far * target.far_cycles
 
 
-def _traffic(problem: ConvProblem, candidate: Candidate, target: Target, strips: Strips) -> float:
-    """Bytes read from beyond the first-level cache: weights once per panel; X once per tile if a panel's share of it
-    does not stay in the cache."""
+def panel_bytes(problem: ConvProblem, candidate: Candidate, target: Target, panel: int) -> float:
+    """Bytes of X that the strips of one panel read, in one KC block. Columns of one channel overlap unless packed."""
+    g = problem.geometry
+    positions = panel * candidate.vectors * target.lanes
+    if candidate.packed:
+        return 4.0 * g.columns * positions / candidate.blocks
+    height, pitch = DataLayout(g).plane
+    halo = (g.taps[-1][0] // g.strides[0]) * pitch
+    per_plane = min(positions + halo, g.batch * height * pitch)
+    return 4.0 * g.channels // g.groups * len(DataLayout(g).phases) * per_plane / candidate.blocks
+
+
+def _traffic(problem: ConvProblem, candidate: Candidate, target: Target, strips: Strips) -> tuple[float, float]:
+    """Bytes read from beyond the first-level cache, and from beyond the second, each time after the first: weights
+    once per panel, X once per tile, where they do not stay."""
     sizes = problem.tile_sizes(candidate.rows, candidate.dense)
     weights = 4.0 * sum(tiles * rows * columns for (rows, columns), tiles in sizes.items())
     panel = min(candidate.panel, strips.strips)
-    strip_bytes = 4.0 * problem.geometry.columns * candidate.vectors * target.lanes / candidate.blocks
+    held = panel_bytes(problem, candidate, target, panel)
     column_reads = sum(tiles * columns for (_, columns), tiles in sizes.items())
     x_reads = 4.0 * column_reads * strips.vectors * target.lanes
-    return weights * strips.strips / panel + (x_reads if panel * strip_bytes > target.l1_bytes / 2 else 0.0)
+    weight_reads = weights * strips.strips / panel
+    near = weight_reads + (x_reads if held > target.l1_bytes / 2 else 0.0)
+    far = weight_reads if weights + held > target.l2_bytes and panel < strips.strips else 0.0
+    return near, far + (x_reads if held > target.l2_bytes else 0.0)

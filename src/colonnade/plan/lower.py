@@ -137,9 +137,18 @@ class _Lowering:
         if x.storage.kind != "arena" and problem.geometry.reads_as_is and not candidate.packed:
             x = self._in_arena(node.inputs[0], x)
         residual = self.read(node.inputs[3], "cn") if node.op.residual else None
+        if residual is not None and self._replaces(node, node.inputs[3]):
+            self.places.bind(node.output, "cn", residual)  # what has just been read is written
         y = self.write(node, "cn")
         constants = self.program.constants
         self.program.steps.append(conv_step(problem, candidate, self.target.lanes, constants, x, y, residual))
+
+    def _replaces(self, node: ir.Node, value: str) -> bool:
+        """Whether a node's output may take the memory of `value`, which it is the last to read."""
+        view = self.places.known(value, "cn")
+        ends = value not in self.graph.outputs and self.readers[value][-1] is node and node.inputs.count(value) == 1
+        free = node.output not in self.graph.outputs and not self.places.is_slice(node.output)
+        return ends and free and view is not None and view.storage.kind == "arena" and not self.places.shares(value)
 
     def _in_arena(self, value: str, source: View) -> View:
         """A copy that strips may read past the end of."""

@@ -9,7 +9,7 @@ from dataclasses import replace
 from colonnade.kernels.shapes import Shape, shapes
 from colonnade.plan.candidate import ALL_STRIPS, Candidate
 from colonnade.plan.conv import DataLayout
-from colonnade.plan.cost import column_cycles, count_strips, estimate_cycles
+from colonnade.plan.cost import column_cycles, count_strips, estimate_cycles, panel_bytes
 from colonnade.plan.problem import ConvProblem
 from colonnade.target.targets import Target
 
@@ -56,9 +56,10 @@ def _all_shapes(problem: ConvProblem, target: Target, dense: bool) -> Iterable[C
             continue  # the same tiles as with fewer rows
         for packed in (False, True) if g.groups == 1 else (False,):
             candidate = Candidate(shape.rows, shape.vectors, packed=packed, dense=dense)
-            yield replace(candidate, panel=_panel(problem, candidate, target))
-            if not packed and DataLayout(g).plane[1] != g.out_w:
-                yield replace(candidate, panel=_panel(problem, candidate, target), rowwise=True)
+            for panel in sorted({4, ALL_STRIPS, _panel(problem, candidate, target)}):
+                yield replace(candidate, panel=panel)
+                if not packed and DataLayout(g).plane[1] != g.out_w:
+                    yield replace(candidate, panel=panel, rowwise=True)
 
 
 def loop_variants(problem: ConvProblem, candidate: Candidate, target: Target, threads: int) -> tuple[Candidate, ...]:
@@ -76,8 +77,12 @@ def loop_variants(problem: ConvProblem, candidate: Candidate, target: Target, th
 
 def _panel(problem: ConvProblem, candidate: Candidate, target: Target) -> int:
     """As many strips as half the second-level cache holds."""
-    strip_bytes = 4 * problem.geometry.columns * candidate.vectors * target.lanes
-    return max(1, target.l2_bytes // 2 // strip_bytes)
+    strips = count_strips(problem, candidate, target).strips
+    room = target.l2_bytes // 2
+    if panel_bytes(problem, candidate, target, strips) <= room:
+        return ALL_STRIPS
+    fits = (panel for panel in (64, 32, 16, 8, 4, 2) if panel_bytes(problem, candidate, target, panel) <= room)
+    return next(fits, 1)
 
 
 def _threaded(problem: ConvProblem, candidate: Candidate, target: Target, threads: int) -> Candidate:

@@ -20,6 +20,7 @@ class Isa:
     registers: int  # vector registers a micro-kernel may use
     max_rows: int = 16  # largest T
     vectors: tuple[int, ...] = (1, 2, 3, 4, 5, 6, 7, 8)  # V, or LMUL
+    columns: int = 2  # of X per turn of a micro-kernel's loop
     scalar_operands: bool = False  # a multiply-add takes the weight from a scalar register
     cpu_check: str = "cln_cpu_any"  # C function of csrc/cpu.c: does the CPU that runs have it?
     tile_ops: str = ""  # module in kernels/tile with the tile operations
@@ -55,11 +56,13 @@ ISAS: tuple[Isa, ...] = (
         name="riscv64-v",
         symbol="rvv",
         arch="riscv64",
-        flags=("-mcpu=generic_rv64+m+a+f+d+c+v",),
+        # Clang's scheduler would load columns ahead into registers that the accumulators need.
+        flags=("-mcpu=generic_rv64+m+a+f+d+c+v", "-mllvm", "-enable-misched=false"),
         lanes=0,
         registers=32,
         max_rows=31,
         vectors=(1, 2, 4, 8),
+        columns=4,
         scalar_operands=True,
         cpu_check="cln_cpu_riscv_v",
         tile_ops="rvv",

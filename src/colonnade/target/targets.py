@@ -26,6 +26,10 @@ class Target:
     issue_cycles: float = 0.25
     l1_bytes: int = 32 << 10
     l2_bytes: int = 512 << 10
+    near_cycles: float = 0.04  # per byte that comes from the second-level cache
+    far_cycles: float = 0.0  # per byte that comes from beyond it
+    move_cycles: float = 2.0  # per vector moved by packing or preparing
+    in_order: bool = False  # costs of one column add up; else its slowest resource counts
     accumulators: int | None = None  # most that are worth using; None: as many as registers hold
 
     @property
@@ -49,6 +53,10 @@ def _rvv(name: str, vlen: int, l2_bytes: int) -> Target:
         broadcast_cycles=0.5,
         issue_cycles=0.0,
         l2_bytes=l2_bytes,
+        move_cycles=18.0,
+        near_cycles=4 / 64,
+        far_cycles=25 / 64,
+        in_order=True,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from importlib import import_module
 from typing import Protocol, cast
 
@@ -13,8 +14,8 @@ class TileOps(Protocol):
     """C expressions and statements over one vector of f32 lanes. Arguments are C expressions.
 
     `scalar(s)` is a float in the form that multiply-adds and bounds take it: broadcast over a vector, or as it is where
-    instructions have a scalar operand. `maximum(lo, c)` and `minimum(hi, c)` clamp vector c by a scalar and keep a NaN
-    in c, as ONNX Runtime does.
+    instructions have a scalar operand. `clamp` is statements that bound every accumulator by a->lo and a->hi and keep
+    a NaN, as ONNX Runtime does.
     """
 
     header: str  # includes, and the definition of the vector type
@@ -30,9 +31,10 @@ class TileOps(Protocol):
     def broadcast(self, scalar: str) -> str: ...  # a vector of equal lanes
     def scalar(self, scalar: str) -> str: ...
     def fma(self, scalar: str, x: str, c: str) -> str: ...  # scalar * x + c
+    def multiply(self, scalar: str, x: str) -> str: ...
     def add(self, a: str, b: str) -> str: ...
-    def maximum(self, lo: str, c: str) -> str: ...
-    def minimum(self, hi: str, c: str) -> str: ...
+    def add_scalar(self, scalar: str, c: str) -> str: ...
+    def clamp(self, accumulators: Sequence[str]) -> Iterable[str]: ...
     def prefetch(self, address: str) -> str | None: ...  # None: no such instruction
 
 

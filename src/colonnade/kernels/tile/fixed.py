@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 
@@ -27,3 +28,23 @@ class FixedLength:
 
     def scalar(self, scalar: str) -> str:
         return self.broadcast(scalar)
+
+    def add(self, a: str, b: str) -> str:
+        raise NotImplementedError
+
+    def add_scalar(self, scalar: str, c: str) -> str:
+        return self.add(scalar, c)
+
+    def maximum(self, lo: str, c: str) -> str:
+        """The larger; c where that is NaN."""
+        raise NotImplementedError
+
+    def minimum(self, hi: str, c: str) -> str:
+        """The smaller; c where that is NaN."""
+        raise NotImplementedError
+
+    def clamp(self, accumulators: Sequence[str]) -> Iterator[str]:
+        yield f"const {self.vector} lo = {self.broadcast('a->lo')}, hi = {self.broadcast('a->hi')};"
+        for c in accumulators:
+            yield f"{c} = {self.maximum('lo', c)};"
+            yield f"{c} = {self.minimum('hi', c)};"

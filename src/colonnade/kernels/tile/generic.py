@@ -41,6 +41,9 @@ class Generic(FixedLength):
     def fma(self, scalar: str, x: str, c: str) -> str:
         return f"{scalar} * {x} + {c}"
 
+    def multiply(self, scalar: str, x: str) -> str:
+        return f"{scalar} * {x}"
+
     def add(self, a: str, b: str) -> str:
         return f"{a} + {b}"
 

@@ -1,12 +1,17 @@
 """RISC-V Vector 1.0 at any VLEN: V is LMUL, a row of a strip is one register group whose length vsetvl gives.
 
 A strip longer than VLMAX takes several turns of the loop, so one binary is right at every VLEN; its last turn is cut by
-vl, not finished by scalar code. Multiply-adds take the weight from a scalar register (vfmacc.vf). vfmax and vfmin
-return the operand that is a number (RVV 1.0, 13.11), so bounds are merged under comparisons, which NaN fails.
+vl, not finished by scalar code. Multiply-adds take the weight from a scalar register (vfmacc.vf).
+
+vfmax and vfmin return the operand that is a number (RVV 1.0, 13.11), and a NaN has to stay. Arithmetic makes only the
+canonical NaN (F extension, 11.3), which as an integer is larger than every number, and floats that are not negative
+compare like integers: so a lower bound of zero or more alone, as ReLU's, is an integer maximum. Other bounds are merged
+under comparisons, which NaN fails.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from colonnade.kernels.shapes import Shape
@@ -51,11 +56,29 @@ class Rvv:
     def add(self, a: str, b: str) -> str:
         return f"__riscv_vfadd_vv_f32m{self.lmul}({a}, {b}, vl)"
 
-    def maximum(self, lo: str, c: str) -> str:
-        return self._merge(c, lo, "lt")
+    def multiply(self, scalar: str, x: str) -> str:
+        return f"__riscv_vfmul_vf_f32m{self.lmul}({x}, {scalar}, vl)"
 
-    def minimum(self, hi: str, c: str) -> str:
-        return self._merge(c, hi, "gt")
+    def add_scalar(self, scalar: str, c: str) -> str:
+        return f"__riscv_vfadd_vf_f32m{self.lmul}({c}, {scalar}, vl)"
+
+    def clamp(self, accumulators: Sequence[str]) -> Iterator[str]:
+        yield "if (a->lo >= 0.0f && a->hi == __builtin_inff()) {"
+        yield "  const float lo = a->lo + 0.0f;  /* -0 becomes 0 */"
+        yield "  int32_t bits;"
+        yield "  __builtin_memcpy(&bits, &lo, sizeof bits);"
+        yield from (f"  {c} = {self._integer_maximum(c)};" for c in accumulators)
+        yield "} else if (a->lo != -__builtin_inff() || a->hi != __builtin_inff()) {"
+        yield "  const float lo = a->lo, hi = a->hi;"
+        for c in accumulators:
+            yield f"  {c} = {self._merge(c, 'lo', 'lt')};"
+            yield f"  {c} = {self._merge(c, 'hi', 'gt')};"
+        yield "}"
+
+    def _integer_maximum(self, c: str) -> str:
+        m = self.lmul
+        integer = f"__riscv_vmax_vx_i32m{m}(__riscv_vreinterpret_v_f32m{m}_i32m{m}({c}), bits, vl)"
+        return f"__riscv_vreinterpret_v_i32m{m}_f32m{m}({integer})"
 
     def _merge(self, c: str, bound: str, test: str) -> str:
         m, bits = self.lmul, 32 // self.lmul

@@ -33,6 +33,9 @@ class X86(FixedLength):
     def fma(self, scalar: str, x: str, c: str) -> str:
         return f"_mm{self.bits}_fmadd_ps({scalar}, {x}, {c})"
 
+    def multiply(self, scalar: str, x: str) -> str:
+        return f"_mm{self.bits}_mul_ps({scalar}, {x})"
+
     def add(self, a: str, b: str) -> str:
         return f"_mm{self.bits}_add_ps({a}, {b})"
 

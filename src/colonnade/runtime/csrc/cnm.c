@@ -184,7 +184,7 @@ static void compute(const work *w, int32_t first_strip, int32_t strips, int32_t 
           .off = tile->off + begin,
           .w = tile->weights + (int64_t)begin * tile->rows,
           .n = (size_t)(end - begin),
-          .bias = block ? NULL : w->bias + tile->first,
+          .bias = block + 1 == s->blocks ? w->bias + tile->first : NULL,
           .c_rows = sum_rows,
           .lo = -INFINITY,
           .hi = INFINITY,
@@ -192,7 +192,7 @@ static void compute(const work *w, int32_t first_strip, int32_t strips, int32_t 
       for (int32_t i = 0; i < strips; ++i) {
         const cln_strip *strip = plan->strips + first_strip + i;
         a.x = s->packed ? x + i * (int64_t)s->pack_count * w->width : x + strip->x;
-        a.c = sums + i * w->width;
+        a.c = block ? sums + i * w->width : NULL;
         a.count = (size_t)strip->span;
         if (block + 1 == s->blocks) {
           finish_strip(w, &a, tile, strip);

@@ -14,8 +14,8 @@
 #define CLN_SLACK (CLN_MAX_VECTORS * CLN_MAX_LANES)
 
 /* Arguments of a micro-kernel (kernels/cnm.py):
- *   y[y_rows[t] + p] = min(max(init + sum_k w[k * T + t] * x[off[k] / 4 + p] + r[r_rows[t] + p], lo), hi)
- * init is bias[t], or with bias == NULL c[c_rows[t] + p]. r == NULL: no residual. Kernels of a fixed vector length
+ *   y[y_rows[t] + p] = clamp(sum_k w[k * T + t] * x[off[k] / 4 + p] + c[c_rows[t] + p] + r[r_rows[t] + p] + bias[t])
+ * c, r, bias: NULL for none. Kernels of a fixed vector length
  * compute whole vectors; those of any length exactly `count` positions. */
 typedef struct cln_tile {
   const float *x;
