@@ -27,6 +27,10 @@ class View:
     storage: Storage
     at: int = 0
 
+    def shifted(self, floats: int) -> View:
+        """The view that begins so many floats later."""
+        return View(self.storage, self.at + floats)
+
 
 @dataclass(frozen=True)
 class Step:

@@ -12,7 +12,7 @@ import struct
 from dataclasses import dataclass
 
 MAGIC = b"COLONNAD"
-VERSION = 1
+VERSION = 2
 ALIGNMENT = 64
 MAX_RANK = 6
 TARGET_BYTES = 32
@@ -104,8 +104,9 @@ STEPS: tuple[Record, ...] = (
     # A convolution by column micro-kernels, dense or pruned (csrc/cnm.c).
     _record(
         "cnm",
-        **_view("x"),  # [channels][batch][in_h][in_w]
-        **_view("y"),  # [rows][batch][out_h][out_w]
+        **_view("x"),  # [channels][batch], planes of x_plane floats with rows every x_pitch; the first padded element,
+        # or with `prepare` or `local` the first element
+        **_view("y"),  # [rows][batch], planes of y_plane floats with rows every y_pitch; the first output
         **_view("r"),  # residual, like y; buffer -1: none
         **_view("prepared"),  # padded, split copy of x; buffer -1: x is read as it is, or per group in scratch
         **_view("strips"),  # shared packed strips; buffer -1: none, or packed per thread
@@ -123,15 +124,21 @@ STEPS: tuple[Record, ...] = (
         batch="i32",
         in_h="i32",
         in_w="i32",
+        x_pitch="i32",
+        x_plane="i32",
         pad_top="i32",
         pad_left="i32",
         stride_h="i32",
         stride_w="i32",
         phases="i32",
-        plane_h="i32",  # rows and row pitch of one prepared plane
-        pitch="i32",
+        plane_rows="i32",  # of the data that columns are read from, prepared or x itself: rows of one plane,
+        pitch="i32",  # floats from row to row,
+        plane="i32",  # and floats from image to image
         out_h="i32",
         out_w="i32",
+        y_pitch="i32",
+        y_plane="i32",
+        y_border="i32",  # floats of a plane of y before its first output; all but outputs are made zero
         rows="i32",  # output channels
         groups="i32",  # > 1 with `local`: groups are prepared one at a time in scratch
         local="i32",
@@ -162,7 +169,7 @@ STEPS: tuple[Record, ...] = (
         chunk="i32",  # batch rows per micro-kernel call
         **_ACT,
     ),
-    # Windows over planes [planes][in_h][in_w]. Window rows and columns outside the input are absent; an average
+    # Windows over planes of x_plane floats with rows every x_pitch. Window rows and columns outside the input are absent; an average
     # divides by the elements inside, or with count_pad by those inside the input padded to (pad_*, end_*).
     _record(
         "pool",
@@ -172,8 +179,12 @@ STEPS: tuple[Record, ...] = (
         planes="i32",
         in_h="i32",
         in_w="i32",
+        x_pitch="i32",
+        x_plane="i32",
         out_h="i32",
         out_w="i32",
+        y_pitch="i32",
+        y_plane="i32",
         kernel_h="i32",
         kernel_w="i32",
         stride_h="i32",
@@ -187,8 +198,18 @@ STEPS: tuple[Record, ...] = (
         count_pad="i32",
         **_ACT,
     ),
-    # One value per plane [planes][count].
-    _record("global_pool", **_view("x"), **_view("y"), average="i32", planes="i32", count="i32"),
+    # One value per plane: of x_plane floats, with `height` rows of `width` every x_pitch.
+    _record(
+        "global_pool",
+        **_view("x"),
+        **_view("y"),
+        average="i32",
+        planes="i32",
+        height="i32",
+        width="i32",
+        x_pitch="i32",
+        x_plane="i32",
+    ),
     # y[c][i] = act(x[c][i] * scale[c] + shift[c])
     _record("affine", **_view("x"), **_view("y"), scale="i64", shift="i64", channels="i32", inner="i32", **_ACT),
     # y[i] = act(x[i])

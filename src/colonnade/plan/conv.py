@@ -11,8 +11,8 @@ import numpy as np
 from colonnade.graph.ir import Activation
 from colonnade.modelfile.program import Constants, Step, Storage, View
 from colonnade.modelfile.records import ACTIVATIONS
-from colonnade.modelfile.writer import SLACK
 from colonnade.plan.candidate import Candidate
+from colonnade.plan.planes import Planes
 from colonnade.plan.problem import ConvProblem, Geometry
 from colonnade.sparse.recover import Tile
 
@@ -30,7 +30,7 @@ class DataLayout:
     """Where the columns of X lie: as the input is, or padded and split into the phases of the stride.
 
     Element (y, x) of the padded input is in phase (y mod stride, x mod stride) at (y div stride, x div stride); a
-    plane has plane_h rows of `pitch` floats, and is [channel][phase][image][plane_h][pitch].
+    plane has `plane_rows` rows of `pitch` floats, and is [channel][phase][image][plane].
     """
 
     geometry: Geometry
@@ -51,22 +51,34 @@ class DataLayout:
         return tuple(sorted({(y % sh, x % sw) for y, x in self.geometry.taps}))
 
     @cached_property
-    def plane(self) -> tuple[int, int]:
-        """plane_h and pitch. With stride 1 a row's right padding is the next row's left padding, the last row's the
-        zeros after it, of which there are `SLACK`; rows of outputs do not overlap."""
+    def _padded(self) -> Planes:
+        """The input with the borders that stride 1 reads it by."""
         g = self.geometry
-        if not self.prepared:
-            return g.height, g.width
-        top, left, bottom, right = g.pads
+        return Planes(g.height, g.width, g.pads) if self.prepared else g.source
+
+    @cached_property
+    def pitch(self) -> int:
+        g = self.geometry
         if g.strides == (1, 1):
-            shared = min(left, right, SLACK // 2)
-            return g.height + top + bottom, max(g.width + left + right - shared, g.out_w)
-        (sh, sw), last = g.strides, g.taps[-1]
-        return last[0] // sh + g.out_h, last[1] // sw + g.out_w
+            return max(self._padded.pitch, g.out_w)  # rows of outputs do not overlap
+        return g.taps[-1][1] // g.strides[1] + g.out_w
+
+    @cached_property
+    def plane_rows(self) -> int:
+        g = self.geometry
+        return self._padded.rows if g.strides == (1, 1) else g.taps[-1][0] // g.strides[0] + g.out_h
+
+    @cached_property
+    def plane_floats(self) -> int:
+        """Whole rows and, with stride 1, the last one's right border."""
+        if not self.prepared:
+            return self._padded.floats
+        tail = min(self._padded.borders[1], self._padded.borders[3]) if self.geometry.strides == (1, 1) else 0
+        return self.plane_rows * self.pitch + tail
 
     @property
     def channel_floats(self) -> int:
-        return len(self.phases) * self.geometry.batch * self.plane[0] * self.plane[1]
+        return len(self.phases) * self.geometry.batch * self.plane_floats
 
     @property
     def floats(self) -> int:
@@ -77,9 +89,12 @@ class DataLayout:
         """Float offset of each of the K columns of a group, from the data of position 0."""
         g = self.geometry
         sh, sw = g.strides
-        height, pitch = self.plane
+        phase_floats = g.batch * self.plane_floats
         taps = np.array(
-            [(self.phases.index((y % sh, x % sw)) * g.batch * height + y // sh) * pitch + x // sw for y, x in g.taps],
+            [
+                self.phases.index((y % sh, x % sw)) * phase_floats + y // sh * self.pitch + x // sw
+                for y, x in g.taps
+            ],
             np.int64,
         )
         per_group = g.channels // g.groups
@@ -108,7 +123,8 @@ def conv_step(
     y: View,
     residual: View | None,
 ) -> Step:
-    """The step that computes `problem` by `candidate`. Weights and tables go to `constants`."""
+    """The step that computes `problem` by `candidate`. Views are of whole values, borders included. Weights and tables
+    go to `constants`."""
     g = problem.geometry
     layout = DataLayout(g)
     tiles = problem.tiles(candidate.rows, candidate.dense)
@@ -116,9 +132,14 @@ def conv_step(
     weights = np.concatenate(
         [problem.weights[np.ix_(np.array(tile.rows), tile.columns)].T.reshape(-1) for tile in tiles] or [np.zeros(0)]
     )
-    views: dict[str, View | None] = {"x": x, "y": y, "r": residual, "prepared": None, "strips": None}
-    if layout.prepared and not layout.local:
-        views["prepared"] = View(Storage(layout.floats + SLACK))
+    first = g.source.origin if layout.prepared else g.source.corner(g.pads)
+    views: dict[str, View | None] = {
+        "x": x.shifted(first),
+        "y": y.shifted(g.target.origin),
+        "r": residual and residual.shifted(g.target.origin),
+        "prepared": View(Storage(layout.floats)) if layout.prepared and not layout.local else None,
+        "strips": None,
+    }
     if candidate.packed and candidate.shared:
         strips = -(-g.positions // (candidate.vectors * lanes))
         views["strips"] = View(Storage(strips * len(tables.packed_columns) * candidate.vectors * lanes))
@@ -155,10 +176,16 @@ def _geometry_fields(layout: DataLayout) -> dict[str, object]:
         "stride_h": g.strides[0],
         "stride_w": g.strides[1],
         "phases": len(layout.phases),
-        "plane_h": layout.plane[0],
-        "pitch": layout.plane[1],
+        "x_pitch": g.source.pitch,
+        "x_plane": g.source.floats,
+        "plane_rows": layout.plane_rows,
+        "pitch": layout.pitch,
+        "plane": layout.plane_floats,
         "out_h": g.out_h,
         "out_w": g.out_w,
+        "y_pitch": g.target.pitch,
+        "y_plane": g.target.floats,
+        "y_border": g.target.origin,
         "rows": g.rows,
         "groups": g.groups,
         "local": layout.local,

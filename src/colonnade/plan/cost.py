@@ -55,19 +55,24 @@ def count_strips(problem: ConvProblem, candidate: Candidate, target: Target) -> 
 
 
 def _count_strips(problem: ConvProblem, candidate: Candidate, target: Target) -> Strips:
-    g = problem.geometry
-    height, pitch = DataLayout(g).plane
+    g, layout = problem.geometry, DataLayout(problem.geometry)
     width = candidate.vectors * target.lanes
+    lines = g.batch * g.out_h
     if candidate.rowwise:
-        lines = g.batch * g.out_h
         per_line, tail = divmod(g.out_w, width)
         vectors = lines * -(-g.out_w // target.lanes)
         return Strips(lines * (per_line + (tail > 0)), vectors, lines * (tail % target.lanes > 0))
-    if candidate.packed or (pitch == g.out_w and height == g.out_h):
-        return Strips(-(-g.positions // width), -(-g.positions // target.lanes), int(g.positions % target.lanes > 0))
-    span = (g.out_h - 1) * pitch + g.out_w
-    strips = g.batch * -(-span // width)
-    return Strips(strips, g.batch * -(-span // target.lanes), min(strips, g.batch * g.out_h))
+    # Strips run over the planes that they are cut from: those read or, packed, those written.
+    pitch, floats = (g.target.pitch, g.target.floats) if candidate.packed else (layout.pitch, layout.plane_floats)
+    through = pitch * g.out_h == floats  # from image to image
+    span = g.positions if through and pitch == g.out_w else (g.out_h - 1) * pitch + g.out_w
+    images = 1 if span == g.positions else g.batch
+    strips = images * -(-span // width)
+    vectors = images * -(-span // target.lanes)
+    if candidate.packed or pitch == g.target.pitch:
+        tail_fits = g.target.floats - g.target.origin >= (g.out_h - 1) * pitch + g.out_w + target.lanes
+        return Strips(strips, vectors, 0 if tail_fits or span % target.lanes == 0 else images)
+    return Strips(strips, vectors, min(strips, lines))
 
 
 def estimate_cycles(problem: ConvProblem, candidate: Candidate, target: Target) -> float:
@@ -94,10 +99,10 @@ def panel_bytes(problem: ConvProblem, candidate: Candidate, target: Target, pane
     positions = panel * candidate.vectors * target.lanes
     if candidate.packed:
         return 4.0 * g.columns * positions / candidate.blocks
-    height, pitch = DataLayout(g).plane
-    halo = (g.taps[-1][0] // g.strides[0]) * pitch
-    per_plane = min(positions + halo, g.batch * height * pitch)
-    return 4.0 * g.channels // g.groups * len(DataLayout(g).phases) * per_plane / candidate.blocks
+    layout = DataLayout(g)
+    halo = (g.taps[-1][0] // g.strides[0]) * layout.pitch
+    per_plane = min(positions + halo, g.batch * layout.plane_floats)
+    return 4.0 * g.channels // g.groups * len(layout.phases) * per_plane / candidate.blocks
 
 
 def _traffic(problem: ConvProblem, candidate: Candidate, target: Target, strips: Strips) -> tuple[float, float]:

@@ -1,20 +1,24 @@
 """Where every value of a graph lives: its storage, its place inside it, and the order of its elements.
 
-Two orders: `plain`, ONNX's row-major, and `cn`, the first two axes swapped (CNHW for images). They are the same bytes
-when either axis is 1, so at batch 1 nothing is ever converted. A channel concat in `cn` is contiguous: its parts are
-made in place, as slices of one storage.
+Three orders: `plain`, ONNX's row-major; `cn`, the first two axes swapped (CNHW for images); and `bordered`, CNHW with
+zeros around each image, for the values that were chosen for it (plan/borders.py). The first two are the same bytes
+when either axis is 1, so at batch 1 nothing is ever converted between them. A channel concat in `cn` is contiguous: its
+parts are made in place, as slices of one storage.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 from colonnade.graph.ir import Concat, Graph
 from colonnade.modelfile.program import Storage, View
 from colonnade.modelfile.writer import floats_of
+from colonnade.plan.copy import Strided, row_major
+from colonnade.plan.planes import NO_BORDERS, Borders, Planes
 
-Order = Literal["plain", "cn"]
+Order = Literal["plain", "cn", "bordered"]
 
 
 def same_in_both_orders(shape: tuple[int, ...]) -> bool:
@@ -82,10 +86,11 @@ def _common_slice(graph: Graph, slices: dict[str, Slice], parts: tuple[str, ...]
 
 
 class Places:
-    """Views of the graph's values, made when first asked for."""
+    """Views of the graph's values, made when first asked for. `borders`: of the values that have some."""
 
-    def __init__(self, graph: Graph) -> None:
+    def __init__(self, graph: Graph, borders: Mapping[str, Borders]) -> None:
         self._graph = graph
+        self._borders = borders
         self._slices = concat_slices(graph)
         self._views: dict[tuple[str, Order], View] = {}
 
@@ -106,10 +111,19 @@ class Places:
     def known(self, value: str, order: Order) -> View | None:
         return self._views.get((value, order))
 
+    def image_order(self, value: str) -> Order:
+        """The order in which convolutions and pools take and make a value."""
+        return "bordered" if value in self._borders else "cn"
+
+    def planes(self, value: str) -> Planes:
+        """The planes of an image in its `image_order`."""
+        height, width = self._graph.shape(value)[2:]
+        return Planes(height, width, self._borders.get(value, NO_BORDERS))
+
     def bind(self, value: str, order: Order, view: View) -> None:
         """Fix where a value lives; in both orders where they are the same bytes."""
         self._views[value, order] = view
-        if same_in_both_orders(self._graph.shape(value)):
+        if order != "bordered" and same_in_both_orders(self._graph.shape(value)):
             self._views[value, "cn" if order == "plain" else "plain"] = view
 
     def view(self, value: str, order: Order) -> View:
@@ -117,10 +131,26 @@ class Places:
         known = self._views.get((value, order))
         if known is not None:
             return known
-        part = self._slices.get(value) if order == "cn" or same_in_both_orders(self._graph.shape(value)) else None
+        shape = self._graph.shape(value)
+        slices = order == "cn" or (order == "plain" and same_in_both_orders(shape))
+        part = self._slices.get(value) if slices else None
         if part is not None:
             whole = self.view(part.whole, "cn")
             self.bind(value, order, View(whole.storage, whole.at + part.at))
+        elif order == "bordered":
+            self.bind(value, order, View(Storage(shape[0] * shape[1] * self.planes(value).floats)))
         else:
-            self.bind(value, order, View(Storage(floats_of(self._graph.shape(value)))))
+            self.bind(value, order, View(Storage(floats_of(shape))))
         return self._views[value, order]
+
+    def walked(self, value: str, order: Order, view: View) -> Strided:
+        """A value that lies at `view` in `order`, walked as ONNX orders its axes."""
+        shape = self._graph.shape(value)
+        if order == "bordered":
+            planes = self.planes(value)
+            channel, image, *inner = planes.strides(shape[0])
+            return Strided(view.shifted(planes.origin), (image, channel, *inner))
+        if order == "plain" or len(shape) < 2:
+            return Strided(view, row_major(shape))
+        first, second, *rest = row_major(swapped(shape))
+        return Strided(view, (second, first, *rest))

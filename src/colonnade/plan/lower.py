@@ -15,6 +15,7 @@ from colonnade.plan.candidate import Candidate
 from colonnade.plan.conv import FLOAT_BYTES, activation_fields, conv_step
 from colonnade.plan.copy import Strided, copy_step, dense, row_major
 from colonnade.plan.layout import Order, Places, same_in_both_orders, swapped
+from colonnade.plan.planes import Borders
 from colonnade.plan.problem import ConvProblem, conv_problem
 from colonnade.target.targets import Target
 
@@ -31,10 +32,24 @@ def _problem(graph: ir.Graph, node: ir.Node) -> ConvProblem:
     return conv_problem(node.name, node.op, x_shape, y_shape, graph.constants[w], graph.constants[b])
 
 
+_ORDERS: tuple[Order, ...] = ("cn", "plain", "bordered")
+
+
+def borders_of(graph: ir.Graph, problems: Mapping[str, ConvProblem]) -> dict[str, Borders]:
+    """The values that have borders in memory, as the problems of the convolutions that make and read them say."""
+    found: dict[str, Borders] = {}
+    for node in graph.nodes:
+        if node.name in problems and isinstance(node.op, ir.Conv):
+            geometry = problems[node.name].geometry
+            found |= {node.inputs[0]: geometry.x_borders, node.output: geometry.y_borders}
+    return {value: borders for value, borders in found.items() if any(borders)}
+
+
 def lower(
     graph: ir.Graph, target: Target, problems: Mapping[str, ConvProblem], chosen: Mapping[str, Candidate]
 ) -> Program:
-    """The program of `graph` for `isa`; `problems` and `chosen` by the names of the convolutions."""
+    """The program of `graph` for `target`; `problems` and `chosen` by the names of the convolutions. The problems say
+    which values have borders in memory."""
     lowering = _Lowering(graph, target, problems, chosen)
     for node in graph.nodes:
         lowering.node(node)
@@ -51,7 +66,7 @@ class _Lowering:
         self.target = target
         self.problems = problems
         self.chosen = chosen
-        self.places = Places(graph)
+        self.places = Places(graph, borders_of(graph, problems))
         self.program = Program(target.isa.name, target.lanes)
         self.makers = graph.producers()
         self.readers = graph.consumers()
@@ -77,24 +92,28 @@ class _Lowering:
             view = self._constant(self.graph.constants[value], order)
             self.places.bind(value, order, view)
             return view
-        other: Order = "cn" if order == "plain" else "plain"
-        source, shape = self.places.view(value, other), self.graph.shape(value)
+        source = next(other for other in _ORDERS if self.places.known(value, other))
         target = self.places.view(value, order)
-        stored_shape = shape if order == "plain" else swapped(shape)
-        self.copy(
-            f"{value}:{order}", stored_shape, _swapped_axes(source, swapped(stored_shape)), dense(target, stored_shape)
-        )
+        name = f"layout:{value}"
+        if order == "bordered":
+            self.emit("fill", name, {"y": target}, count=target.storage.floats, value=0.0)
+        walked = (self.places.walked(value, o, self.places.view(value, o)) for o in (source, order))
+        self.copy(name, self.graph.shape(value), *walked)
         return target
 
     def _constant(self, array: np.ndarray, order: Order) -> View:
         stored = array if order == "plain" or array.ndim < 2 else np.swapaxes(array, 0, 1)
         return View(Storage(array.size, "constant", self.program.constants.add_floats(stored)))
 
+    def read_image(self, value: str) -> View:
+        """A value as convolutions and pools take it."""
+        return self.read(value, self.places.image_order(value))
+
     def write(self, node: ir.Node, order: Order) -> View:
         """Where a node's output goes: straight to the caller's buffer if that is its only use and its order."""
         value = node.output
         is_output = value in self.graph.outputs and value not in self.readers
-        plain = order == "plain" or same_in_both_orders(self.graph.shape(value))
+        plain = order == "plain" or (order == "cn" and same_in_both_orders(self.graph.shape(value)))
         if is_output and plain and self.graph.outputs.count(value) == 1:
             index = self.graph.outputs.index(value)
             self.places.bind(value, order, View(self.program.outputs[index].storage))
@@ -133,19 +152,20 @@ class _Lowering:
     def conv(self, node: ir.Node) -> None:
         assert isinstance(node.op, ir.Conv)
         problem, candidate = self.problems[node.name], self.chosen[node.name]
-        x = self.read(node.inputs[0], "cn")
+        x = self.read_image(node.inputs[0])
         if x.storage.kind != "arena" and problem.geometry.reads_as_is and not candidate.packed:
             x = self._in_arena(node.inputs[0], x)
-        residual = self.read(node.inputs[3], "cn") if node.op.residual else None
-        if residual is not None and self._replaces(node, node.inputs[3]):
-            self.places.bind(node.output, "cn", residual)  # what has just been read is written
-        y = self.write(node, "cn")
+        order = self.places.image_order(node.output)
+        residual = self.read(node.inputs[3], order) if node.op.residual else None
+        if residual is not None and self._replaces(node, node.inputs[3], order):
+            self.places.bind(node.output, order, residual)  # what has just been read is written
+        y = self.write(node, order)
         constants = self.program.constants
         self.program.steps.append(conv_step(problem, candidate, self.target.lanes, constants, x, y, residual))
 
-    def _replaces(self, node: ir.Node, value: str) -> bool:
+    def _replaces(self, node: ir.Node, value: str, order: Order) -> bool:
         """Whether a node's output may take the memory of `value`, which it is the last to read."""
-        view = self.places.known(value, "cn")
+        view = self.places.known(value, order)
         ends = value not in self.graph.outputs and self.readers[value][-1] is node and node.inputs.count(value) == 1
         free = node.output not in self.graph.outputs and not self.places.is_slice(node.output)
         return ends and free and view is not None and view.storage.kind == "arena" and not self.places.shares(value)
@@ -191,16 +211,24 @@ class _Lowering:
         batch, channels, in_h, in_w = self.graph.shape(node.inputs[0])
         out_h, out_w = self.graph.shape(node.output)[2:]
         top, left, bottom, right = op.pads
+        source, target = self.places.planes(node.inputs[0]), self.places.planes(node.output)
+        x, y = self.read_image(node.inputs[0]), self.write(node, self.places.image_order(node.output))
+        if any(target.borders):
+            self.emit("fill", f"{node.name}:border", {"y": y}, count=y.storage.floats, value=0.0)
         self.emit(
             "pool",
             node.name,
-            {"x": self.read(node.inputs[0], "cn"), "y": self.write(node, "cn")},
+            {"x": x.shifted(source.origin), "y": y.shifted(target.origin)},
             average=op.kind == "avg",
             planes=batch * channels,
             in_h=in_h,
             in_w=in_w,
+            x_pitch=source.pitch,
+            x_plane=source.floats,
             out_h=out_h,
             out_w=out_w,
+            y_pitch=target.pitch,
+            y_plane=target.floats,
             kernel_h=op.kernel[0],
             kernel_w=op.kernel[1],
             stride_h=op.strides[0],
@@ -217,10 +245,20 @@ class _Lowering:
 
     def global_pool(self, node: ir.Node) -> None:
         assert isinstance(node.op, ir.GlobalPool)
-        batch, channels, height, width = self.graph.shape(node.inputs[0])
-        views: dict[str, View | None] = {"x": self.read(node.inputs[0], "cn"), "y": self.write(node, "cn")}
-        average, planes, count = node.op.kind == "avg", batch * channels, height * width
-        self.emit("global_pool", node.name, views, average=average, planes=planes, count=count)
+        batch, channels = self.graph.shape(node.inputs[0])[:2]
+        planes = self.places.planes(node.inputs[0])
+        x, y = self.read_image(node.inputs[0]).shifted(planes.origin), self.write(node, "cn")
+        self.emit(
+            "global_pool",
+            node.name,
+            {"x": x, "y": y},
+            average=node.op.kind == "avg",
+            planes=batch * channels,
+            height=planes.height,
+            width=planes.width,
+            x_pitch=planes.pitch,
+            x_plane=planes.floats,
+        )
 
     def affine(self, node: ir.Node) -> None:
         assert isinstance(node.op, ir.Affine)
@@ -338,12 +376,6 @@ class _Lowering:
         inner = floats_of(shape) // shape[1]
         fields = {"size": op.size, "alpha": op.alpha, "beta": op.beta, "bias": op.bias}
         self.emit("lrn", node.name, views, channels=shape[1], inner=inner, **fields)
-
-
-def _swapped_axes(view: View, shape: tuple[int, ...]) -> Strided:
-    """Data of `shape`, walked with its first two axes swapped."""
-    first, second, *rest = row_major(shape)
-    return Strided(view, (second, first, *rest))
 
 
 def dense_shape(target: Target, batch: int) -> Shape:

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
 
 from colonnade.graph.ir import Activation, Conv
+from colonnade.plan.planes import NO_BORDERS, Borders, Planes
 from colonnade.sparse.recover import Tile, recover_tiles
 
 
 @dataclass(frozen=True)
 class Geometry:
-    """Shapes of one convolution. Equal geometry and columns mean equal work: that is what profiles are kept for."""
+    """Shapes of one convolution, and the borders of its input and output in memory; a residual has the output's. Equal
+    geometry and columns mean equal work: that is what profiles are kept for."""
 
     batch: int
     channels: int
@@ -29,6 +31,16 @@ class Geometry:
     pads: tuple[int, int, int, int]
     dilations: tuple[int, int]
     groups: int
+    x_borders: Borders = NO_BORDERS
+    y_borders: Borders = NO_BORDERS
+
+    @property
+    def source(self) -> Planes:
+        return Planes(self.height, self.width, self.x_borders)
+
+    @property
+    def target(self) -> Planes:
+        return Planes(self.out_h, self.out_w, self.y_borders)
 
     @property
     def columns(self) -> int:
@@ -54,8 +66,8 @@ class Geometry:
 
     @property
     def reads_as_is(self) -> bool:
-        """Whether every column of X is the input itself at an offset: stride 1, no padding."""
-        return self.strides == (1, 1) and not any(self.pads)
+        """Whether every column of X is the input itself at an offset: stride 1, no padding beyond its borders."""
+        return self.strides == (1, 1) and self.source.covers(self.pads) and self.out_w <= self.source.pitch
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,6 +80,12 @@ class ConvProblem:
     bias: np.ndarray
     residual: bool
     act: Activation
+    _tiles: dict[tuple[int, bool], tuple[Tile, ...]] = field(default_factory=dict, repr=False)
+    _sizes: dict[tuple[int, bool], Counter[tuple[int, int]]] = field(default_factory=dict, repr=False)
+
+    def with_borders(self, x: Borders, y: Borders) -> ConvProblem:
+        """The same convolution of data laid out otherwise."""
+        return replace(self, geometry=replace(self.geometry, x_borders=x, y_borders=y))
 
     @cached_property
     def digest(self) -> str:
@@ -92,14 +110,6 @@ class ConvProblem:
             tiles = self.tiles(*key)
             self._sizes[key] = Counter((len(tile.rows), len(tile.columns)) for tile in tiles)
         return self._sizes[key]
-
-    @cached_property
-    def _sizes(self) -> dict[tuple[int, bool], Counter[tuple[int, int]]]:
-        return {}
-
-    @cached_property
-    def _tiles(self) -> dict[tuple[int, bool], tuple[Tile, ...]]:
-        return {}
 
     def tiles(self, rows: int, dense: bool) -> tuple[Tile, ...]:
         """Tiles of at most `rows` output channels, those of a group together. dense: all columns, natural order.

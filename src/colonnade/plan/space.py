@@ -58,7 +58,7 @@ def _all_shapes(problem: ConvProblem, target: Target, dense: bool) -> Iterable[C
             candidate = Candidate(shape.rows, shape.vectors, packed=packed, dense=dense)
             for panel in sorted({4, ALL_STRIPS, _panel(problem, candidate, target)}):
                 yield replace(candidate, panel=panel)
-                if not packed and DataLayout(g).plane[1] != g.out_w:
+                if not packed and DataLayout(g).pitch != g.out_w:
                     yield replace(candidate, panel=panel, rowwise=True)
 
 

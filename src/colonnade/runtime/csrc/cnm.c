@@ -1,12 +1,13 @@
 /* The convolution step: prepare, pack, then tiles over strips.
  *
- *   prepare  pad x and split it into its stride's phases: [channel][phase][image][plane_h][pitch]. Afterwards every
- *            column of im2col's matrix X is the same data at another offset.
+ *   prepare  pad x and split it into its stride's phases: [channel][phase][image][plane]. Afterwards every column of
+ *            im2col's matrix X is the same data at another offset; so it is at once if x has borders that serve.
  *   pack     copy a strip of NR positions of every column that some tile keeps to [column][NR].
  *   compute  for panel of strips / for KC block / for tile / for strip of the panel: one micro-kernel call.
  *            panel = 1 streams weights past one strip of X; panel = all streams X past one tile's weights.
  *
- * Strips that end in the middle of a vector or cross rows go through a small edge buffer. */
+ * Strips that end in the middle of a vector or cross rows go through a small edge buffer, unless borders of y take what
+ * is written too much. */
 #include "activation.h"
 #include "internal.h"
 #include "isa.h"
@@ -84,31 +85,31 @@ static void prepare_channel(const cln_cnm *s, const int32_t *phases, const float
     int32_t first_y = phases[2 * phase] - s->pad_top;
     row_span span = span_of(s->pitch, s->in_w, phases[2 * phase + 1] - s->pad_left, s->stride_w);
     for (int32_t image = 0; image < s->batch; ++image) {
-      const float *plane = x + (int64_t)image * s->in_h * s->in_w;
-      for (int32_t row = 0; row < s->plane_h; ++row, to += s->pitch) {
+      const float *plane = x + (int64_t)image * s->x_plane;
+      for (int32_t row = 0; row < s->plane_rows; ++row, to += s->pitch) {
         int32_t y = row * s->stride_h + first_y;
         if (y < 0 || y >= s->in_h) {
           zero_floats(to, s->pitch);
           continue;
         }
-        const float *from = plane + (int64_t)y * s->in_w + (int64_t)span.begin * s->stride_w + span.first;
+        const float *from = plane + (int64_t)y * s->x_pitch + (int64_t)span.begin * s->stride_w + span.first;
         zero_floats(to, span.begin);
         copy_strided(to + span.begin, from, span.end - span.begin, s->stride_w);
         zero_floats(to + span.end, s->pitch - span.end);
       }
+      zero_floats(to, s->plane - s->plane_rows * s->pitch);
+      to += s->plane - s->plane_rows * s->pitch;
     }
   }
 }
 
-/* Channels first .. first + count - 1 from x to `to`; after the `last` the zeros that its last row's right padding
- * reads. */
-static void prepare_channels(const work *w, int32_t first, int32_t count, float *to, bool last) {
+/* Channels first .. first + count - 1 from x to `to`. */
+static void prepare_channels(const work *w, int32_t first, int32_t count, float *to) {
   const cln_cnm *s = w->step;
-  int64_t raw = (int64_t)s->batch * s->in_h * s->in_w, prepared = s->phases * w->plan->prepared_plane;
+  int64_t raw = (int64_t)s->batch * s->x_plane, prepared = s->phases * w->plan->prepared_plane;
   const float *x = cln_at(w->session, s->x_buffer, s->x_at);
   for (int32_t c = 0; c < count; ++c)
     prepare_channel(s, w->ints + s->phase_table, x + (first + c) * raw, to + c * prepared);
-  if (last) memset(to + count * prepared, 0, CLN_SLACK * sizeof *to);
 }
 
 static void pack_strip(const work *w, const cln_strip *strip, const float *x, float *to) {
@@ -144,6 +145,17 @@ static void finish_edge(const work *w, cln_tile *a, const cln_cnm_tile *tile, co
       if (act.kind != CLN_ACT_CLAMP) cln_activate(from, from, segments[i].len, act);
       copy_floats(w->y + rows[t] + segments[i].y, from, segments[i].len);
     }
+}
+
+/* Borders of y around the outputs of one strip. */
+static void zero_borders(const work *w, const cln_cnm_tile *tile, const cln_strip *strip) {
+  const cln_segment *segments = w->plan->segments + strip->first;
+  const int64_t *rows = w->plan->row_at + tile->first;
+  for (int32_t t = 0; t < tile->rows; ++t) {
+    float *y = w->y + rows[t];
+    if (strip == w->plan->strips) zero_floats(y - w->step->y_border, w->step->y_border);
+    for (int32_t i = 0; i < strip->segments; ++i) zero_floats(y + segments[i].y + segments[i].len, segments[i].gap);
+  }
 }
 
 static void finish_strip(const work *w, cln_tile *a, const cln_cnm_tile *tile, const cln_strip *strip) {
@@ -196,6 +208,7 @@ static void compute(const work *w, int32_t first_strip, int32_t strips, int32_t 
         a.count = (size_t)strip->span;
         if (block + 1 == s->blocks) {
           finish_strip(w, &a, tile, strip);
+          if (plan->borders) zero_borders(w, tile, strip);
         } else {
           a.y = sums + i * w->width;
           a.y_rows = sum_rows;
@@ -234,7 +247,7 @@ static void run_item(const work *w, int64_t item, const float *x, const float *s
 static void run_group(const work *w, int32_t group) {
   const cln_cnm *s = w->step;
   int32_t channels = s->channels / s->groups;
-  prepare_channels(w, group * channels, channels, w->scratch, true);
+  prepare_channels(w, group * channels, channels, w->scratch);
   for (int64_t panel = 0; panel * w->plan->panel < w->plan->strip_count; ++panel)
     compute(w, (int32_t)(panel * w->plan->panel), panel_strips(w, panel), w->plan->group_tiles[group],
             w->plan->group_tiles[group + 1], w->scratch);
@@ -266,7 +279,7 @@ void CLN_ISA(cln_run_cnm)(cln_session *session, int32_t order, int thread) {
     x = cln_at(session, s->prepared_buffer, s->prepared_at);
     int64_t channel = s->phases * w.plan->prepared_plane;
     while ((i = cln_claim(session, order, 0)) < s->channels)
-      prepare_channels(&w, (int32_t)i, 1, x + i * channel, i + 1 == s->channels);
+      prepare_channels(&w, (int32_t)i, 1, x + i * channel);
     cln_barrier(session);
   }
   float *shared = s->strips_buffer < 0 ? NULL : cln_at(session, s->strips_buffer, s->strips_at);

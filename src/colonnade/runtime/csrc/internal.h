@@ -48,14 +48,16 @@ typedef struct {
 
 extern const cln_isa *const cln_isas[]; /* generated; NULL-terminated, best last */
 
-/* A run of output positions inside a strip: `len` lanes from `lane` on, x and y offsets of its first position. */
+/* A run of output positions inside a strip: `len` lanes from `lane` on, x and y offsets of its first position, and the
+ * floats of y's borders after it. */
 typedef struct {
-  int32_t lane, len;
+  int32_t lane, len, gap;
   int64_t x, y;
 } cln_segment;
 
-/* NR or fewer positions computed together: `span` lanes from the first valid one to the last. `full`: all of what the
- * kernel writes are outputs that lie side by side. */
+/* NR or fewer positions computed together: `span` lanes from the first valid one to the last. `full`: its outputs lie
+ * as its lanes do, and whatever else the kernel writes are borders, made zero afterwards; else it needs the edge
+ * buffer. */
 typedef struct {
   int64_t x, y;
   int32_t vectors, span, first, segments;
@@ -78,6 +80,7 @@ typedef struct {
   int64_t *row_at;      /* float offset of the output plane of each position in row order */
   int32_t *group_tiles; /* with `local`: first tile of each group, and the end */
   int32_t strip_count;
+  bool borders; /* y has some */
   int32_t panel;            /* strips per panel, at most all */
   int64_t prepared_plane;   /* floats of one phase of one channel, all images */
   int64_t reach;            /* past the last float that direct strips load, from a column's first */

@@ -56,7 +56,7 @@ static void pool_row(const cln_pool *s, const float *plane, int32_t oy, float *y
       int32_t offset = kx * s->dilation_w - s->pad_left, first, end;
       tap_range(s->in_w, offset, s->stride_w, s->out_w, &first, &end);
       if (first >= end) continue;
-      const float *from = plane + (int64_t)at * s->in_w + offset + (int64_t)first * s->stride_w;
+      const float *from = plane + (int64_t)at * s->x_pitch + offset + (int64_t)first * s->stride_w;
       fold_row(y + first, from, end - first, s->stride_w, s->average);
     }
   }
@@ -75,16 +75,18 @@ void CLN_ISA(cln_run_pool)(cln_session *session, int32_t order, int thread) {
   int64_t begin, end;
   share(session, thread, s->planes, &begin, &end);
   for (int64_t p = begin; p < end; ++p) {
-    const float *plane = VIEW(x) + p * s->in_h * s->in_w;
-    float *y = VIEW(y) + p * s->out_h * s->out_w;
-    for (int32_t oy = 0; oy < s->out_h; ++oy) pool_row(s, plane, oy, y + (int64_t)oy * s->out_w);
-    cln_activate(y, y, (int64_t)s->out_h * s->out_w, CLN_ACT_OF(s));
+    const float *plane = VIEW(x) + p * s->x_plane;
+    float *y = VIEW(y) + p * s->y_plane;
+    for (int32_t oy = 0; oy < s->out_h; ++oy, y += s->y_pitch) {
+      pool_row(s, plane, oy, y);
+      cln_activate(y, y, s->out_w, CLN_ACT_OF(s));
+    }
   }
 }
 
 enum { PARTS = 16 }; /* partial sums or maxima, for the compiler to keep in vectors */
 
-static float plane_sum(const float *x, int32_t n) {
+static float sum(const float *x, int32_t n) {
   float parts[PARTS] = {0}, total = 0.0f;
   int32_t i = 0;
   for (; i + PARTS <= n; i += PARTS)
@@ -94,19 +96,24 @@ static float plane_sum(const float *x, int32_t n) {
   return total;
 }
 
-static float plane_max(const float *x, int32_t n) {
-  float top = x[0];
-  for (int32_t i = 1; i < n; ++i) top = x[i] > top || x[i] != x[i] ? x[i] : top;
+static float largest(float top, const float *x, int32_t n) {
+  for (int32_t i = 0; i < n; ++i) top = x[i] > top || x[i] != x[i] ? x[i] : top;
   return top;
 }
 
 void CLN_ISA(cln_run_global_pool)(cln_session *session, int32_t order, int thread) {
   RECORD(cln_global_pool);
+  bool dense = s->x_pitch == s->width; /* rows side by side are one */
+  int32_t rows = dense ? 1 : s->height, width = dense ? s->height * s->width : s->width;
+  float count = (float)s->height * (float)s->width;
   int64_t begin, end;
   share(session, thread, s->planes, &begin, &end);
   for (int64_t p = begin; p < end; ++p) {
-    const float *plane = VIEW(x) + p * s->count;
-    VIEW(y)[p] = s->average ? plane_sum(plane, s->count) / (float)s->count : plane_max(plane, s->count);
+    const float *row = VIEW(x) + p * s->x_plane;
+    float of_plane = s->average ? 0.0f : *row;
+    for (int32_t y = 0; y < rows; ++y, row += s->x_pitch)
+      of_plane = s->average ? of_plane + sum(row, width) : largest(of_plane, row, width);
+    VIEW(y)[p] = s->average ? of_plane / count : of_plane;
   }
 }
 

@@ -1,9 +1,9 @@
 /* Derives from a convolution step what its loops need: strips and their segments, tiles, scratch layout.
  *
- * Output positions lie in rows of out_w; in the data read (raw, prepared or, when packed, gathered from there) row
- * r starts at x = image * plane_h * pitch + line * pitch. A direct strip covers NR consecutive x positions from its
- * first valid one, so it may hold several segments with useless lanes between them; a packed strip takes NR valid
- * positions, wherever they lie. */
+ * A row of outputs starts at x = image * plane + line * pitch in the data read (raw or prepared), and at y = image *
+ * y_plane + line * y_pitch in the output. A direct strip covers NR consecutive x from its first valid one, a packed
+ * strip NR consecutive y; so either may hold several segments with useless lanes between them. Where x and y advance
+ * alike, those lanes fall on the borders of y. */
 #include <stdlib.h>
 
 #include "internal.h"
@@ -16,7 +16,7 @@ typedef struct {
   cln_segment *segments;
   cln_strip open;          /* the strip being filled */
   int32_t span;            /* its lanes up to the last valid one */
-  bool even;               /* its outputs are contiguous */
+  bool even;               /* its outputs lie as its lanes do */
   cln_segment last;        /* its last segment so far */
 } builder;
 
@@ -30,7 +30,7 @@ static void close_strip(builder *b) {
   b->open.vectors = (b->span + b->lanes - 1) / b->lanes;
   while (!(*b->isa->kernels)[b->step->tile_rows][b->open.vectors]) ++b->open.vectors; /* step->vectors is one */
   b->open.span = b->span;
-  b->open.full = b->even && written_lanes(b, &b->open) == b->span;
+  b->open.full = b->even;
   if (b->strips) b->strips[b->strip_count] = b->open;
   ++b->strip_count;
   b->open.segments = 0;
@@ -41,13 +41,13 @@ static void add_segment(builder *b, int32_t lane, int32_t len, int64_t x, int64_
     b->open = (cln_strip){.x = x, .y = y, .first = b->segment_count};
     b->even = true;
   }
-  b->even = b->even && lane == b->span * (b->open.segments > 0) && y - b->open.y == lane;
+  b->even = b->even && y - b->open.y == lane;
   cln_segment *last = &b->last;
   bool extends = b->open.segments && lane == b->span && x - last->x == last->len && y - last->y == last->len;
   if (extends) {
     last->len += len;
   } else {
-    *last = (cln_segment){lane, len, x, y};
+    *last = (cln_segment){.lane = lane, .len = len, .x = x, .y = y};
     ++b->segment_count;
     ++b->open.segments;
   }
@@ -59,7 +59,7 @@ static void add_row(builder *b, int64_t x, int64_t y) {
   int32_t width = b->step->vectors * b->lanes, out_w = b->step->out_w;
   for (int32_t at = 0; at < out_w;) {
     int64_t lane = 0;
-    if (b->open.segments) lane = b->step->packed ? b->span : x + at - b->open.x;
+    if (b->open.segments) lane = b->step->packed ? y + at - b->open.y : x + at - b->open.x;
     if (lane >= width) {
       close_strip(b);
       lane = 0;
@@ -75,9 +75,25 @@ static void add_all(builder *b) {
   const cln_cnm *step = b->step;
   for (int64_t row = 0; row < (int64_t)step->batch * step->out_h; ++row) {
     int64_t image = row / step->out_h, line = row % step->out_h;
-    add_row(b, (image * step->plane_h + line) * step->pitch, row * step->out_w);
+    add_row(b, image * step->plane + line * step->pitch, image * step->y_plane + line * step->y_pitch);
   }
   close_strip(b);
+}
+
+/* Knowing what follows each segment: its gap, and whether whole vectors may be written. */
+static void look_ahead(const builder *b) {
+  int64_t end = (int64_t)b->step->batch * b->step->y_plane - b->step->y_border;
+  for (int32_t i = b->segment_count - 1; i >= 0; --i) {
+    cln_segment *segment = b->segments + i;
+    segment->gap = (int32_t)(end - segment->y - segment->len);
+    end = segment->y;
+  }
+  end = (int64_t)b->step->batch * b->step->y_plane - b->step->y_border;
+  for (int32_t i = b->strip_count - 1; i >= 0; --i) {
+    cln_strip *strip = b->strips + i;
+    strip->full = strip->full && strip->y + written_lanes(b, strip) <= end;
+    end = strip->y;
+  }
 }
 
 static builder counter_for(const cln_model *model, const cln_cnm *step) {
@@ -94,6 +110,7 @@ static int build_strips(const cln_model *model, const cln_cnm *step, cln_cnm_pla
   b.strips = plan->strips;
   b.segments = plan->segments;
   add_all(&b);
+  look_ahead(&b);
   plan->strip_count = b.strip_count;
   for (int32_t i = 0; i < plan->strip_count; ++i) {
     int64_t end = plan->strips[i].x + written_lanes(&b, plan->strips + i);
@@ -107,7 +124,7 @@ static int build_tiles(const cln_model *model, const cln_cnm *step, cln_cnm_plan
   plan->row_at = calloc((size_t)step->rows, sizeof *plan->row_at);
   plan->group_tiles = calloc((size_t)step->groups + 1, sizeof *plan->group_tiles);
   if (!plan->tiles || !plan->row_at || !plan->group_tiles) return -1;
-  int64_t out_plane = (int64_t)step->batch * step->out_h * step->out_w;
+  int64_t out_plane = (int64_t)step->batch * step->y_plane;
   for (int32_t i = 0; i < step->rows; ++i) plan->row_at[i] = model->ints[step->row_table + i] * out_plane;
   const float *weights = model->floats + step->weights;
   for (int32_t t = 0; t < step->tiles; ++t) {
@@ -131,7 +148,8 @@ int cln_cnm_plan_build(const cln_model *model, const cln_cnm *step, cln_cnm_plan
   if (build_strips(model, step, plan) || build_tiles(model, step, plan)) return -1;
   int64_t width = (int64_t)step->vectors * model->lanes, local = 0, packed = 0, sums = 0;
   plan->panel = step->panel < plan->strip_count ? step->panel : plan->strip_count;
-  plan->prepared_plane = cln_extent(3, (int64_t[]){step->batch, step->plane_h, step->pitch});
+  plan->borders = step->y_plane != step->out_h * (int64_t)step->out_w;
+  plan->prepared_plane = cln_extent(2, (int64_t[]){step->batch, step->plane});
   if (step->local)
     local = cln_extent(3, (int64_t[]){step->channels / step->groups, step->phases, plan->prepared_plane});
   if (step->packed && step->strips_buffer < 0)

@@ -62,33 +62,48 @@ static bool kernels(checker *c, int32_t rows, int32_t vectors) {
 }
 
 static bool cnm_sizes(checker *c, const cln_cnm *s) {
-  return SIDE(s->channels) && SIDE(s->batch) && SIDE(s->in_h) && SIDE(s->in_w) && SIDE(s->plane_h) &&
-         SIDE(s->pitch) && SIDE(s->out_h) && SIDE(s->out_w) && SIDE(s->rows) && SIDE(s->groups) && SIDE(s->tiles) &&
+  return SIDE(s->channels) && SIDE(s->batch) && SIDE(s->in_h) && SIDE(s->in_w) && SIDE(s->plane_rows) &&
+         SIDE(s->pitch) && SIDE(s->plane) && SIDE(s->x_pitch) && SIDE(s->x_plane) && SIDE(s->y_pitch) &&
+         SIDE(s->y_plane) && SIDE(s->out_h) && SIDE(s->out_w) && SIDE(s->rows) && SIDE(s->groups) && SIDE(s->tiles) &&
          SIDE(s->panel) && PAD(s->pad_top) && PAD(s->pad_left) && STEP(s->stride_h) && STEP(s->stride_w) &&
          STEP(s->phases) && STEP(s->blocks) && between(c, s->splits, 1, s->tiles, "more splits than tiles") &&
-         require(c, (int64_t)s->plane_h * s->stride_h < INT32_MAX / 2, "size out of range") &&
+         require(c, (int64_t)s->plane_rows * s->stride_h < INT32_MAX / 2, "size out of range") &&
          require(c, (int64_t)s->pitch * s->stride_w < INT32_MAX / 2, "size out of range") &&
-         require(c, s->out_h <= s->plane_h && s->out_w <= s->pitch, "output larger than the data") &&
+         require(c, (int64_t)s->plane_rows * s->pitch <= s->plane, "rows larger than their plane") &&
+         require(c, s->out_h <= s->plane_rows && s->out_w <= s->pitch, "output larger than the data") &&
+         require(c, s->out_w <= s->y_pitch && s->y_border >= 0, "output larger than its plane") &&
+         require(c, ((int64_t)s->out_h - 1) * s->y_pitch + s->out_w <= (int64_t)s->y_plane - s->y_border,
+                 "output larger than its plane") &&
          require(c, s->rows % s->groups == 0 && s->channels % s->groups == 0, "groups do not divide the channels") &&
          require(c, !(s->local && (s->packed || s->prepare || s->strips_buffer >= 0)), "contradictory flags") &&
          require(c, s->packed || s->strips_buffer < 0, "contradictory flags") && ACT(s) &&
          kernels(c, s->tile_rows, s->vectors);
 }
 
+/* Floats from the first element of the first plane to the last of the last; -1 on error. */
+static int64_t planes_span(checker *c, int64_t planes, int32_t height, int32_t width, int32_t pitch, int32_t plane) {
+  if (!between(c, planes, 1, INT32_MAX, "size out of range") || !SIDE(height) || !SIDE(width) || !SIDE(pitch) || !SIDE(plane)) return -1;
+  int64_t before = EXTENT(planes - 1, plane), rows = EXTENT(height - 1, pitch);
+  return require(c, before >= 0 && rows >= 0, "size out of range") ? before + rows + width : -1;
+}
+
 /* Floats that may be read from the start of the data that the columns' offsets point into; -1 on error. */
 static int64_t cnm_readable(checker *c, const cln_cnm *s) {
   const cln_model *m = c->model;
-  int64_t raw = EXTENT(s->channels, s->batch, s->in_h, s->in_w), images = EXTENT(s->batch, s->plane_h, s->pitch);
+  int64_t images = EXTENT(s->batch, s->plane);
   int64_t channels = s->local ? s->channels / s->groups : s->channels;
-  int64_t prepared = EXTENT(channels, s->phases, images) + CLN_SLACK;
-  if (!require(c, raw >= 0 && images >= 0 && prepared >= CLN_SLACK, "size out of range")) return -1;
-  if (!VIEW(x, raw, false)) return -1;
-  if (s->local) return prepared;
-  if (s->prepare) return VIEW(prepared, prepared, true) ? prepared : -1;
-  if (s->packed) return m->buffers[s->x_buffer].floats - s->x_at;
-  const cln_buffer *x = m->buffers + s->x_buffer;
-  if (!require(c, x->kind == CLN_BUFFER_ARENA, "strips read past an input's end")) return -1;
-  return m->header->arena_floats + CLN_SLACK - x->offset - s->x_at;
+  int64_t prepared = EXTENT(channels, s->phases, images);
+  if (!require(c, images >= 0 && prepared >= 0, "size out of range")) return -1;
+  int64_t planes = EXTENT(s->channels, s->batch);
+  int64_t read = planes_span(c, planes, s->in_h, s->in_w, s->x_pitch, s->x_plane);
+  if (read < 0 || !VIEW(x, read, false)) return -1;
+  if (s->local) return prepared + CLN_SLACK;
+  if (s->prepare && !VIEW(prepared, prepared, true)) return -1;
+  const cln_buffer *from = m->buffers + (s->prepare ? s->prepared_buffer : s->x_buffer);
+  int64_t at = s->prepare ? s->prepared_at : s->x_at;
+  if (s->packed) return from->floats - at;
+  if (!require(c, from->kind == CLN_BUFFER_ARENA, "strips read past an input's end")) return -1;
+  return m->header->arena_floats + CLN_SLACK - from->offset - at;
 }
 
 /* All of ints[at .. at + count - 1] are byte offsets of floats 0 .. limit - 1. */
@@ -149,13 +164,17 @@ static bool cnm_tiles(checker *c, const cln_cnm *s) {
 static bool cnm(checker *c, const void *record) {
   const cln_cnm *s = record;
   if (!cnm_sizes(c, s)) return false;
-  int64_t width = (int64_t)s->vectors * c->model->lanes, out = EXTENT(s->rows, s->batch, s->out_h, s->out_w);
+  int64_t width = (int64_t)s->vectors * c->model->lanes, out = EXTENT(s->rows, s->batch, s->y_plane);
   int64_t readable = cnm_readable(c, s);
   if (readable < 0) return false;
-  int64_t last = (((int64_t)s->batch - 1) * s->plane_h + s->out_h - 1) * s->pitch + s->out_w; /* past the last position */
-  int64_t positions = EXTENT(s->batch, s->out_h, s->out_w);
+  /* Past the last position. */
+  int64_t last = ((int64_t)s->batch - 1) * s->plane + ((int64_t)s->out_h - 1) * s->pitch + s->out_w;
+  int64_t positions = EXTENT(s->batch, s->out_h, s->out_w), written = EXTENT(s->batch, s->y_plane);
+  if (!require(c, written < INT32_MAX, "size out of range")) return false;
   if (!require(c, out >= 0 && last < INT32_MAX && positions <= MAX_POSITIONS, "size out of range")) return false;
-  if (!VIEW(y, out, true) || (s->r_buffer >= 0 && !VIEW(r, out, false)) || !cnm_tiles(c, s)) return false;
+  if (!view(c, s->y_buffer, s->y_at - s->y_border, out, true) ||
+      (s->r_buffer >= 0 && !view(c, s->r_buffer, s->r_at - s->y_border, out, false)) || !cnm_tiles(c, s))
+    return false;
   if (!entries(c, s->phase_table, 2 * (int64_t)s->phases, MAX_STEP, "phase out of range")) return false;
   if (!ints(c, s->off_table, s->off_count) || !ints(c, s->off_table + s->off_count, CLN_LOOKAHEAD)) return false;
   if (!s->packed) return true; /* cnm_strips goes on */
@@ -178,17 +197,20 @@ static bool dense(checker *c, const void *record) {
 
 static bool pool(checker *c, const void *record) {
   const cln_pool *s = record;
-  return SIDE(s->planes) && SIDE(s->in_h) && SIDE(s->in_w) && SIDE(s->out_h) && SIDE(s->out_w) && STEP(s->kernel_h) &&
+  int64_t read = planes_span(c, s->planes, s->in_h, s->in_w, s->x_pitch, s->x_plane);
+  int64_t written = planes_span(c, s->planes, s->out_h, s->out_w, s->y_pitch, s->y_plane);
+  return read >= 0 && written >= 0 && STEP(s->kernel_h) &&
          STEP(s->kernel_w) && STEP(s->stride_h) && STEP(s->stride_w) && STEP(s->dilation_h) && STEP(s->dilation_w) &&
          PAD(s->pad_top) && PAD(s->pad_left) && SIDE(s->end_h) && SIDE(s->end_w) && ACT(s) &&
          require(c, (int64_t)s->out_h * s->stride_h < INT32_MAX / 4, "size out of range") &&
          require(c, (int64_t)s->out_w * s->stride_w < INT32_MAX / 4, "size out of range") &&
-         VIEW(x, EXTENT(s->planes, s->in_h, s->in_w), false) && VIEW(y, EXTENT(s->planes, s->out_h, s->out_w), true);
+         VIEW(x, read, false) && VIEW(y, written, true);
 }
 
 static bool global_pool(checker *c, const void *record) {
   const cln_global_pool *s = record;
-  return SIDE(s->planes) && SIDE(s->count) && VIEW(x, EXTENT(s->planes, s->count), false) && VIEW(y, s->planes, true);
+  int64_t read = planes_span(c, s->planes, s->height, s->width, s->x_pitch, s->x_plane);
+  return read >= 0 && EXTENT(s->height, s->width) < INT32_MAX && VIEW(x, read, false) && VIEW(y, s->planes, true);
 }
 
 static bool affine(checker *c, const void *record) {

@@ -1,0 +1,56 @@
+"""How the images of a value lie in memory: side by side, or with zeros around each image.
+
+A convolution finds its padding in such borders and needs no padded copy of its input; when its output has the same
+borders, strips run through whole planes. Borders hold zeros whenever a step has finished.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+Borders = tuple[int, int, int, int]  # top, left, bottom, right, as ONNX orders pads
+NO_BORDERS: Borders = (0, 0, 0, 0)
+
+
+@dataclass(frozen=True)
+class Planes:
+    """Images of height x width, each a plane of rows of `pitch` floats.
+
+        left   width  right=left of the next row
+        0 0 0 0 0 0 | 0        top
+        0 x x x x x | 0        height; x of row 0 is at `origin`
+        0 x x x x x | 0
+        0 0 0 0 0 0 | 0        bottom; the last row's right border is what `floats` has beyond whole rows
+    """
+
+    height: int
+    width: int
+    borders: Borders = NO_BORDERS
+
+    @property
+    def rows(self) -> int:
+        return self.borders[0] + self.height + self.borders[2]
+
+    @property
+    def pitch(self) -> int:
+        return self.width + max(self.borders[1], self.borders[3])
+
+    @property
+    def floats(self) -> int:
+        """From one plane to the next."""
+        return self.rows * self.pitch + min(self.borders[1], self.borders[3])
+
+    @property
+    def origin(self) -> int:
+        return self.borders[0] * self.pitch + self.borders[1]
+
+    def corner(self, pads: Borders) -> int:
+        """Where an image padded by `pads`, which the borders cover, begins."""
+        return self.origin - pads[0] * self.pitch - pads[1]
+
+    def covers(self, pads: Borders) -> bool:
+        return all(border >= pad for border, pad in zip(self.borders, pads, strict=True))
+
+    def strides(self, images: int) -> tuple[int, int, int, int]:
+        """Of [channel][image][y][x], in floats."""
+        return images * self.floats, self.floats, self.pitch, 1
