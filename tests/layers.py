@@ -31,7 +31,7 @@ from colonnade.graph.reference import run_reference
 from colonnade.modelfile.program import Program
 from colonnade.modelfile.writer import write
 from colonnade.plan.candidate import ALL_STRIPS, Candidate
-from colonnade.plan.lower import conv_problems, lower
+from colonnade.plan.lower import lower
 from colonnade.plan.tuner import default_plan
 from colonnade.runtime.binding import checksum, targets
 from colonnade.runtime.session import Session
@@ -121,10 +121,10 @@ def program_of(
     graph: Graph, target: Target, candidate: Candidate | Mapping[str, Candidate] | None = None, threads: int = 1
 ) -> Program:
     """The graph lowered: all convolutions by `candidate`, those named in it by theirs, others by the default plan."""
-    problems = conv_problems(graph)
-    chosen = {name: choice.candidate for name, choice in default_plan(problems, target, threads).items()}
+    plan = default_plan(graph, target, threads)
+    chosen = plan.candidates
     chosen |= dict.fromkeys(chosen, candidate) if isinstance(candidate, Candidate) else candidate or {}
-    return lower(graph, target, problems, chosen)
+    return lower(graph, target, plan.problems, chosen)
 
 
 def model_of(

@@ -16,10 +16,10 @@ from colonnade.graph.ir import IDENTITY, Act, Concat, Conv, Graph, Node
 from colonnade.graph.reference import run_reference
 from colonnade.modelfile.reader import describe
 from colonnade.modelfile.writer import write
-from colonnade.plan.candidate import Candidate
-from colonnade.plan.lower import conv_problems, lower
+from colonnade.plan.lower import borders_of, lower
 from colonnade.plan.measure import EVICT_BYTES, TOLERANCE, WrongResultError
-from colonnade.plan.problem import ConvProblem
+from colonnade.plan.planes import Borders
+from colonnade.plan.tuner import NetworkPlan
 from colonnade.remote.runner import relative_error
 from colonnade.remote.spike import SpikeRunner
 from colonnade.runtime.binding import checksum
@@ -39,46 +39,44 @@ class NodeCost:
 
 
 def model_network(
-    graph: Graph, target: Target, chosen: Mapping[str, Candidate], runner: SpikeRunner, progress: Progress
+    graph: Graph, target: Target, plan: NetworkPlan, runner: SpikeRunner, progress: Progress
 ) -> tuple[NodeCost, ...]:
-    """Cost of every node of an optimised graph, convolutions by the `chosen` candidates. Nodes that only arrange data
-    (such as a concatenation, into which producers write) cost nothing and are left out."""
-    problems = conv_problems(graph)
+    """Cost of every node of an optimised graph, convolutions by `plan`. Nodes that only arrange data (such as a
+    concatenation, into which producers write) cost nothing and are left out."""
+    borders = borders_of(graph, plan.problems)
     known: dict[str, ModelledCost | None] = {}
     costs = []
     for index, node in enumerate(graph.nodes):
         progress(node.name, index, len(graph.nodes))
-        key = _key(graph, node, problems, chosen)
+        key = _key(graph, node, plan, borders)
         if key not in known:
-            known[key] = None if isinstance(node.op, Concat) else _measure(graph, node, target, chosen, runner)
+            known[key] = None if isinstance(node.op, Concat) else _measure(graph, node, target, plan, runner)
         if cost := known[key]:
             costs.append(NodeCost(node.name, type(node.op).__name__, cost))
     progress("", len(graph.nodes), len(graph.nodes))
     return tuple(costs)
 
 
-def _key(graph: Graph, node: Node, problems: Mapping[str, ConvProblem], chosen: Mapping[str, Candidate]) -> str:
+def _key(graph: Graph, node: Node, plan: NetworkPlan, borders: Mapping[str, Borders]) -> str:
     """Equal for nodes that do the same work."""
     if isinstance(node.op, Conv):
-        return f"{problems[node.name].digest} {chosen[node.name]!r}"
-    return repr((node.op, [graph.shape(name) for name in (*node.inputs, node.output)]))
+        return f"{plan.problems[node.name].digest} {plan.candidates[node.name]!r}"
+    return repr((node.op, [(graph.shape(name), borders.get(name)) for name in (*node.inputs, node.output)]))
 
 
-def _measure(
-    graph: Graph, node: Node, target: Target, chosen: Mapping[str, Candidate], runner: SpikeRunner
-) -> ModelledCost | None:
+def _measure(graph: Graph, node: Node, target: Target, plan: NetworkPlan, runner: SpikeRunner) -> ModelledCost | None:
     """Cost of one node; None if it makes no step."""
     alone = _alone(graph, node)
-    program = lower(alone, target, conv_problems(alone), {node.name: chosen[node.name]} if node.name in chosen else {})
+    program = lower(alone, target, plan.problems, plan.candidates, borders_of(graph, plan.problems))
     data = write(program, checksum)
-    names = [name for name, _ in describe(data).steps]
-    first = next(i for i, name in enumerate(names) if not name.startswith(_MADE))
-    last = names.index(_READ)
-    if first == last:
+    own = [
+        i for i, (name, _) in enumerate(describe(data).steps) if name == node.name or name.startswith(f"{node.name}:")
+    ]
+    if not own:
         return None
     rng = np.random.default_rng(0)
     feeds = {name: rng.standard_normal(alone.shape(name), dtype=np.float32) for name in alone.inputs}
-    measured = runner.measure(data, feeds, first, last, EVICT_BYTES)
+    measured = runner.measure(data, feeds, own[0], own[-1] + 1, EVICT_BYTES)
     expected = run_reference(alone, feeds)
     error = relative_error(measured.outputs, [expected[name] for name in alone.outputs])
     if not error <= TOLERANCE:

@@ -21,7 +21,6 @@ from colonnade.graph.onnx_import import import_model
 from colonnade.graph.passes import optimize
 from colonnade.plan.cache import PlanCache, default_cache_dir
 from colonnade.plan.compiler import Plan, machine_key
-from colonnade.plan.lower import conv_problems
 from colonnade.plan.tuner import default_plan, tuned_plan
 from colonnade.remote.spike import open_spike
 from colonnade.target.riscv_model import BLOCK, INSTR, STREAM, ModelledCost, Reading
@@ -116,15 +115,13 @@ def run_modelled(source: str, options: ModelledOptions, tell: api.Progress = sil
                     model, sparsity, tile=options.tile, group=options.group, skip=options.skip, target=target.name
                 )
             graph = optimize(import_model(pruned.proto, batch=1, input_size=options.input_size))
-            problems = conv_problems(graph)
             if options.plan == "default":
-                plan = default_plan(problems, target, 1)
+                plan = default_plan(graph, target, 1)
             else:
                 cache = PlanCache(default_cache_dir(), machine_key(runner, target, 1))
-                plan = tuned_plan(problems, target, 1, runner, cache, told)
-            chosen = {name: choice.candidate for name, choice in plan.items()}
-            costs = model_network(graph, target, chosen, runner, told)
-            rows.append(_own_row(model.name, sparsity, costs, {name: str(c) for name, c in chosen.items()}))
+                plan = tuned_plan(graph, target, 1, runner, cache, told)
+            costs = model_network(graph, target, plan, runner, told)
+            rows.append(_own_row(model.name, sparsity, costs, {name: str(c) for name, c in plan.candidates.items()}))
         core = runner.core.name
     return ModelledReport(target.name, core, tuple(rows))
 

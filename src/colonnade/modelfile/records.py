@@ -169,8 +169,9 @@ STEPS: tuple[Record, ...] = (
         chunk="i32",  # batch rows per micro-kernel call
         **_ACT,
     ),
-    # Windows over planes of x_plane floats with rows every x_pitch. Window rows and columns outside the input are absent; an average
-    # divides by the elements inside, or with count_pad by those inside the input padded to (pad_*, end_*).
+    # Windows over planes of x_plane floats with rows every x_pitch. Window rows and columns outside the input are
+    # absent; an average divides by the elements inside, or with count_pad by those inside the input padded to
+    # (pad_*, end_*).
     _record(
         "pool",
         **_view("x"),

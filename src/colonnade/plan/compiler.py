@@ -13,7 +13,7 @@ from colonnade.files import write_atomic
 from colonnade.graph.ir import Graph
 from colonnade.modelfile.writer import write
 from colonnade.plan.cache import PlanCache, default_cache_dir
-from colonnade.plan.lower import conv_problems, lower
+from colonnade.plan.lower import lower
 from colonnade.plan.problem import ConvProblem
 from colonnade.plan.tuner import Choice, default_plan, tuned_plan
 from colonnade.remote.open import open_runner, runs_here
@@ -69,16 +69,15 @@ def compile_graph(
     if threads < 1:
         raise ColonnadeError(f"threads must be at least 1, not {threads}")
     planned = resolve_target(target)
-    problems = conv_problems(graph)
     if plan == "default":
-        chosen = default_plan(problems, planned, threads)
+        network = default_plan(graph, planned, threads)
     else:
         with open_runner(runner, planned) as machine:
             _check_clock(machine)
             cache = PlanCache(cache_dir or default_cache_dir(), machine_key(machine, planned, threads))
-            chosen = tuned_plan(problems, planned, threads, machine, cache, progress or (lambda *_: None))
-    program = lower(graph, planned, problems, {name: choice.candidate for name, choice in chosen.items()})
-    layers = tuple(_layer(problems[name], choice) for name, choice in chosen.items())
+            network = tuned_plan(graph, planned, threads, machine, cache, progress or (lambda *_: None))
+    program = lower(graph, planned, network.problems, network.candidates)
+    layers = tuple(_layer(network.problems[name], choice) for name, choice in network.choices.items())
     compiled = CompiledModel(write(program, checksum), planned.name, layers)
     if runs_here(planned):
         Session(compiled)  # what the runtime would refuse is refused now

@@ -91,10 +91,7 @@ class DataLayout:
         sh, sw = g.strides
         phase_floats = g.batch * self.plane_floats
         taps = np.array(
-            [
-                self.phases.index((y % sh, x % sw)) * phase_floats + y // sh * self.pitch + x // sw
-                for y, x in g.taps
-            ],
+            [self.phases.index((y % sh, x % sw)) * phase_floats + y // sh * self.pitch + x // sw for y, x in g.taps],
             np.int64,
         )
         per_group = g.channels // g.groups

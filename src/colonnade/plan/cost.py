@@ -64,9 +64,8 @@ def _count_strips(problem: ConvProblem, candidate: Candidate, target: Target) ->
         return Strips(lines * (per_line + (tail > 0)), vectors, lines * (tail % target.lanes > 0))
     # Strips run over the planes that they are cut from: those read or, packed, those written.
     pitch, floats = (g.target.pitch, g.target.floats) if candidate.packed else (layout.pitch, layout.plane_floats)
-    through = pitch * g.out_h == floats  # from image to image
-    span = g.positions if through and pitch == g.out_w else (g.out_h - 1) * pitch + g.out_w
-    images = 1 if span == g.positions else g.batch
+    dense = pitch * g.out_h == floats and pitch == g.out_w  # and so from image to image
+    images, span = (1, g.positions) if dense else (g.batch, (g.out_h - 1) * pitch + g.out_w)
     strips = images * -(-span // width)
     vectors = images * -(-span // target.lanes)
     if candidate.packed or pitch == g.target.pitch:

@@ -46,11 +46,15 @@ def borders_of(graph: ir.Graph, problems: Mapping[str, ConvProblem]) -> dict[str
 
 
 def lower(
-    graph: ir.Graph, target: Target, problems: Mapping[str, ConvProblem], chosen: Mapping[str, Candidate]
+    graph: ir.Graph,
+    target: Target,
+    problems: Mapping[str, ConvProblem],
+    chosen: Mapping[str, Candidate],
+    borders: Mapping[str, Borders] | None = None,
 ) -> Program:
-    """The program of `graph` for `target`; `problems` and `chosen` by the names of the convolutions. The problems say
-    which values have borders in memory."""
-    lowering = _Lowering(graph, target, problems, chosen)
+    """The program of `graph` for `target`; `problems` and `chosen` by the names of the convolutions. `borders`: of the
+    values that have some in memory, unless the problems say so."""
+    lowering = _Lowering(graph, target, problems, chosen, borders or borders_of(graph, problems))
     for node in graph.nodes:
         lowering.node(node)
     for value in graph.outputs:
@@ -60,13 +64,18 @@ def lower(
 
 class _Lowering:
     def __init__(
-        self, graph: ir.Graph, target: Target, problems: Mapping[str, ConvProblem], chosen: Mapping[str, Candidate]
+        self,
+        graph: ir.Graph,
+        target: Target,
+        problems: Mapping[str, ConvProblem],
+        chosen: Mapping[str, Candidate],
+        borders: Mapping[str, Borders],
     ) -> None:
         self.graph = graph
         self.target = target
         self.problems = problems
         self.chosen = chosen
-        self.places = Places(graph, borders_of(graph, problems))
+        self.places = Places(graph, borders)
         self.program = Program(target.isa.name, target.lanes)
         self.makers = graph.producers()
         self.readers = graph.consumers()

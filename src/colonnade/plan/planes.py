@@ -16,11 +16,11 @@ NO_BORDERS: Borders = (0, 0, 0, 0)
 class Planes:
     """Images of height x width, each a plane of rows of `pitch` floats.
 
-        left   width  right=left of the next row
-        0 0 0 0 0 0 | 0        top
-        0 x x x x x | 0        height; x of row 0 is at `origin`
-        0 x x x x x | 0
-        0 0 0 0 0 0 | 0        bottom; the last row's right border is what `floats` has beyond whole rows
+    left   width  right=left of the next row
+    0 0 0 0 0 0 | 0        top
+    0 x x x x x | 0        height; x of row 0 is at `origin`
+    0 x x x x x | 0
+    0 0 0 0 0 0 | 0        bottom; the last row's right border is what `floats` has beyond whole rows
     """
 
     height: int

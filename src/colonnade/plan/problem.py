@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -70,67 +70,96 @@ class Geometry:
         return self.strides == (1, 1) and self.source.covers(self.pads) and self.out_w <= self.source.pitch
 
 
-@dataclass(frozen=True, eq=False)
-class ConvProblem:
-    """One convolution of a network: geometry, weights [rows, K] and bias [rows], fused residual and activation."""
+class WeightMatrix:
+    """Weights [rows, K] of a convolution, group after group, and their tiles, found once for each T."""
 
-    name: str
-    geometry: Geometry
-    weights: np.ndarray
-    bias: np.ndarray
-    residual: bool
-    act: Activation
-    _tiles: dict[tuple[int, bool], tuple[Tile, ...]] = field(default_factory=dict, repr=False)
-    _sizes: dict[tuple[int, bool], Counter[tuple[int, int]]] = field(default_factory=dict, repr=False)
-
-    def with_borders(self, x: Borders, y: Borders) -> ConvProblem:
-        """The same convolution of data laid out otherwise."""
-        return replace(self, geometry=replace(self.geometry, x_borders=x, y_borders=y))
-
-    @cached_property
-    def digest(self) -> str:
-        """Key of the problem: geometry, epilogue, and how many rows share a column support of which size. Layers that
-        differ only in which columns they keep are one problem: they take the same time."""
-        text = repr((asdict(self.geometry), self.residual, self.act.kind))
-        if self.sparse:
-            for group in np.split(self.weights != 0, self.geometry.groups):
-                unique, rows = np.unique(np.packbits(group, axis=1), axis=0, return_counts=True)
-                text += repr(sorted(zip(np.bitwise_count(unique).sum(axis=1).tolist(), rows.tolist(), strict=True)))
-        return hashlib.sha256(text.encode()).hexdigest()[:32]
+    def __init__(self, values: np.ndarray, groups: int) -> None:
+        self.values = np.ascontiguousarray(values, np.float32)
+        self.groups = groups
+        self._tiles: dict[tuple[int, bool], tuple[Tile, ...]] = {}
+        self._sizes: dict[tuple[int, bool], Counter[tuple[int, int]]] = {}
 
     @cached_property
     def sparse(self) -> bool:
         """Whether any column of any row is zero at all. Stray zeros make a layer sparse, and lose to dense."""
-        return bool((self.weights == 0).any())
+        return bool((self.values == 0).any())
+
+    @cached_property
+    def support(self) -> str:
+        """How many rows of each group share a set of kept columns, and of which size; empty for dense weights."""
+        text = ""
+        for group in np.split(self.values != 0, self.groups) if self.sparse else ():
+            unique, rows = np.unique(np.packbits(group, axis=1), axis=0, return_counts=True)
+            text += repr(sorted(zip(np.bitwise_count(unique).sum(axis=1).tolist(), rows.tolist(), strict=True)))
+        return text
 
     def tile_sizes(self, rows: int, dense: bool) -> Counter[tuple[int, int]]:
         """How many of the `tiles` have each size (rows, columns)."""
         key = (rows, dense or not self.sparse)
         if key not in self._sizes:
-            tiles = self.tiles(*key)
-            self._sizes[key] = Counter((len(tile.rows), len(tile.columns)) for tile in tiles)
+            self._sizes[key] = Counter((len(tile.rows), len(tile.columns)) for tile in self.tiles(*key))
         return self._sizes[key]
 
     def tiles(self, rows: int, dense: bool) -> tuple[Tile, ...]:
-        """Tiles of at most `rows` output channels, those of a group together. dense: all columns, natural order.
-        Found once for each argument."""
+        """Tiles of at most `rows` output channels, those of a group together. dense: all columns, natural order."""
         key = (rows, dense or not self.sparse)
         if key not in self._tiles:
             self._tiles[key] = self._find_tiles(*key)
         return self._tiles[key]
 
     def _find_tiles(self, rows: int, dense: bool) -> tuple[Tile, ...]:
-        per_group = self.geometry.rows // self.geometry.groups
+        count, columns = self.values.shape
+        per_group = count // self.groups
         found: list[Tile] = []
-        all_columns = np.arange(self.geometry.columns)
-        for first in range(0, self.geometry.rows, per_group):
+        all_columns = np.arange(columns)
+        for first in range(0, count, per_group):
             if dense:
                 starts = range(0, per_group, rows)
                 group = tuple(Tile(tuple(range(s, min(s + rows, per_group))), all_columns) for s in starts)
             else:
-                group = recover_tiles(self.weights[first : first + per_group], rows)
+                group = recover_tiles(self.values[first : first + per_group], rows)
             found += [Tile(tuple(first + row for row in tile.rows), tile.columns) for tile in group]
         return tuple(found)
+
+
+@dataclass(frozen=True, eq=False)
+class ConvProblem:
+    """One convolution of a network: geometry, weights and bias [rows], fused residual and activation."""
+
+    name: str
+    geometry: Geometry
+    matrix: WeightMatrix
+    bias: np.ndarray
+    residual: bool
+    act: Activation
+
+    @property
+    def weights(self) -> np.ndarray:
+        """[rows, K]."""
+        return self.matrix.values
+
+    @property
+    def sparse(self) -> bool:
+        return self.matrix.sparse
+
+    @cached_property
+    def digest(self) -> str:
+        """Key of the problem: geometry, epilogue, and how many rows share a column support of which size. Layers that
+        differ only in which columns they keep are one problem: they take the same time."""
+        text = repr((asdict(self.geometry), self.residual, self.act.kind)) + self.matrix.support
+        return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+    def tile_sizes(self, rows: int, dense: bool) -> Counter[tuple[int, int]]:
+        """See WeightMatrix."""
+        return self.matrix.tile_sizes(rows, dense)
+
+    def tiles(self, rows: int, dense: bool) -> tuple[Tile, ...]:
+        """See WeightMatrix."""
+        return self.matrix.tiles(rows, dense)
+
+    def with_borders(self, x: Borders, y: Borders) -> ConvProblem:
+        """The same convolution of data laid out otherwise."""
+        return replace(self, geometry=replace(self.geometry, x_borders=x, y_borders=y))
 
 
 def conv_problem(
@@ -156,5 +185,5 @@ def conv_problem(
         dilations=op.dilations,
         groups=op.groups,
     )
-    matrix = np.ascontiguousarray(weights.reshape(weights.shape[0], -1), np.float32)
+    matrix = WeightMatrix(weights.reshape(weights.shape[0], -1), op.groups)
     return ConvProblem(name, geometry, matrix, np.asarray(bias, np.float32), op.residual, op.act)

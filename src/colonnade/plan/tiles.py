@@ -13,7 +13,7 @@ import numpy as np
 from colonnade.graph.ir import Graph
 from colonnade.plan.cost import estimate_cycles
 from colonnade.plan.lower import conv_problems
-from colonnade.plan.problem import ConvProblem
+from colonnade.plan.problem import ConvProblem, WeightMatrix
 from colonnade.plan.space import default_candidate
 from colonnade.sparse.pattern import Pattern, convolution_mask
 from colonnade.sparse.prune import DEFAULT_TILE
@@ -51,5 +51,5 @@ def _best_tile(problem: ConvProblem, sparsity: float, group: int | None, target:
 
 def _estimate(problem: ConvProblem, pattern: Pattern, target: Target) -> float:
     mask = convolution_mask(problem.weights, problem.geometry.groups, pattern)
-    pruned = replace(problem, weights=np.where(mask, 1.0, 0.0).astype(np.float32))
+    pruned = replace(problem, matrix=WeightMatrix(np.where(mask, 1.0, 0.0), problem.geometry.groups))
     return estimate_cycles(pruned, default_candidate(pruned, target, threads=1), target)

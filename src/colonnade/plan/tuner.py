@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from colonnade.graph.ir import Graph
 from colonnade.kernels.shapes import Shape, shapes
+from colonnade.plan.borders import BorderChoice
 from colonnade.plan.cache import PlanCache
 from colonnade.plan.candidate import Candidate
+from colonnade.plan.cost import estimate_cycles
+from colonnade.plan.lower import conv_problems
 from colonnade.plan.measure import LayerBench
 from colonnade.plan.problem import ConvProblem
 from colonnade.plan.space import default_candidate, loop_variants, shape_candidates
@@ -30,24 +34,41 @@ class Choice:
     ms: float | None = None
 
 
-def default_plan(problems: Mapping[str, ConvProblem], target: Target, threads: int) -> dict[str, Choice]:
+@dataclass(frozen=True)
+class NetworkPlan:
+    """The convolutions of a network by node name: their problems, borders in memory included, and what was chosen."""
+
+    problems: Mapping[str, ConvProblem]
+    choices: Mapping[str, Choice]
+
+    @property
+    def candidates(self) -> dict[str, Candidate]:
+        return {name: choice.candidate for name, choice in self.choices.items()}
+
+
+def default_plan(graph: Graph, target: Target, threads: int) -> NetworkPlan:
     """By the cost rule alone; equal problems get equal candidates."""
-    by_digest = {problem.digest: problem for problem in problems.values()}
-    chosen = {digest: Choice(default_candidate(problem, target, threads)) for digest, problem in by_digest.items()}
-    return {name: chosen[problem.digest] for name, problem in problems.items()}
+    borders = BorderChoice(graph, conv_problems(graph))
+    chosen: dict[str, Choice] = {}
+
+    def cost(problem: ConvProblem) -> float:
+        if problem.digest not in chosen:
+            chosen[problem.digest] = Choice(default_candidate(problem, target, threads))
+        return estimate_cycles(problem, chosen[problem.digest].candidate, target)
+
+    problems = borders.choose(cost)
+    for problem in problems.values():
+        cost(problem)
+    return _network_plan(problems, chosen)
 
 
 def tuned_plan(
-    problems: Mapping[str, ConvProblem],
-    target: Target,
-    threads: int,
-    runner: Runner,
-    cache: PlanCache,
-    progress: Progress,
-) -> dict[str, Choice]:
-    """The fastest measured candidate of every problem. Cached problems are not run again; each new one is stored as
-    soon as it is done."""
-    by_digest = {problem.digest: problem for problem in problems.values()}
+    graph: Graph, target: Target, threads: int, runner: Runner, cache: PlanCache, progress: Progress
+) -> NetworkPlan:
+    """The fastest measured candidate of every problem, and the borders by the sums of their times. Cached problems are
+    not run again; each new one is stored as soon as it is done."""
+    borders = BorderChoice(graph, conv_problems(graph))
+    by_digest = borders.variants()
     chosen: dict[str, Choice] = {}
     for done, (digest, problem) in enumerate(by_digest.items()):
         progress(problem.name, done, len(by_digest))
@@ -58,7 +79,11 @@ def tuned_plan(
         best = min(times, key=lambda candidate: times[candidate])
         chosen[digest] = Choice(best, times[best])
     progress("", len(by_digest), len(by_digest))
-    return {name: chosen[problem.digest] for name, problem in problems.items()}
+    return _network_plan(borders.choose(lambda problem: chosen[problem.digest].ms or 0.0), chosen)
+
+
+def _network_plan(problems: Mapping[str, ConvProblem], chosen: Mapping[str, Choice]) -> NetworkPlan:
+    return NetworkPlan(problems, {name: chosen[problem.digest] for name, problem in problems.items()})
 
 
 def profile(problem: ConvProblem, target: Target, threads: int, runner: Runner) -> dict[Candidate, float]:
