@@ -188,7 +188,7 @@ def test_output_rows_longer_than_the_data_rows() -> None:
 
 
 def test_more_output_rows_than_data_rows() -> None:
-    _refused_step(_with_record("cnm", 0, plane_h=2), "output larger than the data")
+    _refused_step(_with_record("cnm", 0, plane_rows=2), "output larger than the data")
 
 
 def test_a_copy_that_would_never_end() -> None:
@@ -198,7 +198,7 @@ def test_a_copy_that_would_never_end() -> None:
 
 def test_sizes_whose_product_overflows() -> None:
     large = 2**24
-    changed = {"plane_h": large, "pitch": large, "out_h": large, "out_w": large, "batch": large}
+    changed = {"plane_rows": large, "pitch": large, "out_h": large, "out_w": large, "batch": large}
     _refused_step(_with_record("cnm", 0, **changed, stride_h=1, stride_w=1), "size out of range")
 
 

@@ -21,11 +21,10 @@ from colonnade.plan import measure
 from colonnade.plan.cache import PlanCache
 from colonnade.plan.candidate import Candidate
 from colonnade.plan.compiler import compile_graph
-from colonnade.plan.lower import conv_problems
 from colonnade.plan.measure import LayerBench, WrongResultError
 from colonnade.plan.problem import ConvProblem, conv_problem
 from colonnade.plan.space import default_candidate, loop_variants, shape_candidates
-from colonnade.plan.tuner import default_plan, profile, tuned_plan
+from colonnade.plan.tuner import default_plan, profile
 from colonnade.remote.local import LocalRunner
 from colonnade.runtime.session import Session
 from colonnade.sparse import recover_tiles
@@ -107,8 +106,8 @@ def test_tiles_cover_every_nonzero_once() -> None:
 
 @pytest.mark.parametrize("threads", [1, 2])
 def test_default_plan_is_the_same_every_time(target: Target, threads: int) -> None:
-    first, second = (default_plan(conv_problems(small_network()), target, threads) for _ in range(2))
-    assert first == second
+    first, second = (default_plan(small_network(), target, threads) for _ in range(2))
+    assert first.choices == second.choices
     models = [compile_graph(small_network(), target=target.name, threads=threads, plan="default") for _ in range(2)]
     assert models[0].data == models[1].data
     assert models[0].layers == models[1].layers
@@ -211,16 +210,6 @@ def test_finalists_of_a_pruned_layer_include_dense() -> None:
 @pytest.fixture
 def cache(tmp_path: Path) -> PlanCache:
     return PlanCache(tmp_path, "this machine")
-
-
-def _tune(graph: Graph, cache: PlanCache) -> list[str]:
-    """Names of the problems that were measured, not loaded."""
-    measured: list[str] = []
-    problems = conv_problems(graph)
-    known = {p.digest for p in problems.values() if cache.load(p.digest)}
-    choices = tuned_plan(problems, BEST, 1, cache, lambda name, done, total: measured.append(name))
-    assert choices.keys() == problems.keys()
-    return [p.name for p in problems.values() if p.digest not in known]
 
 
 def test_profiles_come_back_as_they_were(cache: PlanCache) -> None:

@@ -22,7 +22,7 @@ from colonnade.errors import ColonnadeError
 from colonnade.graph.onnx_import import import_model
 from colonnade.graph.passes import optimize
 from colonnade.modelfile.writer import write
-from colonnade.plan.lower import conv_problems, lower
+from colonnade.plan.lower import lower
 from colonnade.plan.measure import EVICT_BYTES
 from colonnade.plan.tuner import default_plan
 from colonnade.remote.spike import SpikeRunner
@@ -34,9 +34,9 @@ X60 = target_named("spacemit-x60")
 
 def test_the_nodes_add_up_to_the_network(runner: SpikeRunner) -> None:
     graph = optimize(import_model(zoo.build("mobilenet_v2", input_size=32, classes=10)))
-    chosen = {name: choice.candidate for name, choice in default_plan(conv_problems(graph), X60, 1).items()}
-    nodes = model_network(graph, X60, chosen, runner, lambda *_: None)
-    program = write(lower(graph, X60, conv_problems(graph), chosen), checksum)
+    plan = default_plan(graph, X60, 1)
+    nodes = model_network(graph, X60, plan, runner, lambda *_: None)
+    program = write(lower(graph, X60, plan.problems, plan.candidates), checksum)
     x = np.random.default_rng(0).standard_normal(graph.shape(graph.inputs[0]), dtype=np.float32)
     whole = runner.measure(program, {graph.inputs[0]: x}, evict_bytes=EVICT_BYTES).cost
     assert len(nodes) > 50

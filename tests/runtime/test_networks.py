@@ -137,7 +137,7 @@ def test_nothing_is_copied_at_batch_1(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_only_the_input_changes_its_order_at_batch_3(name: str) -> None:
-    assert _copies(name, 3) == ["input:cn"]
+    assert _copies(name, 3) == ["layout:input"]
 
 
 @pytest.mark.parametrize("batch", [1, 2])
@@ -152,7 +152,7 @@ def test_a_dense_block_makes_no_copy(batch: int) -> None:
         whole = b.add(Concat(1), (batch, channels + 4, 6, 6), whole, new)
     end = b.conv(Conv(), whole, random_array((2, 24, 1, 1)))
     steps = program_of(b.graph(end), BEST).steps
-    edges = {"x0:cn", f"{end}:plain", end}  # of a batch, the input and the output change their order
+    edges = {"layout:x0", f"layout:{end}", end}  # of a batch, the input and the output change their order
     assert {step.name for step in steps if step.op == "copy"} <= (edges if batch > 1 else set())
 
 

@@ -53,7 +53,8 @@ def border_groups(graph: Graph) -> tuple[Group, ...]:
 
 
 def _able(graph: Graph) -> dict[str, None]:
-    """Values that only convolutions and pools make and read; they are the ones that know borders."""
+    """Values that only convolutions and pools make and read; they are the ones that know borders. A residual and what
+    it is added to are both among them, or neither is."""
     readers = graph.consumers()
     in_concats = {value for node in graph.nodes if isinstance(node.op, Concat) for value in (*node.inputs, node.output)}
     found: dict[str, None] = {}
@@ -62,6 +63,10 @@ def _able(graph: Graph) -> dict[str, None]:
         fits = isinstance(node.op, Conv | Pool) and value not in graph.outputs and value not in in_concats
         if fits and all(isinstance(reader.op, Conv | Pool | GlobalPool) for reader in readers.get(value, ())):
             found[value] = None
+    pairs = [pair for node in graph.nodes if (pair := _residual_pair(node))]
+    while lonely := [value for pair in pairs for value in pair if value in found and not found.keys() >= set(pair)]:
+        for value in lonely:
+            found.pop(value, None)
     return found
 
 

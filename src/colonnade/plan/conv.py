@@ -138,8 +138,8 @@ def conv_step(
         "strips": None,
     }
     if candidate.packed and candidate.shared:
-        strips = -(-g.positions // (candidate.vectors * lanes))
-        views["strips"] = View(Storage(strips * len(tables.packed_columns) * candidate.vectors * lanes))
+        width = candidate.vectors * lanes
+        views["strips"] = View(Storage(_packed_strips(g, width) * len(tables.packed_columns) * width))
     fields: dict[str, object] = {
         "weights": constants.add_floats(weights),
         "bias": constants.add_floats(problem.bias[tables.row_order]),
@@ -159,6 +159,18 @@ def conv_step(
         **activation_fields(problem.act),
     }
     return Step("cnm", problem.name, views, fields)
+
+
+def _packed_strips(g: Geometry, width: int) -> int:
+    """How many strips of `width` positions csrc/strips.c cuts the output's planes into, from valid one to valid one."""
+    strips = at = 0
+    for row in range(g.batch * g.out_h):
+        image, line = divmod(row, g.out_h)
+        begin = image * g.target.floats + line * g.target.pitch
+        at = max(at, begin)
+        more = max(0, -(-(begin + g.out_w - at) // width))
+        strips, at = strips + more, at + more * width
+    return strips
 
 
 def _geometry_fields(layout: DataLayout) -> dict[str, object]:
