@@ -11,7 +11,7 @@ import pytest
 from layers import GraphBuilder, model_of, random_array, random_feeds, small_network, small_network_candidates
 
 from colonnade.errors import ColonnadeError
-from colonnade.graph.ir import IDENTITY, RELU, Activation, Conv, Graph
+from colonnade.graph.ir import IDENTITY, RELU, Activation, Affine, Conv, Graph, Pool
 from colonnade.graph.reference import run_reference
 from colonnade.plan.candidate import Candidate
 from colonnade.remote import spike as spike_runner
@@ -63,6 +63,43 @@ def test_nan_and_infinities_pass_the_bounds(runner: SpikeRunner, act: Activation
     feeds[x][0, 3, 1, 2], feeds[x][0, 5, 0, 1], feeds[x][0, 5, 3, 3] = np.nan, np.inf, -np.inf
     feeds[r][0, 2, 2, 2] = -np.float32(np.nan)
     (actual,) = runner.run(model_of(graph, X60, Candidate(7, 2)).data, feeds)
+    np.testing.assert_allclose(actual, run_reference(graph, feeds)[graph.outputs[0]], atol=1e-5)
+
+
+@pytest.mark.parametrize("vlen", [128, 512])
+@pytest.mark.parametrize(
+    ("op", "out"),
+    [
+        (Pool("max", (3, 3), (2, 2), (1, 1, 1, 1), (1, 1)), (10, 28)),
+        (Pool("max", (2, 3), (1, 1), (0, 2, 1, 0), (1, 1)), (20, 55)),
+        (Pool("max", (3, 2), (3, 1), (0, 0, 0, 0), (2, 9)), (6, 46)),
+        (Pool("avg", (3, 3), (1, 1), (1, 1, 1, 1), (1, 1), count_include_pad=True), (20, 55)),
+        (Pool("avg", (3, 3), (2, 3), (1, 1, 1, 1), (1, 1)), (10, 19)),
+    ],
+)
+@pytest.mark.parametrize("nan", [False, True])
+def test_pools_of_long_and_short_rows(vlen: int, op: Pool, out: tuple[int, int], nan: bool) -> None:
+    b = GraphBuilder()
+    graph = b.graph(b.add(op, (1, 2, *out), b.input(1, 2, 20, 55)))
+    feeds = random_feeds(graph)
+    (x,) = feeds.values()
+    x[0, 0, 7, 50], x[0, 1, 7, 50] = np.inf, -np.inf
+    if nan:
+        x[0, 0, 9, 31], x[0, 1, 9, 31] = np.nan, -np.float32(np.nan)
+    (actual,) = SpikeRunner(image(), SPACEMIT_X60, vlen).run(model_of(graph, X60).data, feeds)
+    np.testing.assert_allclose(actual, run_reference(graph, feeds)[graph.outputs[0]], atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "act", [RELU, Activation(lo=0.0, hi=6.0), Activation(lo=-0.5), IDENTITY, Activation("sigmoid")]
+)
+def test_scaled_channels_keep_nan(runner: SpikeRunner, act: Activation) -> None:
+    b = GraphBuilder()
+    x = b.input(1, 3, 5, 15)
+    graph = b.graph(b.add(Affine(act), (1, 3, 5, 15), x, b.random(3), b.random(3)))
+    feeds = random_feeds(graph)
+    feeds[x][0, 0, 0, 0], feeds[x][0, 1, 2, 3], feeds[x][0, 2, 4, 14] = np.inf, np.nan, -np.float32(np.nan)
+    (actual,) = runner.run(model_of(graph, X60).data, feeds)
     np.testing.assert_allclose(actual, run_reference(graph, feeds)[graph.outputs[0]], atol=1e-5)
 
 

@@ -5,8 +5,8 @@ vl, not finished by scalar code. Multiply-adds take the weight from a scalar reg
 
 vfmax and vfmin return the operand that is a number (RVV 1.0, 13.11), and a NaN has to stay. Arithmetic makes only the
 canonical NaN (F extension, 11.3), which as an integer is larger than every number, and floats that are not negative
-compare like integers: so a lower bound of zero or more alone, as ReLU's, is an integer maximum. Other bounds are merged
-under comparisons, which NaN fails.
+compare like integers: so a lower bound of zero or more, as ReLU's, is an integer maximum, and an upper one beside it an
+integer minimum of what lies above the NaN. Other bounds are merged under comparisons, which NaN fails.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ from dataclasses import dataclass
 
 from colonnade.kernels.shapes import Shape
 from colonnade.target.isa import Isa
+
+NAN = "0x7fc00000u"  # the canonical one
 
 
 @dataclass(frozen=True)
@@ -63,11 +65,17 @@ class Rvv:
         return f"__riscv_vfadd_vf_f32m{self.lmul}({c}, {scalar}, vl)"
 
     def clamp(self, accumulators: Sequence[str]) -> Iterator[str]:
-        yield "if (a->lo >= 0.0f && a->hi == __builtin_inff()) {"
-        yield "  const float lo = a->lo + 0.0f;  /* -0 becomes 0 */"
-        yield "  int32_t bits;"
-        yield "  __builtin_memcpy(&bits, &lo, sizeof bits);"
-        yield from (f"  {c} = {self._integer_maximum(c)};" for c in accumulators)
+        yield "if (a->lo >= 0.0f) {"
+        yield "  const float lo = a->lo + 0.0f, hi = a->hi;  /* -0 becomes 0 */"
+        yield "  int32_t least, most;"
+        yield "  __builtin_memcpy(&least, &lo, sizeof least);"
+        yield "  __builtin_memcpy(&most, &hi, sizeof most);"
+        yield from (f"  {c} = {self._as_float(self._maximum(c))};" for c in accumulators)
+        yield "  if (hi != __builtin_inff()) {"
+        yield f"    const uint32_t nan = {NAN}, bound = (uint32_t)most - nan;"
+        for c in accumulators:
+            yield f"    {c} = {self._as_float(self._minimum(c))};"
+        yield "  }"
         yield "} else if (a->lo != -__builtin_inff() || a->hi != __builtin_inff()) {"
         yield "  const float lo = a->lo, hi = a->hi;"
         for c in accumulators:
@@ -75,10 +83,20 @@ class Rvv:
             yield f"  {c} = {self._merge(c, 'hi', 'gt')};"
         yield "}"
 
-    def _integer_maximum(self, c: str) -> str:
+    def _as_float(self, bits: str) -> str:
+        return f"__riscv_vreinterpret_v_i32m{self.lmul}_f32m{self.lmul}({bits})"
+
+    def _maximum(self, c: str) -> str:
         m = self.lmul
-        integer = f"__riscv_vmax_vx_i32m{m}(__riscv_vreinterpret_v_f32m{m}_i32m{m}({c}), bits, vl)"
-        return f"__riscv_vreinterpret_v_i32m{m}_f32m{m}({integer})"
+        return f"__riscv_vmax_vx_i32m{m}(__riscv_vreinterpret_v_f32m{m}_i32m{m}({c}), least, vl)"
+
+    def _minimum(self, c: str) -> str:
+        """Counted from NaN on, without a sign, NaN is the smallest of all."""
+        m = self.lmul
+        signed = f"__riscv_vreinterpret_v_f32m{m}_i32m{m}({c})"
+        counted = f"__riscv_vsub_vx_u32m{m}(__riscv_vreinterpret_v_i32m{m}_u32m{m}({signed}), nan, vl)"
+        bounded = f"__riscv_vadd_vx_u32m{m}(__riscv_vminu_vx_u32m{m}({counted}, bound, vl), nan, vl)"
+        return f"__riscv_vreinterpret_v_u32m{m}_i32m{m}({bounded})"
 
     def _merge(self, c: str, bound: str, test: str) -> str:
         m, bits = self.lmul, 32 // self.lmul

@@ -50,6 +50,10 @@ static inline float cln_sigmoid(float x) { return 1.0f / (1.0f + cln_exp(-x)); }
 static inline void cln_activate(float *y, const float *x, int64_t n, cln_act act) {
   switch (act.kind) {
     case CLN_ACT_CLAMP:
+      if (act.lo == -INFINITY && act.hi == INFINITY) {
+        if (y != x) memcpy(y, x, (size_t)n * sizeof *y);
+        break;
+      }
       for (int64_t i = 0; i < n; ++i) y[i] = cln_clamp(x[i], act.lo, act.hi);
       break;
     case CLN_ACT_SIGMOID:

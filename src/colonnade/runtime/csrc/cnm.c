@@ -11,6 +11,7 @@
 #include "activation.h"
 #include "internal.h"
 #include "isa.h"
+#include "rows.h"
 
 typedef struct {
   cln_session *session;
@@ -23,48 +24,6 @@ typedef struct {
   int64_t edge_rows[CLN_MAX_ROWS];
   int32_t width; /* NR */
 } work;
-
-/* n floats by two overlapping moves of a fixed size, from the start and to the end: size <= n <= 2 * size. */
-#define COPY_ENDS(size)                                       \
-  if (n >= (size)) {                                          \
-    float head[size], tail[size];                             \
-    memcpy(head, from, sizeof head);                          \
-    memcpy(tail, from + n - (size), sizeof tail);             \
-    memcpy(to, head, sizeof head);                            \
-    memcpy(to + n - (size), tail, sizeof tail);               \
-    return;                                                   \
-  }
-
-/* n floats exactly. Rows are short and of varying length, so mostly not worth a call of memcpy. */
-static inline void copy_floats(float *restrict to, const float *restrict from, int32_t n) {
-  if (n > 64) {
-    memcpy(to, from, (size_t)n * sizeof *to);
-    return;
-  }
-  COPY_ENDS(32)
-  COPY_ENDS(16)
-  COPY_ENDS(8)
-  COPY_ENDS(4)
-  for (int32_t i = 0; i < n; ++i) to[i] = from[i];
-}
-#undef COPY_ENDS
-
-static inline void copy_strided(float *restrict to, const float *restrict from, int32_t n, int32_t stride) {
-  if (stride == 1)
-    copy_floats(to, from, n);
-  else if (stride == 2)
-    for (int32_t i = 0; i < n; ++i) to[i] = from[2 * i];
-  else
-    for (int32_t i = 0; i < n; ++i) to[i] = from[(int64_t)stride * i];
-}
-
-/* Mostly one: a row's padding. */
-static inline void zero_floats(float *to, int32_t n) {
-  if (n == 1)
-    *to = 0.0f;
-  else if (n > 1)
-    memset(to, 0, (size_t)n * sizeof *to);
-}
 
 /* Where a row of a phase plane lies in a row of x: to[i] = from[i * stride + first] for begin <= i < end, else zero. */
 typedef struct {
@@ -79,8 +38,8 @@ static row_span span_of(int32_t pitch, int32_t n, int32_t first, int32_t stride)
   return (row_span){first, begin, end < begin ? begin : end};
 }
 
-/* All phases and images of one channel. */
-static void prepare_channel(const cln_cnm *s, const int32_t *phases, const float *x, float *to) {
+/* All phases and images of one channel; its padding, unless there are zeros already. */
+static void prepare_channel(const cln_cnm *s, const int32_t *phases, const float *x, float *to, bool zeroed) {
   for (int32_t phase = 0; phase < s->phases; ++phase) {
     int32_t first_y = phases[2 * phase] - s->pad_top;
     row_span span = span_of(s->pitch, s->in_w, phases[2 * phase + 1] - s->pad_left, s->stride_w);
@@ -89,27 +48,28 @@ static void prepare_channel(const cln_cnm *s, const int32_t *phases, const float
       for (int32_t row = 0; row < s->plane_rows; ++row, to += s->pitch) {
         int32_t y = row * s->stride_h + first_y;
         if (y < 0 || y >= s->in_h) {
-          zero_floats(to, s->pitch);
+          if (!zeroed) zero_floats(to, s->pitch);
           continue;
         }
         const float *from = plane + (int64_t)y * s->x_pitch + (int64_t)span.begin * s->stride_w + span.first;
-        zero_floats(to, span.begin);
         copy_strided(to + span.begin, from, span.end - span.begin, s->stride_w);
+        if (zeroed) continue;
+        zero_floats(to, span.begin);
         zero_floats(to + span.end, s->pitch - span.end);
       }
-      zero_floats(to, s->plane - s->plane_rows * s->pitch);
+      if (!zeroed) zero_floats(to, s->plane - s->plane_rows * s->pitch);
       to += s->plane - s->plane_rows * s->pitch;
     }
   }
 }
 
 /* Channels first .. first + count - 1 from x to `to`. */
-static void prepare_channels(const work *w, int32_t first, int32_t count, float *to) {
+static void prepare_channels(const work *w, int32_t first, int32_t count, float *to, bool zeroed) {
   const cln_cnm *s = w->step;
   int64_t raw = (int64_t)s->batch * s->x_plane, prepared = s->phases * w->plan->prepared_plane;
   const float *x = cln_at(w->session, s->x_buffer, s->x_at);
   for (int32_t c = 0; c < count; ++c)
-    prepare_channel(s, w->ints + s->phase_table, x + (first + c) * raw, to + c * prepared);
+    prepare_channel(s, w->ints + s->phase_table, x + (first + c) * raw, to + c * prepared, zeroed);
 }
 
 static void pack_strip(const work *w, const cln_strip *strip, const float *x, float *to) {
@@ -243,11 +203,11 @@ static void run_item(const work *w, int64_t item, const float *x, const float *s
   compute(w, first_strip, strips, begin, end, x);
 }
 
-/* One claim: a group (a channel, if depthwise), prepared in scratch. */
+/* One claim: a group (a channel, if depthwise), prepared in scratch, where padding stays from group to group. */
 static void run_group(const work *w, int32_t group) {
   const cln_cnm *s = w->step;
   int32_t channels = s->channels / s->groups;
-  prepare_channels(w, group * channels, channels, w->scratch);
+  prepare_channels(w, group * channels, channels, w->scratch, true);
   for (int64_t panel = 0; panel * w->plan->panel < w->plan->strip_count; ++panel)
     compute(w, (int32_t)(panel * w->plan->panel), panel_strips(w, panel), w->plan->group_tiles[group],
             w->plan->group_tiles[group + 1], w->scratch);
@@ -271,6 +231,7 @@ void CLN_ISA(cln_run_cnm)(cln_session *session, int32_t order, int thread) {
   for (int32_t t = 0; t < s->tile_rows; ++t) w.edge_rows[t] = t * (int64_t)w.width;
   int64_t i;
   if (s->local) {
+    memset(w.scratch, 0, (size_t)w.plan->packed_at * sizeof *w.scratch);
     while ((i = cln_claim(session, order, 0)) < s->groups) run_group(&w, (int32_t)i);
     return;
   }
@@ -279,7 +240,7 @@ void CLN_ISA(cln_run_cnm)(cln_session *session, int32_t order, int thread) {
     x = cln_at(session, s->prepared_buffer, s->prepared_at);
     int64_t channel = s->phases * w.plan->prepared_plane;
     while ((i = cln_claim(session, order, 0)) < s->channels)
-      prepare_channels(&w, (int32_t)i, 1, x + i * channel);
+      prepare_channels(&w, (int32_t)i, 1, x + i * channel, false);
     cln_barrier(session);
   }
   float *shared = s->strips_buffer < 0 ? NULL : cln_at(session, s->strips_buffer, s->strips_at);

@@ -2,6 +2,7 @@
 #include "activation.h"
 #include "internal.h"
 #include "isa.h"
+#include "rows.h"
 
 /* This thread's share of 0 .. n - 1. */
 static inline void share(const cln_session *session, int thread, int64_t n, int64_t *begin, int64_t *end) {
@@ -12,73 +13,76 @@ static inline void share(const cln_session *session, int thread, int64_t n, int6
 #define RECORD(type) const type *s = session->model->order[order].record
 #define VIEW(name) cln_at(session, s->name##_buffer, s->name##_at)
 
-/* into[o] = max(into[o], from[o * stride]) or += ; strides 1 and 2 apart, for the compiler to vectorise. */
-static inline void fold_row(float *restrict into, const float *restrict from, int32_t n, int32_t stride, bool sum) {
-#define FOLD(index)                                                              \
-  if (sum)                                                                       \
-    for (int32_t o = 0; o < n; ++o) into[o] += from[index];                      \
-  else                                                                           \
-    for (int32_t o = 0; o < n; ++o) into[o] = from[index] > into[o] || from[index] != from[index] ? from[index] : into[o];
-  if (stride == 1) {
-    FOLD(o)
-  } else if (stride == 2) {
-    FOLD(2 * o)
+/* A pool's window in two folds: down the lines of a window, then along what that gives. In a thread's scratch. */
+typedef struct {
+  const cln_pool *step;
+  float *line;   /* [width]: the fold of the lines, between the left and the right padding */
+  float *folded; /* [span]: the fold of every window's columns, strides not yet taken */
+  float *part;   /* [out_w]: 1 / columns that an average divides by */
+  int32_t width, span;
+} pooling;
+
+/* Elements first .. end - 1 of a window from `start` on that lie in from .. n - 1. */
+static void inside(int32_t start, int32_t kernel, int32_t dilation, int32_t from, int32_t n, int32_t *first, int32_t *end) {
+  *first = start < from ? (from - start + dilation - 1) / dilation : 0;
+  *end = start < n ? (n - start + dilation - 1) / dilation : 0;
+  if (*end > kernel) *end = kernel;
+  if (*first > *end) *first = *end;
+}
+
+static pooling pooling_of(const cln_pool *s, float *scratch) {
+  pooling p = {.step = s, .span = (s->out_w - 1) * s->stride_w + 1};
+  p.width = p.span + (s->kernel_w - 1) * s->dilation_w;
+  p.line = scratch;
+  p.folded = p.line + p.width;
+  p.part = p.folded + p.span;
+  for (int32_t i = 0; i < p.width; ++i) p.line[i] = s->average ? 0.0f : -INFINITY;
+  for (int32_t o = 0; s->average && o < s->out_w; ++o) {
+    int32_t first, end, left = s->count_pad ? -s->pad_left : 0;
+    inside(o * s->stride_w - s->pad_left, s->kernel_w, s->dilation_w, left, s->count_pad ? s->end_w : s->in_w, &first, &end);
+    p.part[o] = 1.0f / (float)(end - first);
+  }
+  return p;
+}
+
+static void pool_row(const pooling *p, const float *plane, int32_t oy, float *y) {
+  const cln_pool *s = p->step;
+  int32_t start = oy * s->stride_h - s->pad_top, first, end;
+  int32_t n = p->width - s->pad_left < s->in_w ? p->width - s->pad_left : s->in_w;
+  inside(start, s->kernel_h, s->dilation_h, 0, s->in_h, &first, &end);
+  if (first == end || n <= 0) { /* padding alone */
+    for (int32_t o = 0; o < s->out_w; ++o) y[o] = s->average ? 0.0f : -INFINITY;
   } else {
-    FOLD((int64_t)stride * o)
-  }
-#undef FOLD
-}
-
-/* Outputs first .. end - 1 whose tap at `offset` (dilation and padding applied) falls inside 0 .. n - 1. */
-static inline void tap_range(int32_t n, int32_t offset, int32_t stride, int32_t outputs, int32_t *first, int32_t *end) {
-  *first = offset < 0 ? (stride - 1 - offset) / stride : 0;
-  *end = n > offset ? (n - offset + stride - 1) / stride : 0;
-  if (*end > outputs) *end = outputs;
-}
-
-/* Window elements along one axis that lie in 0 .. n - 1. */
-static inline int32_t taps_inside(int32_t start, int32_t kernel, int32_t dilation, int32_t from, int32_t n) {
-  int32_t count = 0;
-  for (int32_t k = 0; k < kernel; ++k) {
-    int32_t at = start + k * dilation;
-    count += at >= from && at < n;
-  }
-  return count;
-}
-
-static void pool_row(const cln_pool *s, const float *plane, int32_t oy, float *y) {
-  int32_t start = oy * s->stride_h - s->pad_top, rows = 0;
-  for (int32_t o = 0; o < s->out_w; ++o) y[o] = s->average ? 0.0f : -INFINITY;
-  for (int32_t ky = 0; ky < s->kernel_h; ++ky) {
-    int32_t at = start + ky * s->dilation_h;
-    if (at < 0 || at >= s->in_h) continue;
-    for (int32_t kx = 0; kx < s->kernel_w; ++kx) {
-      int32_t offset = kx * s->dilation_w - s->pad_left, first, end;
-      tap_range(s->in_w, offset, s->stride_w, s->out_w, &first, &end);
-      if (first >= end) continue;
-      const float *from = plane + (int64_t)at * s->x_pitch + offset + (int64_t)first * s->stride_w;
-      fold_row(y + first, from, end - first, s->stride_w, s->average);
+    const float *from = plane + (int64_t)(start + first * s->dilation_h) * s->x_pitch;
+    const int64_t down = (int64_t)s->dilation_h * s->x_pitch;
+    float *line = p->line + s->pad_left, *folded = s->stride_w == 1 ? y : p->folded;
+    if (s->average) {
+      fold_sum(line, from, down, end - first, n);
+      fold_sum(folded, p->line, s->dilation_w, s->kernel_w, p->span);
+    } else if (fold_max_numbers(line, from, down, end - first, n)) {
+      fold_max_numbers(folded, p->line, s->dilation_w, s->kernel_w, p->span);
+    } else {
+      fold_max(line, from, down, end - first, n);
+      fold_max(folded, p->line, s->dilation_w, s->kernel_w, p->span);
     }
+    if (folded != y) copy_strided(y, folded, s->out_w, s->stride_w);
   }
   if (!s->average) return;
-  bool pad = s->count_pad;
-  rows = taps_inside(start, s->kernel_h, s->dilation_h, pad ? -s->pad_top : 0, pad ? s->end_h : s->in_h);
-  for (int32_t o = 0; o < s->out_w; ++o) {
-    int32_t left = o * s->stride_w - s->pad_left;
-    y[o] /= (float)(rows * taps_inside(left, s->kernel_w, s->dilation_w, pad ? -s->pad_left : 0,
-                                       pad ? s->end_w : s->in_w));
-  }
+  if (s->count_pad) inside(start, s->kernel_h, s->dilation_h, -s->pad_top, s->end_h, &first, &end);
+  const float part = 1.0f / (float)(end - first);
+  for (int32_t o = 0; o < s->out_w; ++o) y[o] *= part * p->part[o];
 }
 
 void CLN_ISA(cln_run_pool)(cln_session *session, int32_t order, int thread) {
   RECORD(cln_pool);
+  const pooling work = pooling_of(s, session->scratch + thread * session->model->scratch_floats);
   int64_t begin, end;
   share(session, thread, s->planes, &begin, &end);
   for (int64_t p = begin; p < end; ++p) {
     const float *plane = VIEW(x) + p * s->x_plane;
     float *y = VIEW(y) + p * s->y_plane;
     for (int32_t oy = 0; oy < s->out_h; ++oy, y += s->y_pitch) {
-      pool_row(s, plane, oy, y);
+      pool_row(&work, plane, oy, y);
       cln_activate(y, y, s->out_w, CLN_ACT_OF(s));
     }
   }
@@ -117,18 +121,22 @@ void CLN_ISA(cln_run_global_pool)(cln_session *session, int32_t order, int threa
   }
 }
 
+static void scale(float *restrict y, const float *restrict x, int64_t n, float a, float b, float lo, float hi) {
+  if (hi == INFINITY && scale_at_least(y, x, n, a, b, lo)) return;
+  for (int64_t i = 0; i < n; ++i) y[i] = cln_clamp(x[i] * a + b, lo, hi);
+}
+
 void CLN_ISA(cln_run_affine)(cln_session *session, int32_t order, int thread) {
   RECORD(cln_affine);
-  const float *scale = session->model->floats + s->scale, *shift = session->model->floats + s->shift;
+  const float *factor = session->model->floats + s->scale, *shift = session->model->floats + s->shift;
   cln_act act = CLN_ACT_OF(s);
   bool clamp = act.kind == CLN_ACT_CLAMP;
+  float lo = clamp ? act.lo : -INFINITY, hi = clamp ? act.hi : INFINITY;
   int64_t begin, end;
   share(session, thread, s->channels, &begin, &end);
   for (int64_t c = begin; c < end; ++c) {
-    const float *restrict x = VIEW(x) + c * s->inner;
-    float *restrict y = VIEW(y) + c * s->inner;
-    float a = scale[c], b = shift[c], lo = clamp ? act.lo : -INFINITY, hi = clamp ? act.hi : INFINITY;
-    for (int32_t i = 0; i < s->inner; ++i) y[i] = cln_clamp(x[i] * a + b, lo, hi);
+    float *y = VIEW(y) + c * s->inner;
+    scale(y, VIEW(x) + c * s->inner, s->inner, factor[c], shift[c], lo, hi);
     if (!clamp) cln_activate(y, y, s->inner, act);
   }
 }
@@ -159,7 +167,6 @@ void CLN_ISA(cln_run_binary)(cln_session *session, int32_t order, int thread) {
   const float *a = VIEW(a), *b = VIEW(b);
   float *y = VIEW(y);
   cln_act act = CLN_ACT_OF(s);
-  bool identity = act.kind == CLN_ACT_CLAMP && act.lo == -INFINITY && act.hi == INFINITY;
   int64_t begin, end;
   share(session, thread, s->outer, &begin, &end);
   for (int64_t o = begin; o < end; ++o) {
@@ -168,7 +175,7 @@ void CLN_ISA(cln_run_binary)(cln_session *session, int32_t order, int thread) {
       combine_scalar(y + at, a + at, b[o], s->inner, s->multiply);
     else
       combine(y + at, a + at, b + at, s->inner, s->multiply);
-    if (!identity) cln_activate(y + at, y + at, s->inner, act);
+    cln_activate(y + at, y + at, s->inner, act);
   }
 }
 

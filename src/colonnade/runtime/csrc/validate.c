@@ -319,6 +319,12 @@ static bool cnm_strips(checker *c, const cln_cnm *s, const cln_cnm_plan *plan) {
   return VIEW(strips, EXTENT(plan->strip_count, s->pack_count, width), true);
 }
 
+/* A line of a pool's windows, their folds and shares (ops.c). */
+static int64_t pool_scratch(const cln_pool *s) {
+  int64_t span = (int64_t)(s->out_w - 1) * s->stride_w + 1;
+  return 2 * span + (int64_t)(s->kernel_w - 1) * s->dilation_w + s->out_w;
+}
+
 int cln_model_validate(cln_model *model, char *error, size_t error_size) {
   checker c = {.model = model};
   if (!buffers(&c) || !values(&c)) return cln_fail(error, error_size, "%s", c.what);
@@ -332,6 +338,9 @@ int cln_model_validate(cln_model *model, char *error, size_t error_size) {
         require(&c, false, "not enough memory");
       else if (cnm_strips(&c, entry->record, plan) && plan->scratch_floats > model->scratch_floats)
         model->scratch_floats = plan->scratch_floats;
+    } else if (ok && entry->op == CLN_OP_POOL) {
+      int64_t scratch = pool_scratch(entry->record);
+      if (scratch > model->scratch_floats) model->scratch_floats = scratch;
     } else if (ok && entry->op == CLN_OP_DENSE) {
       const cln_dense *s = entry->record;
       int64_t scratch = (int64_t)s->chunk * (s->columns + (int64_t)s->vectors * model->lanes) + CLN_SLACK;

@@ -1,0 +1,173 @@
+/* Moves and folds of rows of floats. A row is mostly one line of an image, 7 to 112 floats: too short for what compilers
+ * make of such loops, unrolled and with scalar rests. With RISC-V vectors they are written by hand: the largest register
+ * groups while there is much left, then the smallest that holds the rest. */
+#pragma once
+#include <math.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#if defined(__riscv_vector)
+#include <riscv_vector.h>
+
+/* DO(LMUL) for elements i .. i + vl - 1 until n are done. */
+#define CLN_EACH(n, DO)                                              \
+  const size_t lanes_ = __riscv_vsetvlmax_e32m1(), n_ = (size_t)(n); \
+  size_t i = 0, vl;                                                  \
+  for (; n_ - i > 4 * lanes_; i += vl) {                             \
+    vl = __riscv_vsetvl_e32m8(n_ - i);                               \
+    DO(8)                                                            \
+  }                                                                  \
+  vl = n_ - i;                                                       \
+  if (vl > 2 * lanes_) {                                             \
+    DO(4)                                                            \
+  } else if (vl > lanes_) {                                          \
+    DO(2)                                                            \
+  } else if (vl) {                                                   \
+    DO(1)                                                            \
+  }
+
+static inline void copy_floats(float *restrict to, const float *restrict from, int32_t n) {
+#define COPY(M) __riscv_vse32(to + i, __riscv_vle32_v_f32m##M(from + i, vl), vl);
+  CLN_EACH(n, COPY)
+#undef COPY
+}
+
+static inline void copy_every(float *restrict to, const float *restrict from, int32_t n, int32_t stride) {
+  const ptrdiff_t bytes = stride * (ptrdiff_t)sizeof *from;
+#define COPY(M) __riscv_vse32(to + i, __riscv_vlse32_v_f32m##M(from + (ptrdiff_t)i * stride, bytes, vl), vl);
+  CLN_EACH(n, COPY)
+#undef COPY
+}
+
+static inline void fold_sum(float *restrict to, const float *restrict from, int64_t pitch, int32_t rows, int32_t n) {
+#define FOLD(M)                                                                      \
+  const float *at = from + i;                                                        \
+  vfloat32m##M##_t sum = __riscv_vle32_v_f32m##M(at, vl);                            \
+  for (int32_t row = 1; row < rows; ++row)                                           \
+    sum = __riscv_vfadd(sum, __riscv_vle32_v_f32m##M(at += pitch, vl), vl);          \
+  __riscv_vse32(to + i, sum, vl);
+  CLN_EACH(n, FOLD)
+#undef FOLD
+}
+
+/* vfmax drops a NaN (RVV 1.0, 13.11), a sum keeps it; one of infinities makes it without need. */
+static inline bool fold_max_numbers(float *restrict to, const float *restrict from, int64_t pitch, int32_t rows,
+                                    int32_t n) {
+  unsigned long nan = 0;
+#define FOLD(M)                                                                      \
+  const float *at = from + i;                                                        \
+  vfloat32m##M##_t top = __riscv_vle32_v_f32m##M(at, vl), sum = top;                 \
+  for (int32_t row = 1; row < rows; ++row) {                                         \
+    const vfloat32m##M##_t x = __riscv_vle32_v_f32m##M(at += pitch, vl);             \
+    top = __riscv_vfmax(top, x, vl);                                                 \
+    sum = __riscv_vfadd(sum, x, vl);                                                 \
+  }                                                                                  \
+  __riscv_vse32(to + i, top, vl);                                                    \
+  nan |= __riscv_vcpop(__riscv_vmfne(sum, sum, vl), vl);
+  CLN_EACH(n, FOLD)
+#undef FOLD
+  return !nan;
+}
+
+/* Floats of a common sign order like integers, and arithmetic makes only the canonical NaN (F extension, 11.3), as an
+ * integer larger than every number: so a bound of zero or more, or none, is an integer maximum. */
+static inline bool scale_at_least(float *restrict y, const float *restrict x, int64_t n, float a, float b, float lo) {
+  const float positive = lo + 0.0f; /* -0 becomes 0 */
+  int32_t least = INT32_MIN;
+  if (lo >= 0.0f)
+    memcpy(&least, &positive, sizeof least);
+  else if (lo != -INFINITY)
+    return false;
+#define SCALE(M)                                                                                             \
+  const vfloat32m##M##_t v =                                                                                 \
+      __riscv_vfadd(__riscv_vfmul(__riscv_vle32_v_f32m##M(x + i, vl), a, vl), b, vl);                        \
+  const vint32m##M##_t bounded = __riscv_vmax(__riscv_vreinterpret_v_f32m##M##_i32m##M(v), least, vl);       \
+  __riscv_vse32(y + i, __riscv_vreinterpret_v_i32m##M##_f32m##M(bounded), vl);
+  CLN_EACH(n, SCALE)
+#undef SCALE
+  return true;
+}
+
+#else
+
+/* n floats by two overlapping moves of a fixed size, from the start and to the end: size <= n <= 2 * size. */
+#define COPY_ENDS(size)                           \
+  if (n >= (size)) {                              \
+    float head[size], tail[size];                 \
+    memcpy(head, from, sizeof head);              \
+    memcpy(tail, from + n - (size), sizeof tail); \
+    memcpy(to, head, sizeof head);                \
+    memcpy(to + n - (size), tail, sizeof tail);   \
+    return;                                       \
+  }
+
+/* n floats exactly, mostly too few to be worth a call of memcpy. */
+static inline void copy_floats(float *restrict to, const float *restrict from, int32_t n) {
+  if (n > 64) {
+    memcpy(to, from, (size_t)n * sizeof *to);
+    return;
+  }
+  COPY_ENDS(32)
+  COPY_ENDS(16)
+  COPY_ENDS(8)
+  COPY_ENDS(4)
+  for (int32_t i = 0; i < n; ++i) to[i] = from[i];
+}
+#undef COPY_ENDS
+
+/* to[i] = from[i * stride] */
+static inline void copy_every(float *restrict to, const float *restrict from, int32_t n, int32_t stride) {
+  if (stride == 2)
+    for (int32_t i = 0; i < n; ++i) to[i] = from[2 * i];
+  else
+    for (int32_t i = 0; i < n; ++i) to[i] = from[(int64_t)stride * i];
+}
+
+/* to[i] = from[i] + from[i + pitch] + ..., `rows` of them. */
+static inline void fold_sum(float *restrict to, const float *restrict from, int64_t pitch, int32_t rows, int32_t n) {
+  copy_floats(to, from, n);
+  for (int32_t row = 1; row < rows; ++row)
+    for (int32_t i = 0; i < n; ++i) to[i] += from[row * pitch + i];
+}
+
+/* As fold_max where there is no NaN. Whether there was none, as far as can be told cheaply. */
+static inline bool fold_max_numbers(float *restrict to, const float *restrict from, int64_t pitch, int32_t rows,
+                                    int32_t n) {
+  (void)to, (void)from, (void)pitch, (void)rows, (void)n;
+  return false;
+}
+
+/* y[i] = max(x[i] * a + b, lo), NaN kept; false if there is no fast way for this lo. */
+static inline bool scale_at_least(float *restrict y, const float *restrict x, int64_t n, float a, float b, float lo) {
+  (void)y, (void)x, (void)n, (void)a, (void)b, (void)lo;
+  return false;
+}
+
+#endif
+
+/* to[i] = the largest of from[i], from[i + pitch], ..., `rows` of them; NaN if one is. */
+static inline void fold_max(float *restrict to, const float *restrict from, int64_t pitch, int32_t rows, int32_t n) {
+  copy_floats(to, from, n);
+  for (int32_t row = 1; row < rows; ++row)
+    for (int32_t i = 0; i < n; ++i) {
+      const float x = from[row * pitch + i];
+      to[i] = x > to[i] || x != x ? x : to[i];
+    }
+}
+
+static inline void copy_strided(float *restrict to, const float *restrict from, int32_t n, int32_t stride) {
+  if (stride == 1)
+    copy_floats(to, from, n);
+  else
+    copy_every(to, from, n, stride);
+}
+
+/* Mostly one: a row's padding. */
+static inline void zero_floats(float *to, int32_t n) {
+  if (n == 1)
+    *to = 0.0f;
+  else if (n > 1)
+    memset(to, 0, (size_t)n * sizeof *to);
+}
