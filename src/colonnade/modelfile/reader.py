@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
+from typing import Any
 
 from colonnade.errors import ColonnadeError
 from colonnade.modelfile import records
@@ -26,6 +27,35 @@ class Description:
     inputs: tuple[Argument, ...]
     outputs: tuple[Argument, ...]
     steps: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class Source:
+    """Data that a step reads: element (i, j, ...) of `dims` is i * strides[0] + j * strides[1] + ... floats after float
+    `at` of `buffer`."""
+
+    buffer: int
+    at: int
+    dims: tuple[int, ...]
+    strides: tuple[int, ...]
+
+    @property
+    def floats(self) -> int:
+        """From the first element to the last."""
+        return 1 + sum((size - 1) * stride for size, stride in zip(self.dims, self.strides, strict=True))
+
+
+def source_of_copy(data: bytes, step: int) -> Source:
+    """What a step reads that copies, or computes element by element. ValueError for other steps."""
+    header = records.HEADER.unpack(data[: records.HEADER.size])
+    row = _rows(data, header, "order", records.ORDER)[step]
+    record = records.STEPS[_index(row["op"])]
+    fields: dict[str, Any] = _rows(data, header, record.name, record)[_index(row["index"])]
+    if record.name == "copy":
+        return Source(fields["x_buffer"], fields["x_at"], fields["dims"], fields["x_strides"])
+    if record.name == "unary":
+        return Source(fields["x_buffer"], fields["x_at"], (fields["count"],), (1,))
+    raise ValueError(record.name)
 
 
 def describe(data: bytes, label: str = "compiled model") -> Description:

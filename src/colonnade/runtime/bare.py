@@ -22,7 +22,7 @@ BARE = Path(__file__).parent / "bare"
 OUTSIDE = "bare_"  # functions of the image that are no part of what is measured
 _SOURCES = ("start.S", "harness.c", "libc.c")
 _JOB_AT = 0x8800_0000  # image.ld
-_JOB = struct.Struct("<QQQQQii")  # bare_job in job.h
+_JOB = struct.Struct("<QQQQQqqiiii")  # bare_job in job.h
 _PAGE, _LINE = 4096, 64
 
 
@@ -65,13 +65,15 @@ def build_image(work: Path) -> Image:
 @dataclass(frozen=True)
 class Job:
     """A model file and its inputs; steps first .. last - 1 are measured, those before them prepare. evict_bytes: as
-    much other memory is read before the run."""
+    much other memory is read before the run. shown: the (buffer, first float, floats) that the run writes, by default
+    all outputs."""
 
     model: bytes
     inputs: Sequence[np.ndarray]
     first: int
     last: int
     evict_bytes: int = 0
+    shown: tuple[int, int, int] = (0, 0, 0)
 
     def place(self, image: Image) -> bytes:
         """The image with this job in it."""
@@ -80,7 +82,9 @@ class Job:
         model_at = _JOB_AT + _PAGE
         inputs_at = model_at + len(model)
         heap = _padded_size(inputs_at + sum(map(len, inputs)), _PAGE)
-        header = _JOB.pack(model_at, len(self.model), inputs_at, heap, self.evict_bytes, self.first, self.last)
+        buffer, at, floats = self.shown
+        places = (model_at, len(self.model), inputs_at, heap, self.evict_bytes)
+        header = _JOB.pack(*places, at, floats, self.first, self.last, buffer, 0)
         return image.with_segment(_JOB_AT, b"".join([_padded(header, _PAGE), model, *inputs]))
 
 

@@ -1,5 +1,5 @@
 /* Runs a job: opens its model in the real runtime, runs the steps that prepare, then those to be measured, and writes
- * all outputs to standard output. One core. Functions called bare_* are not part of what is measured. */
+ * all outputs, or what the job says, to standard output. One core. Functions called bare_* are not part of what is measured. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -46,6 +46,15 @@ static void bare_bind(const cln_model *model, const float **inputs, float **outp
     outputs[i] = cln_aligned_alloc((size_t)model->outputs[i].floats * sizeof(float));
 }
 
+static void bare_show(const cln_session *session, float **outputs) {
+  const cln_model *model = session->model;
+  const bare_job *job = &bare_the_job;
+  if (job->shown_floats)
+    bare_write(1, cln_at(session, job->shown_buffer, job->shown_at), (size_t)job->shown_floats * sizeof(float));
+  for (int32_t i = 0; i < model->output_count && !job->shown_floats; ++i)
+    bare_write(1, outputs[i], (size_t)model->outputs[i].floats * sizeof(float));
+}
+
 _Noreturn void bare_main(void) {
   static char error[512];
   cln_model *model;
@@ -62,7 +71,6 @@ _Noreturn void bare_main(void) {
   cln_session_run(session, inputs, outputs);
   for (int32_t i = bare_the_job.first; i < bare_the_job.last; ++i)
     model->isa->steps[model->order[i].op](session, i, 0);
-  for (int32_t i = 0; i < model->output_count; ++i)
-    bare_write(1, outputs[i], (size_t)model->outputs[i].floats * sizeof(float));
+  bare_show(session, outputs);
   bare_exit(0);
 }
