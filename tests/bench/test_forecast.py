@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from colonnade.bench.forecast import _by_layer, forecast
+from colonnade.bench.run import Options
 from colonnade.errors import ColonnadeError
 
 
@@ -19,7 +20,7 @@ def test_steps_of_a_layer_are_summed_in_running_order() -> None:
 
 
 def test_forecast_of_a_network() -> None:
-    found = forecast("resnet18", [0.75], input_size=64, plan="default", repeat=2)
+    found = forecast("resnet18", Options(sparsities=(0.75,), input_size=64, plan="default", repeat=2))
     assert found.sparsities == (0.0, 0.75)
     assert all(ms > 0 for ms in found.total_ms)
     names = [layer.name for layer in found.layers]
@@ -30,5 +31,9 @@ def test_forecast_of_a_network() -> None:
 def test_bad_sparsity_fails_before_anything_is_compiled() -> None:
     told: list[str] = []
     with pytest.raises(ColonnadeError, match="sparsity"):
-        forecast("resnet18", [0.5, 1.5], input_size=32, tell=lambda what, done, total: told.append(what))
+        forecast(
+            "resnet18",
+            Options(sparsities=(0.5, 1.5), input_size=32),
+            tell=lambda what, done, total: told.append(what),
+        )
     assert told == []

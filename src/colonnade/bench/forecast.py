@@ -9,18 +9,19 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 
 from colonnade import api
 from colonnade.bench.cpus import pinned
 from colonnade.bench.harness import interleave
+from colonnade.bench.modelled_report import MODELLED, ModelledOptions, run_modelled
 from colonnade.bench.progress import labelled, silent
 from colonnade.bench.report import sparsity_text
+from colonnade.bench.run import Options
 from colonnade.bench.subject import open_model
+from colonnade.bench.worker import OWN
 from colonnade.graph.onnx_import import import_model
-from colonnade.plan.compiler import Plan
 from colonnade.runtime.session import Session
 
 _WARMUP = 2
@@ -43,6 +44,7 @@ class Forecast:
     sparsities: tuple[float, ...]
     layers: tuple[LayerForecast, ...]
     total_ms: tuple[float, ...]
+    clock: str = "measured"
 
 
 @dataclass(frozen=True)
@@ -58,41 +60,47 @@ class _Timed:
         return (time.perf_counter() - start) * 1e3
 
 
-def forecast(
-    source: str,
-    sparsities: Sequence[float],
-    *,
-    threads: int = 1,
-    batch: int | None = None,
-    input_size: int | None = None,
-    tile: int | Literal["auto"] = 8,
-    group: int | None = None,
-    skip: Sequence[str] = (),
-    plan: Plan = "tuned",
-    repeat: int = 20,
-    tell: api.Progress = silent,
-) -> Forecast:
-    """Time `source`, a zoo name or an ONNX file, dense and at each sparsity, on this machine."""
-    model = open_model(source, input_size=input_size)
-    import_model(model.proto, batch=batch, input_size=input_size)  # what cannot be compiled fails before minutes of it
-    wanted = tuple(sorted({0.0, *sparsities}))
-    pruned = {s: api.prune(model, s, tile=tile, group=group, skip=skip) if s else model for s in wanted}
+def forecast(source: str, options: Options, batch: int | None = None, tell: api.Progress = silent) -> Forecast:
+    """Time `source`, a zoo name or an ONNX file, dense and at each sparsity of `options`, on this machine. batch: None
+    is the file's."""
+    options.check()
+    model = open_model(source, input_size=options.input_size)
+    size, threads = options.input_size, options.threads
+    import_model(model.proto, batch=batch, input_size=size)  # what cannot be compiled fails before minutes of it
+    wanted = tuple(sorted({0.0, *options.sparsities}))
+    pruned = {sparsity: options.prune(model, sparsity) for sparsity in wanted}
     timed: dict[float, _Timed] = {}
     with pinned(threads):
         for sparsity, variant in pruned.items():
             told = labelled(tell, sparsity_text(sparsity))
             compiled = api.compile(
-                variant, threads=threads, batch=batch, input_size=input_size, plan=plan, progress=told
+                variant,
+                target=options.target,
+                threads=threads,
+                batch=batch,
+                input_size=size,
+                plan=options.plan,
+                progress=told,
             )
             timed[sparsity] = _Timed(session := Session(compiled, threads=threads), _random_feeds(session))
         times, failures = interleave(
-            timed, warmup=_WARMUP, repeat=repeat, on_round=lambda done, total: tell("time", done, total)
+            timed, warmup=_WARMUP, repeat=options.repeat, on_round=lambda done, total: tell("time", done, total)
         )
         for error in failures.values():
             raise error
-        profiles = [timed[sparsity].session.profile(timed[sparsity].feeds, repeat) for sparsity in wanted]
+        profiles = [timed[sparsity].session.profile(timed[sparsity].feeds, options.repeat) for sparsity in wanted]
     total = tuple(times[sparsity].median_ms for sparsity in wanted)
     return Forecast(model.name, wanted, _by_layer(profiles), total)
+
+
+def forecast_modelled(source: str, options: ModelledOptions, tell: api.Progress = silent) -> Forecast:
+    """The same on a simulated core, where layers add up to the whole (docs/riscv-model.md)."""
+    report = run_modelled([source], options, tell)
+    rows = [row for row in report.results if row.runtime == OWN]
+    ms = 1e3 / report.hertz
+    profiles = [[(layer.name, layer.op, layer.cycles * ms) for layer in row.layers] for row in rows]
+    total = tuple(row.cycles * ms for row in rows)
+    return Forecast(rows[0].model, tuple(row.sparsity for row in rows), _by_layer(profiles), total, MODELLED)
 
 
 def _random_feeds(session: Session) -> dict[str, np.ndarray]:

@@ -1,4 +1,4 @@
-"""`colonnade bench --runner spike`: modelled cycles of a network at several sparsities, beside recorded ones."""
+"""Modelled cycles of networks at several sparsities, beside what was recorded of XNNPACK (docs/riscv-model.md)."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from colonnade import api
-from colonnade.bench.modelled import NodeCost, model_network
+from colonnade.bench.modelled import CostCache, NodeCost, model_network
 from colonnade.bench.progress import labelled, silent
 from colonnade.bench.report import sparsity_text
 from colonnade.bench.subject import open_model
@@ -20,39 +20,40 @@ from colonnade.files import write_atomic
 from colonnade.graph.onnx_import import import_model
 from colonnade.graph.passes import optimize
 from colonnade.plan.cache import PlanCache, default_cache_dir
-from colonnade.plan.compiler import Plan, machine_key
+from colonnade.plan.compiler import Plan, machine_key, resolve_target
 from colonnade.plan.tuner import default_plan, tuned_plan
-from colonnade.remote.spike import open_spike
+from colonnade.remote.spike import SpikeRunner, open_spike
 from colonnade.target.riscv_model import BLOCK, INSTR, STREAM, ModelledCost, Reading
-from colonnade.target.targets import target_named
-
-if TYPE_CHECKING:
-    from rich.table import Table
+from colonnade.target.targets import Target
 
 RECORDED = "xnnpack-dense (recorded)"
+MODELLED = "modelled"
 KERNELS = "cnm_"  # how the names of micro-kernels begin
 _CONVOLUTION = "Conv"
 
 
 @dataclass(frozen=True)
 class LayerRow:
-    """One node: modelled cycles (reading: stream), those of its micro-kernels alone and what these spend on multiply-
-    adds (reading: instr)."""
+    """One node. cycles: reading stream; the others: reading instr. gemm_cycles are its micro-kernels alone, of which
+    mac_cycles multiply-adds; packing_cycles all else: padding, phases, packing, edges, loops."""
 
     name: str
     op: str
     algorithm: str
     cycles: float
-    kernel_cycles: float
+    cycles_instr: float
+    gemm_cycles: float
     mac_cycles: float
+    packing_cycles: float
     instructions: int
 
 
 @dataclass(frozen=True)
 class ModelledRow:
-    """One runtime on one network. Cycles are modelled, `cycles` in the reading stream; conv_* are convolutions alone,
-    which is all that was recorded of XNNPACK: its `cycles` are those. kernel_cycles and other_cycles (reading: instr)
-    are the convolutions' micro-kernels, and their packing, padding and loops."""
+    """One runtime on one network. `cycles` are of the reading stream, cycles_instr and cycles_block of the two others;
+    conv_* are convolutions alone, which is all that was recorded of XNNPACK: its `cycles` are those. gemm_cycles and
+    packing_cycles (reading: instr) are the sums over the convolutions, see LayerRow. tile, plan: how Colonnade's masks
+    and plan were made."""
 
     model: str
     runtime: str
@@ -64,9 +65,13 @@ class ModelledRow:
     cycles_instr: float
     cycles_block: float
     conv_cycles: float
+    conv_cycles_instr: float
     conv_instructions: int
-    kernel_cycles: float | None = None
-    other_cycles: float | None = None
+    gemm_cycles: float | None = None
+    packing_cycles: float | None = None
+    tile: int | str | None = None
+    plan: str | None = None
+    clock: str = MODELLED
     layers: tuple[LayerRow, ...] = ()
 
     @property
@@ -77,59 +82,82 @@ class ModelledRow:
 
 @dataclass(frozen=True)
 class ModelledReport:
-    """All rows of one or more networks. clock says that no board was asked."""
+    """All rows of one or more networks. hertz: the modelled core's usual clock."""
 
     target: str
     core: str
+    hertz: float
     results: tuple[ModelledRow, ...]
-    clock: str = "modelled"
+
+    def own_dense(self, model: str) -> ModelledRow | None:
+        """Colonnade's row of a network at sparsity 0."""
+        rows = (row for row in self.results if row.model == model and row.runtime == OWN)
+        return next((row for row in rows if row.sparsity == 0), None)
+
+    def recorded(self, model: str) -> ModelledRow | None:
+        """What was recorded of a network."""
+        return next((row for row in self.results if row.model == model and row.runtime == RECORDED), None)
 
 
 @dataclass(frozen=True)
 class ModelledOptions:
-    """What to model. A tuned plan is tuned on the simulator."""
+    """What to model; sparsity 0 is always added. A tuned plan is tuned on the simulator. cache_dir: where costs of
+    nodes are kept, by default the user's cache directory."""
 
     target: str = "spacemit-x60"
     sparsities: Sequence[float] = (0.0, 0.25, 0.5, 0.75)
-    tile: int | Literal["auto"] = 14
+    tile: int | Literal["auto"] = 15
     group: int | None = None
     skip: Sequence[str] = ()
     input_size: int | None = None
     plan: Plan = "default"
+    cache_dir: Path | None = None
 
 
-def run_modelled(source: str, options: ModelledOptions, tell: api.Progress = silent) -> ModelledReport:
-    """Model `source`, a zoo name or an ONNX file, at each sparsity (ratios need 0 among them); what was recorded of
-    it comes first.
+def run_modelled(sources: Sequence[str], options: ModelledOptions, tell: api.Progress = silent) -> ModelledReport:
+    """Model each of `sources`, zoo names or ONNX files, dense and at each sparsity; what was recorded of a network
+    comes first. Every node's output is checked against the numpy oracle.
 
-    ColonnadeError for bad input, or where there is no simulator."""
-    target = target_named(options.target)
-    model = open_model(source, input_size=options.input_size)
-    rows = [] if options.input_size else list(recorded_rows(model.name))
+    ColonnadeError for bad input, before any long work, or where there is no simulator."""
+    target = resolve_target(options.target)
+    models = [open_model(source, input_size=options.input_size) for source in sources]
+    for model in models:
+        import_model(model.proto, batch=1, input_size=options.input_size)
+    rows: list[ModelledRow] = []
     with open_spike(target) as runner:
-        for sparsity in sorted(set(options.sparsities)):
-            told = labelled(tell, sparsity_text(sparsity))
-            pruned = model
-            if sparsity:
-                pruned = api.prune(
-                    model, sparsity, tile=options.tile, group=options.group, skip=options.skip, target=target.name
-                )
-            graph = optimize(import_model(pruned.proto, batch=1, input_size=options.input_size))
-            if options.plan == "default":
-                plan = default_plan(graph, target, 1)
-            else:
-                cache = PlanCache(default_cache_dir(), machine_key(runner, target, 1))
-                plan = tuned_plan(graph, target, 1, runner, cache, told)
-            costs = model_network(graph, target, plan, runner, told)
-            rows.append(_own_row(model.name, sparsity, costs, {name: str(c) for name, c in plan.candidates.items()}))
-        core = runner.core.name
-    return ModelledReport(target.name, core, tuple(rows))
+        for model in models:
+            rows += recorded_rows(model.name) if options.input_size is None else ()
+            for sparsity in sorted({0.0, *options.sparsities}):
+                told = labelled(tell, f"{model.name} {sparsity_text(sparsity)}")
+                rows.append(_own_row(model, sparsity, options, target, runner, told))
+        return ModelledReport(target.name, runner.core.name, runner.core.hertz, tuple(rows))
 
 
-def _own_row(model: str, sparsity: float, costs: Sequence[NodeCost], algorithms: dict[str, str]) -> ModelledRow:
-    convolutions = [node.cost for node in costs if node.op == _CONVOLUTION]
-    kernels = sum(_kernel_cycles(cost) for cost in convolutions)
-    every = [node.cost for node in costs]
+def _own_row(
+    model: api.Model, sparsity: float, options: ModelledOptions, target: Target, runner: SpikeRunner, tell: api.Progress
+) -> ModelledRow:
+    pruned = model
+    if sparsity:
+        pruned = api.prune(
+            model, sparsity, tile=options.tile, group=options.group, skip=options.skip, target=target.name
+        )
+    graph = optimize(import_model(pruned.proto, batch=1, input_size=options.input_size))
+    machine = machine_key(runner, target, 1)
+    if options.plan == "default":
+        plan = default_plan(graph, target, 1)
+    else:
+        plan = tuned_plan(graph, target, 1, runner, PlanCache(default_cache_dir(), machine), tell)
+    cache = CostCache(options.cache_dir or default_cache_dir("modelled"), machine, runner.core)
+    nodes = model_network(graph, target, plan, runner, tell, cache)
+    return _row(model.name, sparsity, nodes, {name: str(c) for name, c in plan.candidates.items()}, options)
+
+
+def _row(
+    model: str, sparsity: float, nodes: Sequence[NodeCost], algorithms: dict[str, str], options: ModelledOptions
+) -> ModelledRow:
+    every = [node.cost for node in nodes]
+    convolutions = [node.cost for node in nodes if node.op == _CONVOLUTION]
+    gemm = sum(_gemm_cycles(cost) for cost in convolutions)
     return ModelledRow(
         model=model,
         runtime=OWN,
@@ -141,20 +169,32 @@ def _own_row(model: str, sparsity: float, costs: Sequence[NodeCost], algorithms:
         cycles_instr=_total(every, INSTR),
         cycles_block=_total(every, BLOCK),
         conv_cycles=_total(convolutions, STREAM),
+        conv_cycles_instr=_total(convolutions, INSTR),
         conv_instructions=sum(cost.instructions for cost in convolutions),
-        kernel_cycles=kernels,
-        other_cycles=_total(convolutions, INSTR) - kernels,
-        layers=tuple(_layer_row(node, algorithms.get(node.name, "")) for node in costs),
+        gemm_cycles=gemm,
+        packing_cycles=_total(convolutions, INSTR) - gemm,
+        tile=options.tile if sparsity else None,
+        plan=options.plan,
+        layers=tuple(_layer_row(node, algorithms.get(node.name, "")) for node in nodes),
     )
 
 
 def _layer_row(node: NodeCost, algorithm: str) -> LayerRow:
-    cost = node.cost
-    macs = sum(part.mac_cycles for name, part in cost.by_function.items() if name.startswith(KERNELS))
-    return LayerRow(node.name, node.op, algorithm, cost.cycles(STREAM), _kernel_cycles(cost), macs, cost.instructions)
+    cost, gemm = node.cost, _gemm_cycles(node.cost)
+    return LayerRow(
+        name=node.name,
+        op=node.op,
+        algorithm=algorithm,
+        cycles=cost.cycles(STREAM),
+        cycles_instr=cost.cycles(INSTR),
+        gemm_cycles=gemm,
+        mac_cycles=sum(part.mac_cycles for name, part in cost.by_function.items() if name.startswith(KERNELS)),
+        packing_cycles=cost.cycles(INSTR) - gemm,
+        instructions=cost.instructions,
+    )
 
 
-def _kernel_cycles(cost: ModelledCost) -> float:
+def _gemm_cycles(cost: ModelledCost) -> float:
     return sum(part.cycles for name, part in cost.by_function.items() if name.startswith(KERNELS))
 
 
@@ -174,12 +214,12 @@ def recorded_rows(model: str) -> tuple[ModelledRow, ...]:
 
     cycles, instructions = total("cycles_stream"), total("instructions")
     instr, block = total("cycles_instr"), total("cycles_block")
-    return (ModelledRow(model, RECORDED, 0.0, 1, 1, cycles, instructions, instr, block, cycles, instructions),)
+    return (ModelledRow(model, RECORDED, 0.0, 1, 1, cycles, instructions, instr, block, cycles, instr, instructions),)
 
 
 def to_json(report: ModelledReport) -> str:
-    """`{"target": ..., "core": ..., "results": [...], "clock": "modelled"}`."""
-    return json.dumps(asdict(report), indent=2, allow_nan=False) + "\n"
+    """`{"target": ..., "core": ..., "results": [...]}`, every result row complete."""
+    return json.dumps(asdict(report), indent=1, allow_nan=False) + "\n"
 
 
 def write_json(report: ModelledReport, path: Path) -> None:
@@ -195,50 +235,6 @@ def read_json(path: Path) -> ModelledReport:
             ModelledRow(**{**row, "layers": tuple(LayerRow(**layer) for layer in row["layers"])})
             for row in data["results"]
         ]
-        return ModelledReport(data["target"], data["core"], tuple(rows), data["clock"])
+        return ModelledReport(data["target"], data["core"], data["hertz"], tuple(rows))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ColonnadeError(f"{path}: not a report of modelled cycles: {error}") from None
-
-
-def table(report: ModelledReport) -> Table:
-    """The rows as a rich table, in millions of modelled cycles."""
-    from rich.table import Table
-
-    caption = f"Modelled, not measured: {report.core}, one core, f32, batch 1; reading stream (docs/riscv-model.md)."
-    text = Table(caption=caption, caption_justify="left")
-    text.add_column("model")
-    text.add_column("runtime")
-    for heading in (
-        "sparsity",
-        "M cycles",
-        "convolutions",
-        "vs own dense",
-        "vs XNNPACK",
-        "kernels",
-        "other",
-        "M instr",
-    ):
-        text.add_column(heading, justify="right")
-    for row in report.results:
-        text.add_row(row.model, row.runtime, f"{row.sparsity * 100:.4g}%", *numbers(report, row))
-    return text
-
-
-def numbers(report: ModelledReport, row: ModelledRow) -> tuple[str, ...]:
-    """A row's numbers as the tables print them: millions, and ratios of convolutions' cycles."""
-    same = [other for other in report.results if other.model == row.model]
-    own = next((other for other in same if other.runtime == OWN and other.sparsity == 0), None)
-    recorded = next((other for other in same if other.runtime == RECORDED), None)
-    return (
-        "-" if row.runtime == RECORDED else _millions(row.cycles),
-        _millions(row.conv_cycles),
-        f"{own.conv_cycles / row.conv_cycles:.2f}x" if own else "-",
-        f"{recorded.conv_cycles / row.conv_cycles:.2f}x" if recorded else "-",
-        _millions(row.kernel_cycles),
-        _millions(row.other_cycles),
-        _millions(row.instructions),
-    )
-
-
-def _millions(value: float | None) -> str:
-    return "-" if value is None else f"{value / 1e6:.1f}"

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from colonnade.bench.report import Report, Result, ratio_text
 from colonnade.bench.worker import OWN
 from colonnade.errors import ColonnadeError
 from colonnade.files import write_atomic
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 _OWN_COLOUR = "#0b7285"
 _PEER_GREYS = ("#6c757d", "#868e96", "#a3a9af", "#bfc4c9")
@@ -47,6 +51,11 @@ def write_plot(report: Report, path: Path) -> None:
     for side in ("top", "right", "bottom", "left"):
         axes.spines[side].set_visible(False)
     figure.suptitle(_title(report), x=0.01, horizontalalignment="left", fontsize=10)
+    write_figure(figure, path)
+
+
+def write_figure(figure: Figure, path: Path) -> None:
+    """Write a matplotlib figure, whole or not at all; the suffix is one that `check_plot_path` accepts."""
     image = io.BytesIO()
     figure.savefig(image, format=path.suffix.lower().lstrip("."), dpi=200)
     write_atomic(path, image.getvalue())

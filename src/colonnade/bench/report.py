@@ -127,6 +127,7 @@ def table(report: Report) -> Table:
 
 def _caption(report: Report) -> str:
     machine = report.machine
-    lines = [f"{machine.get('cpu')} ({machine.get('cpus')} CPUs); outputs checked against {report.reference}."]
+    cpus = f" ({machine['cpus']} CPUs)" if "cpus" in machine else ""
+    lines = [f"{machine.get('cpu')}{cpus}; outputs checked against {report.reference}."]
     lines += [f"{row.runtime}, {row.status}: {row.reason}" for row in report.absent]
     return "\n".join(lines)

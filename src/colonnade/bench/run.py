@@ -23,7 +23,8 @@ from colonnade.bench.worker import OWN, Worker, WorkerError
 from colonnade.errors import ColonnadeError
 from colonnade.graph.onnx_import import import_model
 from colonnade.graph.reference import run_reference
-from colonnade.plan.compiler import Plan
+from colonnade.plan.compiler import Plan, resolve_target
+from colonnade.remote.open import open_runner
 
 OWN_TOLERANCE = 1e-4  # of the reference's largest magnitude
 PEER_TOLERANCE = 1e-2  # peers may use Winograd transforms of large tiles
@@ -45,13 +46,25 @@ class Options:
     group: int | None = None
     skip: Sequence[str] = ()
     plan: Plan = "tuned"
+    target: str = "native"
     seed: int = 0
 
-    def check(self) -> None:
-        """ColonnadeError for a value out of range, before any long work."""
+    def prune(self, model: api.Model, sparsity: float) -> api.Model:
+        """The model at a sparsity, with these options' masks."""
+        if not sparsity:
+            return model
+        return api.prune(model, sparsity, tile=self.tile, group=self.group, skip=self.skip, target=self.target)
+
+    def check_counts(self) -> None:
+        """ColonnadeError for a number below 1, before any long work."""
         for name, value in (("threads", self.threads), ("batch", self.batch), ("repeat", self.repeat)):
             if value < 1:
                 raise ColonnadeError(f"{name} is {value}: it must be at least 1")
+
+    def check(self) -> None:
+        """ColonnadeError for what this machine cannot time."""
+        self.check_counts()
+        open_runner("local", resolve_target(self.target))
         cpus = len(available_cpus())
         if self.threads > cpus:
             raise ColonnadeError(f"threads is {self.threads}: a time would mislead, as this process has {cpus} CPUs")
@@ -115,16 +128,17 @@ def _prepare(model: api.Model, options: Options, folder: Path, tell: api.Progres
     """Write the ONNX files, compile Colonnade's models, and list who runs what."""
     sources = {sparsity: folder / f"{sparsity:.6g}.onnx" for sparsity in sorted({0.0, *options.sparsities})}
     for sparsity, source in sources.items():  # all of them before the first compiles: a bad value costs no minutes
-        pruned = model
-        if sparsity != 0:
-            pruned = api.prune(model, sparsity, tile=options.tile, group=options.group, skip=options.skip)
+        pruned = options.prune(model, sparsity)
         graph = import_model(pruned.proto, batch=options.batch, input_size=options.input_size)
         api.Model(with_static_shapes(pruned.proto, graph), model.name).save(source)
     entrants = [Entrant(peer, 0.0, sources[0.0], sources[0.0]) for peer in options.against]
     for sparsity, source in sources.items():
         compiled = source.with_suffix(".colonnade")
         told = labelled(tell, sparsity_text(sparsity))
-        api.compile(source, threads=options.threads, plan=options.plan, progress=told).save(compiled)
+        compiled_model = api.compile(
+            source, target=options.target, threads=options.threads, plan=options.plan, progress=told
+        )
+        compiled_model.save(compiled)
         entrants.append(Entrant(OWN, sparsity, compiled, source))
     return entrants
 

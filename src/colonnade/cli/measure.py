@@ -12,10 +12,13 @@ from colonnade.cli.options import (
     GroupOption,
     PlanOption,
     RepeatOption,
+    RunnerOption,
     SizeOption,
     SkipOption,
     SparsitiesOption,
     SubjectArgument,
+    SubjectsArgument,
+    TargetOption,
     ThreadsOption,
     TileOption,
     check_positive,
@@ -27,17 +30,20 @@ from colonnade.cli.options import (
     print_table,
     progress_bar,
 )
+from colonnade.errors import ColonnadeError
 
 if TYPE_CHECKING:
     from rich.table import Table
 
     from colonnade.bench.forecast import Forecast
+    from colonnade.bench.modelled_report import ModelledOptions
+    from colonnade.bench.run import Options
 
 EXIT_FAULT = 1  # Colonnade itself failed or was wrong: the report says how
 
 
 def bench(
-    model: SubjectArgument,
+    model: SubjectsArgument,
     sparsity: SparsitiesOption = "0,0.5,0.75",
     threads: ThreadsOption = 1,
     batch: Annotated[int, typer.Option(help="Images per run.")] = 1,
@@ -50,12 +56,13 @@ def bench(
     group: GroupOption = "all",
     skip: SkipOption = None,
     plan: PlanOption = "tuned",
+    target: TargetOption = "native",
+    runner: RunnerOption = "local",
 ) -> None:
     """Time a network side by side with other runtimes, after checking every output."""
-    from colonnade.bench import plot as plotting
-    from colonnade.bench import report as reporting
     from colonnade.bench.peers import PEERS
-    from colonnade.bench.run import Options, run_bench
+    from colonnade.bench.plot import check_plot_path
+    from colonnade.bench.run import Options
     from colonnade.files import check_writable
 
     options = Options(
@@ -69,14 +76,31 @@ def bench(
         group=parse_group(group),
         skip=tuple(skip or ()),
         plan=parse_plan(plan),
+        target=target,
     )
     for path in (json, plot):
         if path is not None:
             check_writable(path)
     if plot is not None:
-        plotting.check_plot_path(plot)
+        check_plot_path(plot)
+    if runner != "local" and against is not None:
+        raise ColonnadeError(f"--against: other runtimes are timed on this machine alone, not with --runner {runner}")
+    if runner == "spike":
+        _bench_modelled(model, options, json, plot)
+    elif len(model) > 1:
+        raise ColonnadeError(f"--runner {runner} takes one model at a time, not {len(model)}")
+    else:
+        _bench_measured(model[0], options, runner, json, plot)
+
+
+def _bench_measured(model: str, options: Options, runner: str, json: Path | None, plot: Path | None) -> None:
+    from colonnade.bench import plot as plotting
+    from colonnade.bench import report as reporting
+    from colonnade.bench.board import run_on_board
+    from colonnade.bench.run import run_bench
+
     with progress_bar() as tell:
-        report = run_bench(model, options, tell)
+        report = run_bench(model, options, tell) if runner == "local" else run_on_board(model, options, runner, tell)
     print_table(reporting.table(report))
     if json is not None:
         reporting.write_json(report, json)
@@ -84,6 +108,37 @@ def bench(
         plotting.write_plot(report, plot)
     if report.own_faults:
         raise typer.Exit(EXIT_FAULT)
+
+
+def _bench_modelled(models: list[str], options: Options, json: Path | None, plot: Path | None) -> None:
+    from colonnade.bench import modelled_report as reporting
+    from colonnade.bench import modelled_show as showing
+
+    with progress_bar() as tell:
+        report = reporting.run_modelled(models, _modelled(options), tell)
+    print_table(showing.table(report))
+    if json is not None:
+        reporting.write_json(report, json)
+    if plot is not None:
+        showing.write_plot(report, plot)
+
+
+def _modelled(options: Options) -> ModelledOptions:
+    from colonnade.bench.modelled_report import ModelledOptions
+
+    if options.threads != 1:
+        raise ColonnadeError(f"--threads: the spike runner models one core: use 1, not {options.threads}")
+    if options.batch != 1:
+        raise ColonnadeError(f"--batch: the spike runner models runs of one image: use 1, not {options.batch}")
+    return ModelledOptions(
+        target=options.target,
+        sparsities=options.sparsities,
+        tile=options.tile,
+        group=options.group,
+        skip=options.skip,
+        input_size=options.input_size,
+        plan=options.plan,
+    )
 
 
 def forecast(
@@ -97,26 +152,34 @@ def forecast(
     group: GroupOption = "all",
     skip: SkipOption = None,
     plan: PlanOption = "tuned",
+    target: TargetOption = "native",
+    runner: RunnerOption = "local",
 ) -> None:
     """Time a network at sparsities nobody has trained it for yet, per layer and in total."""
     from colonnade.bench.forecast import forecast as run_forecast
+    from colonnade.bench.forecast import forecast_modelled
+    from colonnade.bench.run import Options
 
-    for option, value in (("--threads", threads), ("--batch", batch), ("--repeat", repeat)):
-        check_positive(option, value)
+    check_positive("--batch", batch)
+    options = Options(
+        sparsities=parse_sparsities(sparsity),
+        threads=threads,
+        batch=batch or 1,
+        repeat=repeat,
+        input_size=input_size,
+        tile=parse_tile(tile),
+        group=parse_group(group),
+        skip=tuple(skip or ()),
+        plan=parse_plan(plan),
+        target=target,
+    )
+    if runner not in ("local", "spike"):
+        raise ColonnadeError(f"--runner {runner}: forecast knows local and spike; on a board use bench")
     with progress_bar() as tell:
-        found = run_forecast(
-            model,
-            parse_sparsities(sparsity),
-            threads=threads,
-            batch=batch,
-            input_size=input_size,
-            tile=parse_tile(tile),
-            group=parse_group(group),
-            skip=tuple(skip or ()),
-            plan=parse_plan(plan),
-            repeat=repeat,
-            tell=tell,
-        )
+        if runner == "spike":
+            found = forecast_modelled(model, _modelled(options), tell)
+        else:
+            found = run_forecast(model, options, batch, tell)
     print_table(_forecast_table(found))
 
 
@@ -125,7 +188,8 @@ def _forecast_table(found: Forecast) -> Table:
 
     from colonnade.bench.report import sparsity_text
 
-    table = Table("layer", "operation", title=f"{found.model}, ms", title_justify="left")
+    unit = "ms" if found.clock == "measured" else f"{found.clock} ms"
+    table = Table("layer", "operation", title=f"{found.model}, {unit}", title_justify="left")
     for sparsity in found.sparsities:
         table.add_column(sparsity_text(sparsity), justify="right")
     for layer in found.layers:

@@ -24,6 +24,9 @@ Tile = int | Literal["auto"]
 
 ModelArgument = Annotated[Path, typer.Argument(metavar="MODEL", help="ONNX file.", show_default=False)]
 SubjectArgument = Annotated[str, typer.Argument(metavar="MODEL", help="Zoo name or ONNX file.", show_default=False)]
+SubjectsArgument = Annotated[
+    list[str], typer.Argument(metavar="MODEL...", help="Zoo name or ONNX file; several on a simulated core.")
+]
 ThreadsOption = Annotated[int, typer.Option(help="Threads to run on.")]
 BatchOption = Annotated[int | None, typer.Option(help="Images per run. [default: the file's, else 1]")]
 SizeOption = Annotated[int | None, typer.Option(help="Height and width of the input. [default: the file's, else 224]")]
@@ -31,6 +34,7 @@ SparsitiesOption = Annotated[str, typer.Option("--sparsity", help="Comma-separat
 TileOption = Annotated[str, typer.Option(help="Output channels per tile, or auto.")]
 GroupOption = Annotated[str, typer.Option(help="Columns per group that keep the same number each, or all.")]
 SkipOption = Annotated[list[str] | None, typer.Option(help="Layer to leave dense. Repeat for more.")]
+TargetOption = Annotated[str, typer.Option(help="native, or a name that `colonnade targets` lists.")]
 PlanOption = Annotated[str, typer.Option(help="tuned: profile each layer; default: measure nothing.")]
 RunnerOption = Annotated[str, typer.Option(help="Where to profile: local, spike (modelled), ssh://USER@HOST[:PORT].")]
 RepeatOption = Annotated[int, typer.Option(help="Timed rounds.")]

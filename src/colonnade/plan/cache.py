@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import platformdirs
 
@@ -21,9 +22,9 @@ from colonnade.files import write_atomic
 from colonnade.plan.candidate import Candidate
 
 
-def default_cache_dir() -> Path:
-    """The user's cache directory for plans."""
-    return Path(platformdirs.user_cache_dir("colonnade")) / "plans"
+def default_cache_dir(kind: str = "plans") -> Path:
+    """The user's cache directory for plans, or for another kind of measurements."""
+    return Path(platformdirs.user_cache_dir("colonnade")) / kind
 
 
 @cache
@@ -37,32 +38,51 @@ def planner_digest() -> str:
     return digest.hexdigest()[:16]
 
 
-class PlanCache:
-    """Measured milliseconds by problem and candidate."""
+class Records:
+    """JSON objects by digest, one small file each."""
 
     def __init__(self, directory: Path, machine: str) -> None:
-        """machine: what all profiles of this cache have in common (CPU, ISA, threads, build)."""
+        """machine: what all of them depend on (CPU, ISA, threads, build)."""
         self._directory, self._machine = directory, f"{machine}; planner {planner_digest()}"
 
     def _path(self, digest: str) -> Path:
         key = hashlib.sha256(f"{self._machine}\n{digest}".encode()).hexdigest()
         return self._directory / f"{key[:40]}.json"
 
+    def read(self, digest: str) -> Any:
+        """What was written; None when there is nothing, or nothing whole."""
+        try:
+            return json.loads(self._path(digest).read_text())
+        except (OSError, ValueError):
+            return None
+
+    def write(self, digest: str, fields: Mapping[str, object]) -> None:
+        """Keep `fields`. ColonnadeError where that is not possible."""
+        text = json.dumps({"machine": self._machine, **fields}, indent=1)
+        try:
+            self._directory.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ColonnadeError(f"{self._directory}: profiles cannot be kept there: {error.strerror}") from error
+        write_atomic(self._path(digest), text.encode())
+
+
+class PlanCache:
+    """Measured milliseconds by problem and candidate."""
+
+    def __init__(self, directory: Path, machine: str) -> None:
+        """machine: what all profiles of this cache have in common."""
+        self._records = Records(directory, machine)
+
     def load(self, digest: str) -> dict[Candidate, float] | None:
         """Finished measurements of a problem, fastest first; None when there are none, or none that make sense."""
         try:
-            rows = json.loads(self._path(digest).read_text())["candidates"]
+            rows = self._records.read(digest)["candidates"]
             times = {Candidate.from_fields(row["candidate"]): float(row["ms"]) for row in rows}
-        except (OSError, ValueError, TypeError, KeyError):
+        except (ValueError, TypeError, KeyError):
             return None
         return times or None
 
     def store(self, digest: str, times: Mapping[Candidate, float], problem: str) -> None:
         """Keep the measurements of a problem; `problem` describes it for a reader of the file."""
         rows = [{"candidate": asdict(c), "ms": ms} for c, ms in sorted(times.items(), key=lambda item: item[1])]
-        text = json.dumps({"machine": self._machine, "problem": problem, "candidates": rows}, indent=1)
-        try:
-            self._directory.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise ColonnadeError(f"{self._directory}: profiles cannot be kept there: {error.strerror}") from error
-        write_atomic(self._path(digest), text.encode())
+        self._records.write(digest, {"problem": problem, "candidates": rows})

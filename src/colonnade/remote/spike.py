@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import TypeVar
 
 import numpy as np
 
@@ -24,6 +25,8 @@ from colonnade.target.spike import SpikeRun, find_spike, run_spike
 from colonnade.target.targets import TARGET_NAMES, Target
 
 TIMEOUT_S = 3600.0
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -142,6 +145,17 @@ class SpikeRunner(Closing):
 
     def _simulate(self, job: Job) -> SpikeRun:
         return run_spike(job.place(self._image), self._vlen, self._core, TIMEOUT_S)
+
+    def each(self, work: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[Result]:
+        """work(item) for all items, as many at the same time as there may be simulations, in the order in which they
+        are done. The first that fails ends it."""
+        with ThreadPoolExecutor(self._jobs) as pool:
+            waiting = [pool.submit(work, item) for item in items]
+            try:
+                for done in as_completed(waiting):
+                    yield done.result()
+            finally:
+                pool.shutdown(wait=False, cancel_futures=True)
 
     def _simulate_all(self, jobs: Sequence[Job]) -> list[SpikeRun]:
         with ThreadPoolExecutor(self._jobs) as pool:
