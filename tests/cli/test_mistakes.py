@@ -107,7 +107,7 @@ def test_unsupported_operator(colonnade: Command, tmp_path: Path, reader: str) -
         (("bench", "MODEL", "--repeat", "0", "--json", "OUT"), ("repeat", "at least 1")),
         (("bench", "MODEL", "--plot", "OUT.pdf"), (".png or .svg",)),
         (("forecast", "MODEL", "--sparsity", "2"), ("--sparsity", "2")),
-        (("forecast", "MODEL", "--repeat", "0"), ("--repeat", "at least 1")),
+        (("forecast", "MODEL", "--repeat", "0"), ("repeat", "at least 1")),
         (("zoo", "resnet51", "-o", "OUT"), ("resnet51", "resnet50")),
         (("zoo", "resnet18", "--input-size", "1", "-o", "OUT"), ("input size",)),
         (("zoo", "resnet18", "--classes", "0", "-o", "OUT"), ("classes",)),

@@ -5,28 +5,35 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
+from layers import random_array
+from onnx import helper, numpy_helper
 
 from colonnade import zoo
+from colonnade.bench import modelled
 from colonnade.bench.modelled import model_network
 from colonnade.bench.modelled_report import (
     RECORDED,
     ModelledOptions,
-    numbers,
     read_json,
     recorded_rows,
     run_modelled,
     write_json,
 )
+from colonnade.bench.modelled_show import numbers
+from colonnade.cli import main
 from colonnade.errors import ColonnadeError
 from colonnade.graph.onnx_import import import_model
 from colonnade.graph.passes import optimize
 from colonnade.modelfile.writer import write
 from colonnade.plan.lower import lower
-from colonnade.plan.measure import EVICT_BYTES
+from colonnade.plan.measure import EVICT_BYTES, WrongResultError
 from colonnade.plan.tuner import default_plan
+from colonnade.remote import spike as spike_runner
 from colonnade.remote.spike import SpikeRunner
 from colonnade.runtime.binding import checksum
+from colonnade.target.spike import run_spike
 from colonnade.target.targets import target_named
 
 X60 = target_named("spacemit-x60")
@@ -56,15 +63,100 @@ def test_nothing_was_recorded_of_other_networks() -> None:
     assert recorded_rows("mobilenet_v2") == ()
 
 
-def test_a_report_and_its_file(tmp_path: Path) -> None:
-    report = run_modelled("resnet18", ModelledOptions(sparsities=(0.0, 0.75), input_size=32))
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A stem, a convolution that may be pruned, twice the same, and a pool."""
+    folder = tmp_path_factory.mktemp("model")
+    shapes = [(16, 3, 3, 3), (16, 16, 3, 3), (16, 16, 3, 3)]
+    weights = [numpy_helper.from_array(random_array(shape, i), f"w{i}") for i, shape in enumerate(shapes)]
+    nodes = [
+        helper.make_node("Conv", [f"v{i}", f"w{i}"], [f"v{i + 1}"], name=f"conv{i}", pads=[1, 1, 1, 1])
+        for i in range(len(shapes))
+    ]
+    nodes.append(helper.make_node("GlobalAveragePool", ["v3"], ["y"], name="pool"))
+    ends = [
+        helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, shape)
+        for name, shape in (("v0", [1, 3, 12, 12]), ("y", [1, 16, 1, 1]))
+    ]
+    onnx.save(helper.make_model(helper.make_graph(nodes, "g", ends[:1], ends[1:], weights)), folder / "small.onnx")
+    return folder / "small.onnx"
+
+
+def test_a_report_its_file_and_what_is_kept(tmp_path: Path, model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    costs, told = tmp_path / "costs", []
+    options = ModelledOptions(sparsities=(0.75,), tile=8, cache_dir=costs)
+    report = run_modelled([str(model)], options, lambda what, done, total: told.append((what, done, total)))
     dense, sparse = report.results
-    assert sparse.conv_cycles < 0.5 * dense.conv_cycles
-    assert dense.cycles > dense.conv_cycles > dense.kernel_cycles > dense.other_cycles > 0
-    assert numbers(report, sparse)[2] == f"{dense.conv_cycles / sparse.conv_cycles:.2f}x"
+    assert (dense.sparsity, sparse.sparsity, sparse.clock, sparse.tile) == (0.0, 0.75, "modelled", 8)
+    assert [layer.name for layer in sparse.layers] == ["conv0", "conv1", "conv2", "pool"]
+    peak = 16 * 144 * 144 / 8  # of the dense layer; useless lanes add a little
+    assert peak <= dense.layers[1].mac_cycles < 1.2 * peak
+    assert 0.25 * peak <= sparse.layers[1].mac_cycles < 0.25 * 1.2 * peak
+    assert dense.cycles > dense.conv_cycles > dense.conv_cycles_instr > dense.gemm_cycles > dense.packing_cycles > 0
+    assert dense.conv_cycles_instr == pytest.approx(dense.gemm_cycles + dense.packing_cycles)
+    assert numbers(report, sparse)[4] == f"{dense.conv_cycles / sparse.conv_cycles:.2f}x"
+    ends = {what.partition(":")[0]: (done, total) for what, done, total in told}
+    (done, nodes), (done_again, new) = ends["small dense"], ends["small 75% sparse"]
+    assert done == nodes > done_again == new > 0  # stem and pool are known from the dense network
+
     path = tmp_path / "rows.json"
     write_json(report, path)
     assert read_json(path) == report
     path.write_text("{}")
     with pytest.raises(ColonnadeError, match="not a report of modelled cycles"):
         read_json(path)
+
+    simulated: list[object] = []
+    monkeypatch.setattr(spike_runner, "run_spike", lambda *job: simulated.append(job) or run_spike(*job))
+    assert run_modelled([str(model)], options).results == report.results
+    assert not simulated
+    damaged = next(file for file in costs.iterdir() if "Conv" not in file.read_text())
+    damaged.write_text("{}")
+    assert run_modelled([str(model)], options).results == report.results
+    assert len(simulated) == 2  # before and after the one step
+
+
+def test_bench_and_forecast(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("colonnade.bench.modelled_report.default_cache_dir", lambda *_: tmp_path)
+    where = ("--target", "spacemit-x60", "--runner", "spike", "--sparsity", "0.5", "--plan", "default")
+    rows, plot = tmp_path / "rows.json", tmp_path / "bars.svg"
+    assert main(["bench", str(model), *where, "--json", str(rows), "--plot", str(plot)]) == 0
+    assert "Modelled, not measured" in capsys.readouterr().out
+    assert plot.stat().st_size > 1000
+    dense, sparse = read_json(rows).results
+    assert main(["forecast", str(model), *where]) == 0
+    said = capsys.readouterr().out
+    assert "small, modelled ms" in said
+    assert f"{dense.cycles / sparse.cycles:.2f}x" in said
+
+
+def test_a_wrong_node_is_no_cost(model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(modelled, "TOLERANCE", 1e-12)
+    with pytest.raises(WrongResultError, match="is wrong by"):
+        run_modelled([str(model)], ModelledOptions(sparsities=(), cache_dir=tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--target", "spacemit-x60", "--runner", "qemu"), ("qemu says nothing of time",)),
+        (("--target", "spacemit-x60", "--runner", "spike", "--against", "mnn"), ("--against", "spike")),
+        (("--target", "spacemit-x60", "--runner", "spike", "--threads", "2"), ("--threads", "one core")),
+        (("--target", "spacemit-x60", "--runner", "spike", "--batch", "2"), ("--batch", "one image")),
+        (("--target", "riscv64", "--runner", "spike"), ("no cost model of riscv64", "spacemit-x60")),
+        (("--target", "spacemit-x60"), ("cannot run target spacemit-x60", "spike")),
+        (("--target", "z80", "--runner", "spike"), ("unknown target 'z80'",)),
+        (("--runner", "telepathy"), ("telepathy", "ssh://")),
+        (("resnet18",), ("one model at a time",)),
+    ],
+)
+def test_combinations_without_sense(
+    model: Path, capsys: pytest.CaptureFixture[str], options: tuple[str, ...], words: tuple[str, ...]
+) -> None:
+    assert main(["bench", str(model), *options]) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.count("\n") == 1
+    assert all(word in said.err for word in words)

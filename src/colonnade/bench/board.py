@@ -25,14 +25,14 @@ def run_on_board(source: str, options: Options, address: str, tell: api.Progress
     """Time `source`, a zoo name or an ONNX file with one input, on the machine that `address` names. A run's time is
     the sum of its steps'. Outputs are compared with the numpy oracle first.
 
-    ColonnadeError for bad input, or a machine that cannot be reached or says nothing of time."""
+    ColonnadeError for bad input, a machine that cannot be reached, or an emulator, whose time says nothing."""
     options.check_counts()
+    if address == "qemu":
+        raise ColonnadeError("--runner qemu says nothing of time; use local, spike or ssh://USER@HOST")
     model = open_model(source, input_size=options.input_size, seed=options.seed)
     shape = input_shape(import_model(model.proto, batch=options.batch, input_size=options.input_size))
     x = np.random.default_rng(options.seed).standard_normal(shape, dtype=np.float32)
     with open_runner(address, resolve_target(options.target)) as runner:
-        if runner.clock != "measured":
-            raise ColonnadeError(f"--runner {address} says nothing of time; use local, spike or ssh://USER@HOST")
         results = [
             _result(model, sparsity, options, runner, x, labelled(tell, sparsity_text(sparsity)))
             for sparsity in sorted({0.0, *options.sparsities})
