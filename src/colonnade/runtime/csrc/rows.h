@@ -71,6 +71,16 @@ static inline bool fold_max_numbers(float *restrict to, const float *restrict fr
   return !nan;
 }
 
+/* Where there is a NaN. */
+static inline void fold_max(float *restrict to, const float *restrict from, int64_t pitch, int32_t rows, int32_t n) {
+  copy_floats(to, from, n);
+  for (int32_t row = 1; row < rows; ++row)
+    for (int32_t i = 0; i < n; ++i) {
+      const float x = from[row * pitch + i];
+      to[i] = x > to[i] || x != x ? x : to[i];
+    }
+}
+
 /* Floats of a common sign order like integers, and arithmetic makes only the canonical NaN (F extension, 11.3), as an
  * integer larger than every number: so a bound of zero or more, or none, is an integer maximum. */
 static inline bool scale_at_least(float *restrict y, const float *restrict x, int64_t n, float a, float b, float lo) {
@@ -92,16 +102,24 @@ static inline bool scale_at_least(float *restrict y, const float *restrict x, in
 
 #else
 
-/* n floats by two overlapping moves of a fixed size, from the start and to the end: size <= n <= 2 * size. */
-#define COPY_ENDS(size)                           \
-  if (n >= (size)) {                              \
-    float head[size], tail[size];                 \
-    memcpy(head, from, sizeof head);              \
-    memcpy(tail, from + n - (size), sizeof tail); \
-    memcpy(to, head, sizeof head);                \
-    memcpy(to + n - (size), tail, sizeof tail);   \
-    return;                                       \
+/* DO(size) for blocks of elements i .. i + size - 1, of sizes that compilers turn into vectors; the last one overlaps the
+ * one before, so DO must give the same twice. */
+#define CLN_BLOCKS(size, DO)                                   \
+  if (n_ >= (size)) {                                          \
+    for (; i + (size) <= n_; i += (size)) DO(size)             \
+    if (i < n_) {                                              \
+      i = n_ - (size);                                         \
+      DO(size)                                                 \
+    }                                                          \
+    return;                                                    \
   }
+#define CLN_EACH(n, DO)      \
+  const int32_t n_ = (n);    \
+  int32_t i = 0;             \
+  CLN_BLOCKS(16, DO)         \
+  CLN_BLOCKS(8, DO)          \
+  CLN_BLOCKS(4, DO)          \
+  for (; i < n_; ++i) DO(1)
 
 /* n floats exactly, mostly too few to be worth a call of memcpy. */
 static inline void copy_floats(float *restrict to, const float *restrict from, int32_t n) {
@@ -109,27 +127,63 @@ static inline void copy_floats(float *restrict to, const float *restrict from, i
     memcpy(to, from, (size_t)n * sizeof *to);
     return;
   }
-  COPY_ENDS(32)
-  COPY_ENDS(16)
-  COPY_ENDS(8)
-  COPY_ENDS(4)
-  for (int32_t i = 0; i < n; ++i) to[i] = from[i];
+#define COPY(size) memcpy(to + i, from + i, (size) * sizeof *to);
+  CLN_EACH(n, COPY)
+#undef COPY
 }
-#undef COPY_ENDS
 
 /* to[i] = from[i * stride] */
 static inline void copy_every(float *restrict to, const float *restrict from, int32_t n, int32_t stride) {
-  if (stride == 2)
-    for (int32_t i = 0; i < n; ++i) to[i] = from[2 * i];
-  else
-    for (int32_t i = 0; i < n; ++i) to[i] = from[(int64_t)stride * i];
+#define COPY(size)                                                                    \
+  {                                                                                   \
+    float every[size];                                                                \
+    for (int32_t j = 0; j < (size); ++j) every[j] = from[(int64_t)(i + j) * stride];  \
+    memcpy(to + i, every, sizeof every);                                              \
+  }
+#define COPY_TWO(size)                                                       \
+  {                                                                          \
+    float every[size];                                                       \
+    for (int32_t j = 0; j < (size); ++j) every[j] = from[2 * i + 2 * j];     \
+    memcpy(to + i, every, sizeof every);                                     \
+  }
+  if (stride == 2) {
+    CLN_EACH(n, COPY_TWO)
+  } else {
+    CLN_EACH(n, COPY)
+  }
+#undef COPY
+#undef COPY_TWO
 }
 
 /* to[i] = from[i] + from[i + pitch] + ..., `rows` of them. */
 static inline void fold_sum(float *restrict to, const float *restrict from, int64_t pitch, int32_t rows, int32_t n) {
-  copy_floats(to, from, n);
-  for (int32_t row = 1; row < rows; ++row)
-    for (int32_t i = 0; i < n; ++i) to[i] += from[row * pitch + i];
+#define FOLD(size)                                                                       \
+  {                                                                                      \
+    float sum[size];                                                                     \
+    memcpy(sum, from + i, sizeof sum);                                                   \
+    for (int32_t row = 1; row < rows; ++row)                                             \
+      for (int32_t j = 0; j < (size); ++j) sum[j] += from[row * pitch + i + j];          \
+    memcpy(to + i, sum, sizeof sum);                                                     \
+  }
+  CLN_EACH(n, FOLD)
+#undef FOLD
+}
+
+/* to[i] = the largest of from[i], from[i + pitch], ..., `rows` of them; NaN if one is. */
+static inline void fold_max(float *restrict to, const float *restrict from, int64_t pitch, int32_t rows, int32_t n) {
+#define FOLD(size)                                              \
+  {                                                             \
+    float top[size];                                            \
+    memcpy(top, from + i, sizeof top);                          \
+    for (int32_t row = 1; row < rows; ++row)                    \
+      for (int32_t j = 0; j < (size); ++j) {                    \
+        const float x = from[row * pitch + i + j];              \
+        top[j] = x > top[j] || x != x ? x : top[j];             \
+      }                                                         \
+    memcpy(to + i, top, sizeof top);                            \
+  }
+  CLN_EACH(n, FOLD)
+#undef FOLD
 }
 
 /* As fold_max where there is no NaN. Whether there was none, as far as can be told cheaply. */
@@ -146,16 +200,6 @@ static inline bool scale_at_least(float *restrict y, const float *restrict x, in
 }
 
 #endif
-
-/* to[i] = the largest of from[i], from[i + pitch], ..., `rows` of them; NaN if one is. */
-static inline void fold_max(float *restrict to, const float *restrict from, int64_t pitch, int32_t rows, int32_t n) {
-  copy_floats(to, from, n);
-  for (int32_t row = 1; row < rows; ++row)
-    for (int32_t i = 0; i < n; ++i) {
-      const float x = from[row * pitch + i];
-      to[i] = x > to[i] || x != x ? x : to[i];
-    }
-}
 
 static inline void copy_strided(float *restrict to, const float *restrict from, int32_t n, int32_t stride) {
   if (stride == 1)
