@@ -154,6 +154,31 @@ STEPS: tuple[Record, ...] = (
         splits="i32",  # parts the tiles of a panel are divided into for threads
         **_ACT,
     ),
+    # A 3x3 convolution of stride 1 by Winograd's F(m x m, 3x3) (csrc/winograd.c); n = m + 2.
+    _record(
+        "winograd",
+        **_view("x"),  # [channels][batch][in_h][in_w]
+        **_view("y"),  # [rows][batch][out_h][out_w]
+        **_view("r"),  # residual, like y; buffer -1: none
+        weights="i64",  # in FLOATS: per tile of rows [n][n][channels][rows of the tile]
+        bias="i64",
+        off_table="i64",  # in INTS: per channel the byte offset 4 * c * panel * NR
+        m="i32",  # side of an output tile
+        channels="i32",
+        batch="i32",
+        in_h="i32",
+        in_w="i32",
+        pad_top="i32",
+        pad_left="i32",
+        out_h="i32",
+        out_w="i32",
+        rows="i32",  # output channels
+        tile_rows="i32",  # T
+        vectors="i32",  # V
+        panel="i32",  # strips per panel
+        splits="i32",  # parts the tiles of a panel are divided into for threads
+        **_ACT,
+    ),
     # y[n][o] = act(sum_k x[k][n] * w[o][k] + bias[o]); weights in strips [O / NR][K][NR].
     _record(
         "dense",

@@ -15,7 +15,9 @@ class Candidate:
     rows, vectors: T and V. packed: strips are gathered to [column][NR] first; else columns are read where they lie.
     rowwise: direct strips stay within one output row. panel: strips a tile's weights are used for before the next
     tile. blocks: KC blocks. dense: all columns, zeros included. splits: parts a panel's tiles are divided into so that
-    threads can share it. shared: strips are packed once for all threads.
+    threads can share it. shared: strips are packed once for all threads. winograd: side m of the output tile of
+    Winograd's F(m x m, 3x3) (csrc/winograd.c), for which all but rows, vectors, panel and splits stay as they are; 1:
+    columns are used as they are.
     """
 
     rows: int
@@ -27,6 +29,7 @@ class Candidate:
     dense: bool = False
     splits: int = 1
     shared: bool = False
+    winograd: int = 1
 
     @classmethod
     def from_fields(cls, values: Mapping[str, object]) -> Candidate:
@@ -40,8 +43,11 @@ class Candidate:
         return cls(**values)  # type: ignore[arg-type]
 
     def __str__(self) -> str:
-        kind = f"{'dense' if self.dense else 'sparse'} {'packed' if self.packed else 'direct'}"
         panel = "all" if self.panel >= ALL_STRIPS else str(self.panel)
+        if self.winograd > 1:
+            m = self.winograd
+            return f"winograd F({m}x{m},3x3) {self.rows}x{self.vectors}v, panel {panel}"
+        kind = f"{'dense' if self.dense else 'sparse'} {'packed' if self.packed else 'direct'}"
         extras = [f"panel {panel}"]
         extras += ["rowwise"] if self.rowwise else []
         extras += [f"{self.blocks} KC blocks"] if self.blocks > 1 else []

@@ -12,11 +12,12 @@ from colonnade.kernels.shapes import Shape, shapes
 from colonnade.modelfile.program import Program, Step, Storage, Value, View
 from colonnade.modelfile.writer import floats_of
 from colonnade.plan.candidate import Candidate
-from colonnade.plan.conv import FLOAT_BYTES, activation_fields, conv_step
+from colonnade.plan.conv import FLOAT_BYTES, activation_fields
 from colonnade.plan.copy import Strided, copy_step, dense, row_major
 from colonnade.plan.layout import Order, Places, same_in_both_orders, swapped
 from colonnade.plan.planes import Borders
 from colonnade.plan.problem import ConvProblem, conv_problem
+from colonnade.plan.step import convolution_step
 from colonnade.target.targets import Target
 
 
@@ -170,7 +171,7 @@ class _Lowering:
             self.places.bind(node.output, order, residual)  # what has just been read is written
         y = self.write(node, order)
         constants = self.program.constants
-        self.program.steps.append(conv_step(problem, candidate, self.target.lanes, constants, x, y, residual))
+        self.program.steps.append(convolution_step(problem, candidate, self.target.lanes, constants, x, y, residual))
 
     def _replaces(self, node: ir.Node, value: str, order: Order) -> bool:
         """Whether a node's output may take the memory of `value`, which it is the last to read."""

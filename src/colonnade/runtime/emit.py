@@ -5,6 +5,7 @@ from __future__ import annotations
 from colonnade.kernels.cnm import LOOKAHEAD, kernel_source
 from colonnade.kernels.shapes import MAX_LANES, MAX_ROWS, MAX_VECTORS, shapes
 from colonnade.kernels.tile import tile_ops
+from colonnade.kernels.winograd import POINTS, kernel_name, transforms_source
 from colonnade.modelfile import records as model_format
 from colonnade.target.isa import Isa
 
@@ -18,6 +19,7 @@ def limits_header() -> str:
         "MAX_VECTORS": MAX_VECTORS,
         "MAX_LANES": MAX_LANES,
         "LOOKAHEAD": LOOKAHEAD,
+        "MAX_WINOGRAD": max(POINTS),
     }
     return MARK + "#pragma once\n" + "".join(f"#define CLN_{name} {value}\n" for name, value in limits.items())
 
@@ -25,6 +27,9 @@ def limits_header() -> str:
 def kernels_source(isa: Isa) -> str:
     """`kernels_SYMBOL.c`: all micro-kernels of one instruction set and its entry for the table in `isas.c`."""
     grid = "".join(f"    [{shape.rows}][{shape.vectors}] = {shape.name(isa)},\n" for shape in shapes(isa))
+    transforms = "".join(
+        f"    [{m}] = {{{kernel_name(isa, m, 'input')}, {kernel_name(isa, m, 'output')}}},\n" for m in POINTS
+    )
     steps = [record.name for record in model_format.STEPS]
     declared = "".join(f"void cln_run_{name}__{isa.symbol}(cln_session *, int32_t, int);\n" for name in steps)
     listed = "".join(f"    cln_run_{name}__{isa.symbol},\n" for name in steps)
@@ -39,9 +44,12 @@ def kernels_source(isa: Isa) -> str:
             *(kernel_source(isa, shape) for shape in shapes(isa)),
             f"static const cln_kernel_grid kernels = {{\n{grid}}};",
             "",
+            *(transforms_source(isa, m) for m in POINTS),
+            f"static const cln_winograd_transforms transforms = {{\n{transforms}}};",
+            "",
             f"{declared}\nstatic const cln_step steps[] = {{\n{listed}}};",
             "",
-            f"const cln_isa cln_isa__{isa.symbol} = {{{entry}, &kernels, steps}};",
+            f"const cln_isa cln_isa__{isa.symbol} = {{{entry}, &kernels, &transforms, steps}};",
             "",
         ]
     )

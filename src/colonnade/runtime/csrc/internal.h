@@ -8,7 +8,7 @@
 
 #include "colonnade.h"
 #include "format.h"
-#include "limits.h" /* generated: CLN_MAX_ROWS, CLN_MAX_VECTORS, CLN_MAX_LANES, CLN_LOOKAHEAD */
+#include "limits.h" /* generated: CLN_MAX_ROWS, CLN_MAX_VECTORS, CLN_MAX_LANES, CLN_LOOKAHEAD, ... */
 
 /* A strip may read this far past its last position: every arena and constant pool ends in as many floats more. */
 #define CLN_SLACK (CLN_MAX_VECTORS * CLN_MAX_LANES)
@@ -35,6 +35,25 @@ typedef struct cln_tile {
 typedef void (*cln_kernel)(const cln_tile *);
 typedef cln_kernel cln_kernel_grid[CLN_MAX_ROWS + 1][CLN_MAX_VECTORS + 1];
 
+/* Arguments of Winograd's data transforms (kernels/winograd.py) for `count` tiles side by side; n = m + 2. Kernels of a
+ * fixed vector length compute whole vectors.
+ *   input   element (i, j) of tile p is rows[i][(j % m) * x_step + j / m + p]; (i, j) of its transform y[(i * n + j) *
+ *           y_step + p]
+ *   output  the n * n sums of tile p are x[(i * n + j) * x_step + p]; its output (i, j) is y[(i * m + j) * y_step + p] */
+typedef struct {
+  const float *const *rows;
+  const float *x;
+  int64_t x_step;
+  float *y;
+  int64_t y_step;
+  size_t count;
+} cln_transform;
+
+typedef struct {
+  void (*input)(const cln_transform *);
+  void (*output)(const cln_transform *);
+} cln_winograd_transforms[CLN_MAX_WINOGRAD + 1]; /* by m */
+
 /* A step function is called by every thread of the session; it divides the work itself. */
 typedef void (*cln_step)(cln_session *session, int32_t order, int thread);
 
@@ -43,6 +62,7 @@ typedef struct {
   int32_t lanes; /* 0: of any length */
   bool (*supported)(void);
   const cln_kernel_grid *kernels;
+  const cln_winograd_transforms *transforms;
   const cln_step *steps; /* by opcode */
 } cln_isa;
 

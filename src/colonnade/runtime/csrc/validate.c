@@ -1,6 +1,7 @@
 /* Every field of every record of a model file, checked before anything is run: afterwards no step can read or write
  * outside its buffers, whatever the file says. What is computed may still be nonsense; that is the file's affair. */
 #include "internal.h"
+#include "winograd.h"
 
 /* Of image sides, channels and counts; of strides, kernels and phases; of paddings; of output positions of one step. */
 enum { MAX_SIDE = 1 << 24, MAX_STEP = 1 << 12, MAX_PAD = 1 << 14, MAX_POSITIONS = 1 << 28 };
@@ -183,6 +184,25 @@ static bool cnm(checker *c, const void *record) {
          offsets(c, s->off_table, s->off_count, (s->pack_count - 1) * width + 1, "column outside the strip");
 }
 
+static bool winograd(checker *c, const void *record) {
+  const cln_winograd *s = record;
+  bool ok = SIDE(s->channels) && SIDE(s->batch) && SIDE(s->in_h) && SIDE(s->in_w) && SIDE(s->out_h) && SIDE(s->out_w) &&
+            SIDE(s->rows) && SIDE(s->panel) && PAD(s->pad_top) && PAD(s->pad_left) && ACT(s) &&
+            between(c, s->splits, 1, s->rows, "more splits than rows") &&
+            between(c, s->m, 1, CLN_MAX_WINOGRAD, "no such transform") &&
+            require(c, (*c->model->isa->transforms)[s->m].input != NULL, "no such transform") &&
+            kernels(c, s->tile_rows, s->vectors);
+  cln_winograd_layout l;
+  if (!ok || !require(c, cln_winograd_layout_of(s, c->model->lanes, &l), "size out of range")) return false;
+  int64_t out = EXTENT(s->rows, s->batch, s->out_h, s->out_w);
+  return require(c, l.positions <= MAX_POSITIONS && out >= 0, "size out of range") &&
+         VIEW(x, EXTENT(s->channels, s->batch, s->in_h, s->in_w), false) && VIEW(y, out, true) &&
+         (s->r_buffer < 0 || VIEW(r, out, false)) && floats(c, s->bias, s->rows) &&
+         floats(c, s->weights, EXTENT(l.n, l.n, s->channels, s->rows)) &&
+         ints(c, s->off_table, (int64_t)s->channels + CLN_LOOKAHEAD) &&
+         offsets(c, s->off_table, s->channels, (s->channels - 1) * l.panel + 1, "column outside the data");
+}
+
 static bool dense(checker *c, const void *record) {
   const cln_dense *s = record;
   if (!SIDE(s->columns) || !SIDE(s->batch) || !SIDE(s->outputs) || !kernels(c, s->chunk, s->vectors) || !ACT(s))
@@ -270,9 +290,10 @@ static bool lrn(checker *c, const void *record) {
 }
 
 static bool (*const checks[CLN_OP_COUNT])(checker *, const void *) = {
-    [CLN_OP_CNM] = cnm,       [CLN_OP_DENSE] = dense,   [CLN_OP_POOL] = pool, [CLN_OP_GLOBAL_POOL] = global_pool,
-    [CLN_OP_AFFINE] = affine, [CLN_OP_UNARY] = unary,   [CLN_OP_BINARY] = binary, [CLN_OP_COPY] = copy,
-    [CLN_OP_FILL] = fill,     [CLN_OP_SOFTMAX] = softmax, [CLN_OP_LRN] = lrn,
+    [CLN_OP_CNM] = cnm,       [CLN_OP_WINOGRAD] = winograd, [CLN_OP_DENSE] = dense, [CLN_OP_POOL] = pool,
+    [CLN_OP_AFFINE] = affine, [CLN_OP_UNARY] = unary,       [CLN_OP_BINARY] = binary, [CLN_OP_COPY] = copy,
+    [CLN_OP_FILL] = fill,     [CLN_OP_SOFTMAX] = softmax,   [CLN_OP_LRN] = lrn,
+    [CLN_OP_GLOBAL_POOL] = global_pool,
 };
 
 static bool buffers(checker *c) {
@@ -325,6 +346,16 @@ static int64_t pool_scratch(const cln_pool *s) {
   return 2 * span + (int64_t)(s->kernel_w - 1) * s->dilation_w + s->out_w;
 }
 
+/* Floats of scratch that a step other than `cnm` asks for, per thread. */
+static int64_t step_scratch(const cln_model *model, const cln_order_entry *entry) {
+  cln_winograd_layout l;
+  if (entry->op == CLN_OP_WINOGRAD && cln_winograd_layout_of(entry->record, model->lanes, &l)) return l.scratch_floats;
+  if (entry->op == CLN_OP_POOL) return pool_scratch(entry->record);
+  if (entry->op != CLN_OP_DENSE) return 0;
+  const cln_dense *s = entry->record;
+  return (int64_t)s->chunk * (s->columns + (int64_t)s->vectors * model->lanes) + CLN_SLACK;
+}
+
 int cln_model_validate(cln_model *model, char *error, size_t error_size) {
   checker c = {.model = model};
   if (!buffers(&c) || !values(&c)) return cln_fail(error, error_size, "%s", c.what);
@@ -338,12 +369,8 @@ int cln_model_validate(cln_model *model, char *error, size_t error_size) {
         require(&c, false, "not enough memory");
       else if (cnm_strips(&c, entry->record, plan) && plan->scratch_floats > model->scratch_floats)
         model->scratch_floats = plan->scratch_floats;
-    } else if (ok && entry->op == CLN_OP_POOL) {
-      int64_t scratch = pool_scratch(entry->record);
-      if (scratch > model->scratch_floats) model->scratch_floats = scratch;
-    } else if (ok && entry->op == CLN_OP_DENSE) {
-      const cln_dense *s = entry->record;
-      int64_t scratch = (int64_t)s->chunk * (s->columns + (int64_t)s->vectors * model->lanes) + CLN_SLACK;
+    } else if (ok) {
+      int64_t scratch = step_scratch(model, entry);
       if (scratch > model->scratch_floats) model->scratch_floats = scratch;
     }
     if (c.what) return cln_fail(error, error_size, "step %d '%s': %s", i, entry->name, c.what);

@@ -1,0 +1,152 @@
+"""Winograd's minimal filtering F(m x m, 3 x 3): its points, its matrices and its two data transforms per instruction set.
+
+    Y = A^T [ (G g G^T) * (B^T d B) ] A        * element by element
+
+d is a tile of n x n inputs, n = m + 2, g a 3 x 3 kernel, Y the m x m outputs. Summed over input channels before A is
+applied, the n * n products are n * n small matrix multiplications, which the column micro-kernel does (cnm.py).
+
+A. Lavin, S. Gray, Fast Algorithms for Convolutional Neural Networks, arXiv 1509.09308. The matrices are those of Toom
+and Cook for the points 0, +-q for each q of `POINTS`, and infinity; pairs +-q share their even and their odd terms. The
+points decide the rounding error (B. Barabasz et al., Error Analysis and Improving the Accuracy of Winograd Convolution
+for Deep Neural Networks, arXiv 1803.10986). Ours keep every constant of both data transforms exact in f32 and
+have about half the error of the usual 1 and 2 (docs/kernels.md).
+
+Standard library only (run by the build hook).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from math import prod
+
+from colonnade.kernels.shapes import Shape
+from colonnade.kernels.tile import TileOps, tile_ops
+from colonnade.target.isa import Isa
+
+# The positive q by m, the side of the output tile.
+POINTS: dict[int, tuple[float, ...]] = {2: (1.0,), 4: (0.625, 1.5)}
+KERNEL = 3  # side of the kernel
+
+
+def tile_side(m: int) -> int:
+    """n: side of the input tile, and points of one dimension."""
+    return m + KERNEL - 1
+
+
+def weight_matrix(m: int) -> list[list[float]]:
+    """G, n rows of 3: a row of a kernel as a polynomial, evaluated at each point and divided by B's scale there."""
+    points = [0.0, *(sign * q for q in POINTS[m] for sign in (1, -1))]
+    rows = []
+    for p in points:
+        scale = prod(p - other for other in points if other != p)
+        rows.append([p**k / scale for k in range(KERNEL)])
+    return [*rows, [0.0, 0.0, 1.0]]
+
+
+def _roots(squares: Sequence[float]) -> list[float]:
+    """Coefficients, lowest first, of the polynomial whose roots are `squares`."""
+    coefficients = [1.0]
+    for root in squares:
+        shifted, scaled = [0.0, *coefficients], [root * c for c in coefficients] + [0.0]
+        coefficients = [a - b for a, b in zip(shifted, scaled, strict=True)]
+    return coefficients
+
+
+def kernel_name(isa: Isa, m: int, part: str) -> str:
+    return f"winograd_{part}_{m}__{isa.symbol}"
+
+
+def transforms_source(isa: Isa, m: int) -> str:
+    """C source of both data transforms of `isa`: `void NAME(const cln_transform *)`, over a->count tiles."""
+    return _function(isa, m, "input", _input) + "\n" + _function(isa, m, "output", _output)
+
+
+class _Lines:
+    """Straight-line C: each value gets a name of its own."""
+
+    def __init__(self, ops: TileOps) -> None:
+        self.ops = ops
+        self.lines: list[str] = []
+        self._constants: dict[float, str] = {}
+
+    def value(self, expression: str) -> str:
+        name = f"v{len(self.lines)}"
+        self.lines.append(f"const {self.ops.vector} {name} = {expression};")
+        return name
+
+    def constant(self, number: float) -> str:
+        if number not in self._constants:
+            self._constants[number] = f"k{len(self._constants)}"
+            literal = self.ops.scalar(f"{number!r}f")
+            self.lines.append(f"const {self.ops.scalar_type} {self._constants[number]} = {literal};")
+        return self._constants[number]
+
+    def combine(self, terms: Sequence[tuple[float, str]]) -> str:
+        """The sum of factor * value."""
+        ordered = sorted(terms, key=lambda term: term[0] != 1.0)  # ones first: they cost no multiplication
+        factor, total = ordered[0]
+        if factor != 1.0:
+            total = self.value(self.ops.multiply(self.constant(factor), total))
+        for factor, name in ordered[1:]:
+            if factor == 1.0:
+                total = self.value(self.ops.add(total, name))
+            else:
+                total = self.value(self.ops.fma(self.constant(factor), name, total))
+        return total
+
+
+def _input(c: _Lines, q: Sequence[float], d: Sequence[str]) -> list[str]:
+    """B^T d: the points' order is 0, +-q ..., infinity."""
+    whole = _roots([v * v for v in q])
+    first = c.combine([(f, d[2 * k]) for k, f in enumerate(whole)])
+    pairs = []
+    for v in q:
+        rest = _roots([o * o for o in q if o != v])
+        even = c.combine([(f, d[2 * k + 2]) for k, f in enumerate(rest)])
+        odd = c.combine([(f, d[2 * k + 1]) for k, f in enumerate(rest)])
+        pairs += [c.combine([(1.0, even), (v, odd)]), c.combine([(1.0, even), (-v, odd)])]
+    return [first, *pairs, c.combine([(f, d[2 * k + 1]) for k, f in enumerate(whole)])]
+
+
+def _output(c: _Lines, q: Sequence[float], x: Sequence[str]) -> list[str]:
+    """A^T x."""
+    sums = [c.combine([(1.0, x[1 + 2 * i]), (1.0, x[2 + 2 * i])]) for i in range(len(q))]
+    differences = [c.combine([(1.0, x[1 + 2 * i]), (-1.0, x[2 + 2 * i])]) for i in range(len(q))]
+    results = []
+    for power in range(2 * len(q)):
+        terms = [(v**power, pair) for v, pair in zip(q, differences if power % 2 else sums, strict=True)]
+        ends = {0: x[0], 2 * len(q) - 1: x[-1]}
+        results.append(c.combine([*([(1.0, ends[power])] if power in ends else []), *terms]))
+    return results
+
+
+Transform = Callable[[_Lines, Sequence[float], Sequence[str]], list[str]]
+
+
+def _function(isa: Isa, m: int, part: str, transform: Transform) -> str:
+    ops, n, inputs = tile_ops(isa, Shape(1, 1)), tile_side(m), part == "input"
+    c = _Lines(ops)
+    # Columns first, then rows: each is loaded when it is needed, and stored when it is done.
+    columns = []
+    for j in range(n):
+        loads = [_tap(m, i, j) if inputs else f"x + {i * n + j} * x_step" for i in range(n)]
+        columns.append(transform(c, POINTS[m], [c.value(ops.load(address)) for address in loads]))
+    for i in range(len(columns[0])):
+        for j, value in enumerate(transform(c, POINTS[m], [column[i] for column in columns])):
+            c.lines.append(f"{ops.store(f'y + {i * len(columns[0]) + j} * y_step', value)};")
+    # Vectors of a fixed length run over the end of the tiles; others ask for the length that is left.
+    begin = ops.strip_begin if not isa.lanes else (f"for (size_t p = 0; p < a->count; p += {isa.lanes}) {{",)
+    sources = [f"const float *x{i} = a->rows[{i}] + p;" for i in range(n)] if inputs else ["const float *x = a->x + p;"]
+    lines = [
+        "const int64_t x_step = a->x_step, y_step = a->y_step;",
+        *begin,
+        *(f"  {line}" for line in (*sources, "float *y = a->y + p;", *c.lines)),
+        *(ops.strip_end if not isa.lanes else ("}",)),
+    ]
+    head = f"static void {kernel_name(isa, m, part)}(const cln_transform *a) {{"
+    return "\n".join([head, *(f"  {line}" for line in lines), "}", ""])
+
+
+def _tap(m: int, i: int, j: int) -> str:
+    """Address of element (i, j) of each tile: rows are split by column modulo m."""
+    return f"x{i} + {j % m} * x_step + {j // m}"

@@ -1,0 +1,23 @@
+"""The step of a convolution, whichever way its candidate computes it."""
+
+from __future__ import annotations
+
+from colonnade.modelfile.program import Constants, Step, View
+from colonnade.plan.candidate import Candidate
+from colonnade.plan.conv import conv_step
+from colonnade.plan.problem import ConvProblem
+from colonnade.plan.winograd import winograd_step
+
+
+def convolution_step(
+    problem: ConvProblem,
+    candidate: Candidate,
+    lanes: int,
+    constants: Constants,
+    x: View,
+    y: View,
+    residual: View | None,
+) -> Step:
+    """The step that computes `problem` by `candidate`. Weights and tables go to `constants`."""
+    lowered = winograd_step if candidate.winograd > 1 else conv_step
+    return lowered(problem, candidate, lanes, constants, x, y, residual)

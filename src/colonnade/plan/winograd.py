@@ -1,0 +1,161 @@
+"""Winograd's F(m x m, 3x3) for dense 3x3 convolutions of stride 1: transformed weights and the step, its candidates, and
+what they cost by the rule of plan/cost.py."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from colonnade.kernels.shapes import Shape
+from colonnade.kernels.winograd import POINTS, tile_side, weight_matrix
+from colonnade.modelfile.program import Constants, Step, View
+from colonnade.plan.candidate import Candidate
+from colonnade.plan.conv import FLOAT_BYTES, activation_fields
+from colonnade.plan.cost import CALL_CYCLES, STORE_CYCLES, column_cycles
+from colonnade.plan.problem import ConvProblem, Geometry
+from colonnade.target.targets import Target
+
+PANELS = (1, 2, 4)  # strips
+
+
+def fits(geometry: Geometry) -> bool:
+    """Whether a convolution can be computed this way at all."""
+    g = geometry
+    return g.kernel == (3, 3) and g.strides == (1, 1) and g.dilations == (1, 1) and g.groups == 1
+
+
+@dataclass(frozen=True)
+class Tiling:
+    """Tiles of m x m outputs, their strips and panels, by one candidate."""
+
+    geometry: Geometry
+    candidate: Candidate
+    lanes: int
+
+    @property
+    def products(self) -> int:
+        """Matrix products: n * n."""
+        return tile_side(self.candidate.winograd) ** 2
+
+    @property
+    def lines(self) -> int:
+        """Rows of tiles."""
+        return self.geometry.batch * -(-self.geometry.out_h // self.candidate.winograd)
+
+    @property
+    def per_line(self) -> int:
+        return -(-self.geometry.out_w // self.candidate.winograd)
+
+    @property
+    def positions(self) -> int:
+        return self.lines * self.per_line
+
+    @property
+    def strips(self) -> int:
+        return -(-self.positions // (self.candidate.vectors * self.lanes))
+
+    @property
+    def panel(self) -> int:
+        """Strips of a panel."""
+        return min(self.candidate.panel, self.strips)
+
+    @property
+    def panels(self) -> int:
+        return -(-self.strips // self.panel)
+
+
+def winograd_step(
+    problem: ConvProblem,
+    candidate: Candidate,
+    lanes: int,
+    constants: Constants,
+    x: View,
+    y: View,
+    residual: View | None,
+) -> Step:
+    """The step that computes `problem` by `candidate`. Weights and tables go to `constants`."""
+    g, tiling = problem.geometry, Tiling(problem.geometry, candidate, lanes)
+    offsets = np.arange(g.channels, dtype=np.int64) * tiling.panel * candidate.vectors * lanes * FLOAT_BYTES
+    fields: dict[str, object] = {
+        "weights": constants.add_floats(_packed(transformed_weights(problem, candidate.winograd), candidate.rows)),
+        "bias": constants.add_floats(problem.bias),
+        "off_table": constants.add_ints(offsets),
+        "m": candidate.winograd,
+        "channels": g.channels,
+        "batch": g.batch,
+        "in_h": g.height,
+        "in_w": g.width,
+        "pad_top": g.pads[0],
+        "pad_left": g.pads[1],
+        "out_h": g.out_h,
+        "out_w": g.out_w,
+        "rows": g.rows,
+        "tile_rows": candidate.rows,
+        "vectors": candidate.vectors,
+        "panel": tiling.panel,
+        "splits": min(candidate.splits, -(-g.rows // candidate.rows)),
+        **activation_fields(problem.act),
+    }
+    return Step("winograd", problem.name, {"x": x, "y": y, "r": residual}, fields)
+
+
+def transformed_weights(problem: ConvProblem, m: int) -> np.ndarray:
+    """G g G^T of every kernel: [rows, channels, n, n], computed in float64."""
+    matrix = np.array(weight_matrix(m))
+    kernels = problem.weights.reshape(problem.geometry.rows, -1, 3, 3).astype(np.float64)
+    return matrix @ kernels @ matrix.T
+
+
+def _packed(weights: np.ndarray, rows: int) -> np.ndarray:
+    """[rows, channels, n, n] as tiles of at most `rows`, each [n][n][channels][rows of the tile]."""
+    tiles = [weights[first : first + rows] for first in range(0, len(weights), rows)]
+    return np.concatenate([tile.transpose(2, 3, 1, 0).astype(np.float32).reshape(-1) for tile in tiles])
+
+
+def winograd_candidates(problem: ConvProblem, target: Target, shapes: tuple[Shape, ...]) -> Iterator[Candidate]:
+    """Every m, shape and panel; none where Winograd does not fit. Shapes wider than the work are left out."""
+    if not fits(problem.geometry):
+        return
+    for m in POINTS:
+        for shape in shapes:
+            candidate = Candidate(shape.rows, shape.vectors, dense=True, winograd=m)
+            tiling = Tiling(problem.geometry, candidate, target.lanes)
+            if tiling.positions <= (shape.vectors - 1) * target.lanes:
+                continue
+            for panel in PANELS:
+                if panel == 1 or panel <= tiling.strips:
+                    yield Candidate(shape.rows, shape.vectors, dense=True, winograd=m, panel=panel)
+
+
+def winograd_cycles(problem: ConvProblem, candidate: Candidate, target: Target) -> float:
+    """Estimated cycles of one thread; the terms are those of plan/cost.py."""
+    g, m = problem.geometry, candidate.winograd
+    t = Tiling(g, candidate, target.lanes)
+    strip_vectors = -(-t.positions // target.lanes) if target.isa.lanes else t.strips * candidate.vectors
+    tiles = -(-g.rows // candidate.rows)
+    column = column_cycles(Shape(candidate.rows, candidate.vectors), target) / candidate.vectors
+    products = g.rows / candidate.rows * g.channels * strip_vectors * column
+    products += tiles * t.strips * CALL_CYCLES + strip_vectors * g.rows * STORE_CYCLES
+    cycles = t.products * products
+    line_vectors = t.lines * -(-t.per_line // target.lanes)
+    cycles += line_vectors * (g.channels + g.rows) * _transform_cycles(m, target)
+    weights, data = FLOAT_BYTES * t.products * g.channels * g.rows, _data_bytes(t, target)
+    near = weights * t.panels + (data * tiles * t.panels)
+    far = (weights * t.panels if weights + data > target.l2_bytes else 0) + (
+        data * tiles * t.panels if data > target.l2_bytes else 0
+    )
+    return cycles + near * target.near_cycles + far * target.far_cycles
+
+
+def _data_bytes(t: Tiling, target: Target) -> float:
+    """Of one panel's transformed data."""
+    return FLOAT_BYTES * t.products * t.geometry.channels * t.panel * t.candidate.vectors * target.lanes
+
+
+def _transform_cycles(m: int, target: Target) -> float:
+    """One vector of tiles of one channel, into or out of the transform: 3 n multiply-adds for each of 2 n rows and
+    columns, a load and a store of every element, and the m + 2 rows of m vectors that are split or merged."""
+    n = tile_side(m)
+    return 6 * n * n * target.fma_cycles + n * n * (target.load_cycles + 1) + n * m * target.move_cycles

@@ -1,0 +1,208 @@
+/* 3x3 convolutions of stride 1 by Winograd's F(m x m, 3x3) (kernels/winograd.py has the equation).
+ *
+ *   for panel of tile positions / for share of the output channels:       (one work item)
+ *     input    every channel's tiles to [n * n][channel][position]; kept for the next item if it has the same panel
+ *     for tile of T output channels:
+ *       multiply  n * n matrix products by the micro-kernel: sums [n * n][T][position]
+ *       output    the sums to m x m outputs each; bias, residual and activation on the way to y
+ *
+ * A tile's data are columns m * tx + j of the padded input, so rows are first split by column modulo m: then neighbours in
+ * a vector are neighbouring tiles. Outputs are merged the same way. */
+#include "winograd.h"
+
+#include "activation.h"
+#include "isa.h"
+#include "rows.h"
+
+enum { MAX_SIDE = CLN_MAX_WINOGRAD + 2 };
+
+typedef struct {
+  const cln_winograd *step;
+  cln_winograd_layout l;
+  const cln_kernel_grid *kernels;
+  const float *x, *weights, *bias, *residual;
+  const int32_t *off;
+  float *y, *data, *sums, *rows, *line, *block; /* the last five in scratch */
+  void (*input)(const cln_transform *);
+  void (*output)(const cln_transform *);
+  int64_t held; /* panel whose data are in scratch */
+  int32_t lanes;
+  int64_t sum_rows[CLN_MAX_ROWS];
+} work;
+
+/* Tiles of a panel that lie in one row of tiles. */
+typedef struct {
+  int64_t image, at; /* at: of the first one, in the panel */
+  int32_t ty, tx, count;
+} piece;
+
+static piece piece_at(const work *w, int64_t position, int64_t panel_begin, int64_t panel_end) {
+  int64_t line = position / w->l.tiles_w;
+  int32_t tx = (int32_t)(position % w->l.tiles_w), count = w->l.tiles_w - tx;
+  return (piece){
+      .image = line / w->l.tiles_h,
+      .at = position - panel_begin,
+      .ty = (int32_t)(line % w->l.tiles_h),
+      .tx = tx,
+      .count = count < panel_end - position ? count : (int32_t)(panel_end - position),
+  };
+}
+
+/* to[j][i] = line[i * m + j] */
+static inline void split(float *restrict to, const float *restrict line, int64_t phase, int32_t n, int32_t m) {
+  for (int32_t i = 0; i < n; ++i)
+    for (int32_t j = 0; j < m; ++j) to[j * phase + i] = line[i * m + j];
+}
+
+/* line[i * m + j] = from[j][i] */
+static inline void merge(float *restrict line, const float *restrict from, int64_t phase, int32_t n, int32_t m) {
+  for (int32_t i = 0; i < n; ++i)
+    for (int32_t j = 0; j < m; ++j) line[i * m + j] = from[j * phase + i];
+}
+
+/* Row y of the padded image, split. The line's paddings are zero already. */
+static void split_row(const work *w, const float *image, int32_t y, float *to) {
+  const cln_winograd *s = w->step;
+  int64_t phase = w->l.phase, width = s->m * phase, left = s->pad_left;
+  if (y < s->pad_top || y - s->pad_top >= s->in_h) {
+    zero_floats(to, (int32_t)width);
+    return;
+  }
+  int64_t room = left < width ? width - left : 0;
+  copy_floats(w->line + left, image + (int64_t)(y - s->pad_top) * s->in_w, (int32_t)(s->in_w < room ? s->in_w : room));
+  if (s->m == 2)
+    split(to, w->line, phase, w->l.tiles_w + 1, 2);
+  else
+    split(to, w->line, phase, w->l.tiles_w + 1, 4);
+}
+
+/* One channel's tiles begin .. end - 1. The rows that two tiles share are split once. */
+static void transform_channel(const work *w, const float *x, float *to, int64_t begin, int64_t end) {
+  const cln_winograd *s = w->step;
+  int64_t next = -1, row_floats = s->m * w->l.phase;
+  int32_t first = 0; /* of the n rows in the ring */
+  piece p;
+  for (int64_t position = begin; position < end; position += p.count) {
+    p = piece_at(w, position, begin, end);
+    const float *image = x + p.image * s->in_h * s->in_w;
+    bool follows = position == next && p.ty > 0;
+    first = follows ? (first + s->m) % w->l.n : 0;
+    const float *rows[MAX_SIDE];
+    for (int32_t i = 0; i < w->l.n; ++i) {
+      float *row = w->rows + (first + i) % w->l.n * row_floats;
+      if (!follows || i >= w->l.n - s->m) split_row(w, image, s->m * p.ty + i, row);
+      rows[i] = row + p.tx;
+    }
+    w->input(&(cln_transform){
+        .rows = rows,
+        .x_step = w->l.phase,
+        .y = to + p.at,
+        .y_step = w->l.data_step,
+        .count = (size_t)p.count,
+    });
+    next = position + p.count;
+  }
+}
+
+static void transform_panel(const work *w, int64_t begin, int64_t end) {
+  const cln_winograd *s = w->step;
+  int64_t plane = (int64_t)s->batch * s->in_h * s->in_w;
+  memset(w->line, 0, (size_t)(s->m * w->l.phase) * sizeof *w->line);
+  for (int32_t c = 0; c < s->channels; ++c)
+    transform_channel(w, w->x + c * plane, w->data + c * w->l.panel, begin, end);
+}
+
+/* All products of `rows` output channels: sums [n * n][T][position]. */
+static void multiply(const work *w, int32_t rows, const float *weights, int64_t count) {
+  const cln_winograd *s = w->step;
+  cln_tile a = {
+      .off = w->off, .n = (size_t)s->channels, .y_rows = w->sum_rows, .lo = -INFINITY, .hi = INFINITY, .w = weights};
+  for (int32_t e = 0; e < w->l.n * w->l.n; ++e, a.w += (int64_t)s->channels * rows) {
+    for (int64_t at = 0; at < count; at += w->l.width) {
+      int64_t left = count - at < w->l.width ? count - at : w->l.width;
+      int32_t vectors = (int32_t)((left + w->lanes - 1) / w->lanes);
+      while (!(*w->kernels)[s->tile_rows][vectors]) ++vectors; /* step->vectors is one */
+      a.x = w->data + e * w->l.data_step + at;
+      a.y = w->sums + e * w->l.sums_step + at;
+      a.count = (size_t)left;
+      (*w->kernels)[rows][vectors](&a);
+    }
+  }
+}
+
+/* y[i] = act(line[i] + bias + r[i]); r may be y. */
+static void finish_row(float *restrict line, float bias, const float *r, float *y, int32_t n, cln_act act) {
+  if (r)
+    for (int32_t i = 0; i < n; ++i) line[i] += r[i];
+  for (int32_t i = 0; i < n; ++i) line[i] += bias;
+  cln_activate(line, line, n, act);
+  copy_floats(y, line, n);
+}
+
+/* The outputs of one channel's tiles. */
+static void output_channel(const work *w, const float *sums, int32_t channel, int64_t begin, int64_t end) {
+  const cln_winograd *s = w->step;
+  const int64_t phase = w->l.phase;
+  const cln_act act = CLN_ACT_OF(s);
+  piece p;
+  for (int64_t position = begin; position < end; position += p.count) {
+    p = piece_at(w, position, begin, end);
+    w->output(&(cln_transform){
+        .x = sums + p.at, .x_step = w->l.sums_step, .y = w->block, .y_step = phase, .count = (size_t)p.count});
+    int64_t plane = ((int64_t)channel * s->batch + p.image) * s->out_h;
+    int32_t x = s->m * p.tx, n = s->m * p.count < s->out_w - x ? s->m * p.count : s->out_w - x;
+    for (int32_t i = 0; i < s->m && s->m * p.ty + i < s->out_h; ++i) {
+      int64_t at = (plane + s->m * p.ty + i) * s->out_w + x;
+      if (s->m == 2)
+        merge(w->line, w->block + 2 * i * phase, phase, p.count, 2);
+      else
+        merge(w->line, w->block + 4 * i * phase, phase, p.count, 4);
+      finish_row(w->line, w->bias[channel], w->residual ? w->residual + at : NULL, w->y + at, n, act);
+    }
+  }
+}
+
+/* One claim: a panel and a share of the tiles of output channels. */
+static void run_item(work *w, int64_t item) {
+  const cln_winograd *s = w->step;
+  int64_t panel = item / s->splits, part = item % s->splits;
+  int64_t begin = panel * w->l.panel, left = w->l.positions - begin;
+  int64_t end = begin + (left < w->l.panel ? left : w->l.panel);
+  if (w->held != panel) transform_panel(w, begin, end);
+  w->held = panel;
+  int64_t tiles = (s->rows + s->tile_rows - 1) / s->tile_rows;
+  for (int64_t t = part * tiles / s->splits; t < (part + 1) * tiles / s->splits; ++t) {
+    int32_t first = (int32_t)t * s->tile_rows, rows = s->rows - first < s->tile_rows ? s->rows - first : s->tile_rows;
+    multiply(w, rows, w->weights + first * ((int64_t)w->l.n * w->l.n * s->channels), end - begin);
+    for (int32_t i = 0; i < rows; ++i) output_channel(w, w->sums + i * w->l.panel, first + i, begin, end);
+  }
+}
+
+void CLN_ISA(cln_run_winograd)(cln_session *session, int32_t order, int thread) {
+  const cln_model *model = session->model;
+  const cln_winograd *s = model->order[order].record;
+  float *scratch = session->scratch + thread * model->scratch_floats;
+  work w = {
+      .step = s,
+      .kernels = model->isa->kernels,
+      .x = cln_at(session, s->x_buffer, s->x_at),
+      .weights = model->floats + s->weights,
+      .bias = model->floats + s->bias,
+      .residual = s->r_buffer < 0 ? NULL : cln_at(session, s->r_buffer, s->r_at),
+      .off = model->ints + s->off_table,
+      .y = cln_at(session, s->y_buffer, s->y_at),
+      .input = (*model->isa->transforms)[s->m].input,
+      .output = (*model->isa->transforms)[s->m].output,
+      .held = -1,
+      .lanes = model->lanes,
+  };
+  cln_winograd_layout_of(s, model->lanes, &w.l); /* has been checked */
+  w.data = scratch + w.l.data_at;
+  w.sums = scratch + w.l.sums_at;
+  w.rows = scratch + w.l.rows_at;
+  w.line = scratch + w.l.line_at;
+  w.block = scratch + w.l.block_at;
+  for (int32_t t = 0; t < s->tile_rows; ++t) w.sum_rows[t] = t * w.l.panel;
+  int64_t panels = (w.l.positions + w.l.panel - 1) / w.l.panel, item;
+  while ((item = cln_claim(session, order, 0)) < panels * s->splits) run_item(&w, item);
+}
