@@ -7,13 +7,15 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from colonnade.kernels.shapes import Shape, shapes
+from colonnade.kernels.winograd import POINTS
 from colonnade.plan.candidate import ALL_STRIPS, Candidate
 from colonnade.plan.conv import DataLayout
 from colonnade.plan.cost import column_cycles, count_strips, estimate_cycles, panel_bytes
 from colonnade.plan.problem import ConvProblem
+from colonnade.plan.winograd import Tiling, fits, winograd_candidates, winograd_cycles
 from colonnade.target.targets import Target
 
-SHAPES_MEASURED = 6  # of each kind: sparse, and for a pruned layer dense
+SHAPES_MEASURED = 6  # of each kind: sparse, dense, Winograd
 ITEMS_PER_THREAD = 4  # work items that balance the threads
 KC_LEAST = 128  # columns of a KC block; shorter ones spend their time on sums
 EFFICIENCY = 0.55  # of the best shape's; less is never worth a look
@@ -31,22 +33,49 @@ def good_shapes(target: Target, max_rows: int) -> tuple[Shape, ...]:
     return tuple(shape for shape in fitting if rate(shape) >= EFFICIENCY * best)
 
 
+def candidate_cycles(problem: ConvProblem, candidate: Candidate, target: Target) -> float:
+    """The cost rule, for every way to compute a convolution: estimated cycles of one thread."""
+    rule = winograd_cycles if candidate.winograd > 1 else estimate_cycles
+    return rule(problem, candidate, target)
+
+
+def possible(problem: ConvProblem, candidate: Candidate, target: Target) -> bool:
+    """Whether a candidate, read from a file perhaps, can compute `problem` on `target`."""
+    way = candidate.winograd == 1 or (candidate.winograd in POINTS and fits(problem.geometry))
+    return way and Shape(candidate.rows, candidate.vectors) in shapes(target.isa)
+
+
 def default_candidate(problem: ConvProblem, target: Target, threads: int) -> Candidate:
     """The cheapest by the cost rule: the default plan."""
-    candidates = shape_candidates(problem, target, threads)
-    return min(candidates, key=lambda candidate: estimate_cycles(problem, candidate, target))
+    return _cheapest(problem, shape_candidates(problem, target, threads), target, 1)[0]
+
+
+def default_column_candidate(problem: ConvProblem, target: Target) -> Candidate:
+    """The cheapest for one thread of those that the kept columns make faster."""
+    return _cheapest(problem, column_candidates(problem, target, 1), target, 1)[0]
 
 
 def shape_candidates(problem: ConvProblem, target: Target, threads: int) -> tuple[Candidate, ...]:
+    """Shapes by columns, then by Winograd, cheapest of each kind first."""
+    by_winograd = winograd_candidates(problem, target, good_shapes(target, problem.geometry.rows))
+    threaded = (_threaded(problem, candidate, target, threads) for candidate in by_winograd)
+    return (*column_candidates(problem, target, threads), *_cheapest(problem, threaded, target, SHAPES_MEASURED))
+
+
+def column_candidates(problem: ConvProblem, target: Target, threads: int) -> tuple[Candidate, ...]:
     """Shapes, each packed or direct, cheapest first; for a pruned layer the best dense ones follow."""
     found: list[Candidate] = []
     for dense in (False, True) if problem.sparse else (True,):
-        ranked = sorted(
-            (_threaded(problem, candidate, target, threads) for candidate in _all_shapes(problem, target, dense)),
-            key=lambda candidate: estimate_cycles(problem, candidate, target),
-        )
-        found += ranked[:SHAPES_MEASURED]
+        threaded = (_threaded(problem, candidate, target, threads) for candidate in _all_shapes(problem, target, dense))
+        found += _cheapest(problem, threaded, target, SHAPES_MEASURED)
     return tuple(found)
+
+
+def _cheapest(
+    problem: ConvProblem, candidates: Iterable[Candidate], target: Target, count: int
+) -> tuple[Candidate, ...]:
+    ranked = sorted(candidates, key=lambda candidate: candidate_cycles(problem, candidate, target))
+    return tuple(ranked[:count])
 
 
 def _all_shapes(problem: ConvProblem, target: Target, dense: bool) -> Iterable[Candidate]:
@@ -63,7 +92,7 @@ def _all_shapes(problem: ConvProblem, target: Target, dense: bool) -> Iterable[C
 
 
 def loop_variants(problem: ConvProblem, candidate: Candidate, target: Target, threads: int) -> tuple[Candidate, ...]:
-    """The same shape in other loop orders: panels of one strip, of some, of all; and KC blocks."""
+    """The same shape, by columns, in other loop orders: panels of one strip, of some, of all; and KC blocks."""
     middle = _panel(problem, candidate, target)
     panels = {1, 4, middle, ALL_STRIPS} - {candidate.panel}
     variants = [replace(candidate, panel=panel) for panel in sorted(panels)]
@@ -89,8 +118,11 @@ def _threaded(problem: ConvProblem, candidate: Candidate, target: Target, thread
     """Enough work items for `threads`: tiles of a panel are split when there are few panels."""
     if threads == 1 or DataLayout(problem.geometry).local:
         return replace(candidate, splits=1, shared=False)
-    strips = count_strips(problem, candidate, target).strips
-    panels = -(-strips // min(candidate.panel, strips))
+    if candidate.winograd > 1:
+        panels = Tiling(problem.geometry, candidate, target.lanes).panels
+    else:
+        strips = count_strips(problem, candidate, target).strips
+        panels = -(-strips // min(candidate.panel, strips))
     tiles = -(-problem.geometry.rows // candidate.rows)
     splits = max(1, min(-(-ITEMS_PER_THREAD * threads // panels), tiles))
     return replace(candidate, splits=splits, shared=candidate.packed and splits > 1)

@@ -14,7 +14,7 @@ from colonnade.graph.ir import Graph
 from colonnade.plan.cost import estimate_cycles
 from colonnade.plan.lower import conv_problems
 from colonnade.plan.problem import ConvProblem, WeightMatrix
-from colonnade.plan.space import default_candidate
+from colonnade.plan.space import default_column_candidate
 from colonnade.sparse.pattern import Pattern, convolution_mask
 from colonnade.sparse.prune import DEFAULT_TILE
 from colonnade.target.targets import Target
@@ -52,4 +52,4 @@ def _best_tile(problem: ConvProblem, sparsity: float, group: int | None, target:
 def _estimate(problem: ConvProblem, pattern: Pattern, target: Target) -> float:
     mask = convolution_mask(problem.weights, problem.geometry.groups, pattern)
     pruned = replace(problem, matrix=WeightMatrix(np.where(mask, 1.0, 0.0), problem.geometry.groups))
-    return estimate_cycles(pruned, default_candidate(pruned, target, threads=1), target)
+    return estimate_cycles(pruned, default_column_candidate(pruned, target), target)

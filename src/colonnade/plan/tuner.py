@@ -6,15 +6,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from colonnade.graph.ir import Graph
-from colonnade.kernels.shapes import Shape, shapes
 from colonnade.plan.borders import BorderChoice
 from colonnade.plan.cache import PlanCache
 from colonnade.plan.candidate import Candidate
-from colonnade.plan.cost import estimate_cycles
 from colonnade.plan.lower import conv_problems
 from colonnade.plan.measure import LayerBench
 from colonnade.plan.problem import ConvProblem
-from colonnade.plan.space import default_candidate, loop_variants, shape_candidates
+from colonnade.plan.space import candidate_cycles, default_candidate, loop_variants, possible, shape_candidates
 from colonnade.remote.runner import Runner
 from colonnade.target.targets import Target
 
@@ -24,6 +22,7 @@ FIRST_ROUNDS = 3  # of every shape
 LOOP_ROUNDS = 5  # of the best shapes in other loop orders
 FINAL_ROUNDS = 11  # of the finalists
 FINALISTS = 3
+LOOPS_GAIN = 1.3  # no loop order makes a shape faster than this
 
 
 @dataclass(frozen=True)
@@ -54,7 +53,7 @@ def default_plan(graph: Graph, target: Target, threads: int) -> NetworkPlan:
     def cost(problem: ConvProblem) -> float:
         if problem.digest not in chosen:
             chosen[problem.digest] = Choice(default_candidate(problem, target, threads))
-        return estimate_cycles(problem, chosen[problem.digest].candidate, target)
+        return candidate_cycles(problem, chosen[problem.digest].candidate, target)
 
     problems = borders.choose(cost)
     for problem in problems.values():
@@ -73,7 +72,7 @@ def tuned_plan(
     for done, (digest, problem) in enumerate(by_digest.items()):
         progress(problem.name, done, len(by_digest))
         times = cache.load(digest)
-        if times is None or not all(Shape(c.rows, c.vectors) in shapes(target.isa) for c in times):
+        if times is None or not all(possible(problem, c, target) for c in times):
             times = profile(problem, target, threads, runner)
             cache.store(digest, times, repr(problem.geometry))
         best = min(times, key=lambda candidate: times[candidate])
@@ -87,12 +86,14 @@ def _network_plan(problems: Mapping[str, ConvProblem], chosen: Mapping[str, Choi
 
 
 def profile(problem: ConvProblem, target: Target, threads: int, runner: Runner) -> dict[Candidate, float]:
-    """Milliseconds of the finalists, from three rounds of selection: shapes, loop orders of the best two, and the
-    finalists side by side. For a pruned layer the best dense candidate is always a finalist."""
+    """Milliseconds of the finalists, from three rounds of selection: shapes, loop orders of the best two that have any
+    (unless they are out of the race), and the finalists side by side. For a pruned layer the best dense candidate is
+    always a finalist."""
     bench = LayerBench(problem, target, threads, runner)
     times = bench.time(shape_candidates(problem, target, threads), FIRST_ROUNDS)
+    near = {c: ms for c, ms in times.items() if c.winograd == 1 and ms < LOOPS_GAIN * min(times.values())}
     variants = [
-        variant for candidate in _fastest(times, 2) for variant in loop_variants(problem, candidate, target, threads)
+        variant for candidate in _fastest(near, 2) for variant in loop_variants(problem, candidate, target, threads)
     ]
     times |= bench.time(_unique(variants, times), LOOP_ROUNDS)
     finalists = [*_fastest(times, FINALISTS), *_fastest({c: ms for c, ms in times.items() if c.dense}, 1)]

@@ -26,6 +26,7 @@ typedef struct {
   void (*input)(const cln_transform *);
   void (*output)(const cln_transform *);
   int64_t held; /* panel whose data are in scratch */
+  int64_t begin, count; /* its positions */
   int32_t lanes;
   int64_t sum_rows[CLN_MAX_ROWS];
 } work;
@@ -36,27 +37,39 @@ typedef struct {
   int32_t ty, tx, count;
 } piece;
 
-static piece piece_at(const work *w, int64_t position, int64_t panel_begin, int64_t panel_end) {
-  int64_t line = position / w->l.tiles_w;
-  int32_t tx = (int32_t)(position % w->l.tiles_w), count = w->l.tiles_w - tx;
-  return (piece){
-      .image = line / w->l.tiles_h,
-      .at = position - panel_begin,
-      .ty = (int32_t)(line % w->l.tiles_h),
-      .tx = tx,
-      .count = count < panel_end - position ? count : (int32_t)(panel_end - position),
-  };
+static piece clipped(const work *w, piece p) {
+  int64_t left = w->count - p.at;
+  p.count = w->l.tiles_w - p.tx < left ? w->l.tiles_w - p.tx : (int32_t)left;
+  return p;
 }
 
-/* to[j][i] = line[i * m + j] */
+static piece first_piece(const work *w) {
+  int64_t line = w->begin / w->l.tiles_w;
+  return clipped(w, (piece){.image = line / w->l.tiles_h,
+                            .ty = (int32_t)(line % w->l.tiles_h),
+                            .tx = (int32_t)(w->begin % w->l.tiles_w)});
+}
+
+/* Of count 0 after the last one. */
+static piece next_piece(const work *w, piece p) {
+  bool last = p.ty + 1 == w->l.tiles_h;
+  return clipped(w, (piece){.image = p.image + last, .at = p.at + p.count, .ty = last ? 0 : p.ty + 1});
+}
+
+/* Loops over rows in scratch run over their end to a multiple of this, so that compilers make no scalar tail. */
+enum { GROUP = 16 };
+
+static inline int32_t whole_groups(int32_t n) { return (n + GROUP - 1) / GROUP * GROUP; }
+
+/* to[j][i] = line[i * m + j], i < n at least */
 static inline void split(float *restrict to, const float *restrict line, int64_t phase, int32_t n, int32_t m) {
-  for (int32_t i = 0; i < n; ++i)
+  for (int32_t i = 0; i < whole_groups(n); ++i)
     for (int32_t j = 0; j < m; ++j) to[j * phase + i] = line[i * m + j];
 }
 
-/* line[i * m + j] = from[j][i] */
+/* line[i * m + j] = from[j][i], i < n at least */
 static inline void merge(float *restrict line, const float *restrict from, int64_t phase, int32_t n, int32_t m) {
-  for (int32_t i = 0; i < n; ++i)
+  for (int32_t i = 0; i < whole_groups(n); ++i)
     for (int32_t j = 0; j < m; ++j) line[i * m + j] = from[j * phase + i];
 }
 
@@ -76,16 +89,14 @@ static void split_row(const work *w, const float *image, int32_t y, float *to) {
     split(to, w->line, phase, w->l.tiles_w + 1, 4);
 }
 
-/* One channel's tiles begin .. end - 1. The rows that two tiles share are split once. */
-static void transform_channel(const work *w, const float *x, float *to, int64_t begin, int64_t end) {
+/* One channel's tiles. The rows that two tiles share are split once. */
+static void transform_channel(const work *w, const float *x, float *to) {
   const cln_winograd *s = w->step;
-  int64_t next = -1, row_floats = s->m * w->l.phase;
+  int64_t row_floats = s->m * w->l.phase;
   int32_t first = 0; /* of the n rows in the ring */
-  piece p;
-  for (int64_t position = begin; position < end; position += p.count) {
-    p = piece_at(w, position, begin, end);
+  for (piece p = first_piece(w); p.count; p = next_piece(w, p)) {
     const float *image = x + p.image * s->in_h * s->in_w;
-    bool follows = position == next && p.ty > 0;
+    bool follows = p.at && p.ty;
     first = follows ? (first + s->m) % w->l.n : 0;
     const float *rows[MAX_SIDE];
     for (int32_t i = 0; i < w->l.n; ++i) {
@@ -100,26 +111,25 @@ static void transform_channel(const work *w, const float *x, float *to, int64_t 
         .y_step = w->l.data_step,
         .count = (size_t)p.count,
     });
-    next = position + p.count;
   }
 }
 
-static void transform_panel(const work *w, int64_t begin, int64_t end) {
+static void transform_panel(const work *w) {
   const cln_winograd *s = w->step;
   int64_t plane = (int64_t)s->batch * s->in_h * s->in_w;
   memset(w->line, 0, (size_t)(s->m * w->l.phase) * sizeof *w->line);
   for (int32_t c = 0; c < s->channels; ++c)
-    transform_channel(w, w->x + c * plane, w->data + c * w->l.panel, begin, end);
+    transform_channel(w, w->x + c * plane, w->data + c * w->l.panel);
 }
 
 /* All products of `rows` output channels: sums [n * n][T][position]. */
-static void multiply(const work *w, int32_t rows, const float *weights, int64_t count) {
+static void multiply(const work *w, int32_t rows, const float *weights) {
   const cln_winograd *s = w->step;
   cln_tile a = {
       .off = w->off, .n = (size_t)s->channels, .y_rows = w->sum_rows, .lo = -INFINITY, .hi = INFINITY, .w = weights};
   for (int32_t e = 0; e < w->l.n * w->l.n; ++e, a.w += (int64_t)s->channels * rows) {
-    for (int64_t at = 0; at < count; at += w->l.width) {
-      int64_t left = count - at < w->l.width ? count - at : w->l.width;
+    for (int64_t at = 0; at < w->count; at += w->l.width) {
+      int64_t left = w->count - at < w->l.width ? w->count - at : w->l.width;
       int32_t vectors = (int32_t)((left + w->lanes - 1) / w->lanes);
       while (!(*w->kernels)[s->tile_rows][vectors]) ++vectors; /* step->vectors is one */
       a.x = w->data + e * w->l.data_step + at;
@@ -130,34 +140,41 @@ static void multiply(const work *w, int32_t rows, const float *weights, int64_t 
   }
 }
 
-/* y[i] = act(line[i] + bias + r[i]); r may be y. */
-static void finish_row(float *restrict line, float bias, const float *r, float *y, int32_t n, cln_act act) {
-  if (r)
-    for (int32_t i = 0; i < n; ++i) line[i] += r[i];
-  for (int32_t i = 0; i < n; ++i) line[i] += bias;
-  cln_activate(line, line, n, act);
+/* y[i] = act(line[i] + bias + r[i]), i < n; r may be y. `more` is room for a line. */
+static void finish_row(float *restrict line, float *restrict more, float bias, const float *r, float *y, int32_t n,
+                       cln_act act) {
+  const int32_t whole = whole_groups(n);
+  if (r) {
+    copy_floats(more, r, n);
+    for (int32_t i = 0; i < whole; ++i) line[i] += more[i];
+  }
+  if (act.kind == CLN_ACT_CLAMP) {
+    for (int32_t i = 0; i < whole; ++i) line[i] = cln_clamp(line[i] + bias, act.lo, act.hi);
+  } else {
+    for (int32_t i = 0; i < whole; ++i) line[i] += bias;
+    cln_activate(line, line, n, act);
+  }
   copy_floats(y, line, n);
 }
 
 /* The outputs of one channel's tiles. */
-static void output_channel(const work *w, const float *sums, int32_t channel, int64_t begin, int64_t end) {
+static void output_channel(const work *w, const float *sums, int32_t channel) {
   const cln_winograd *s = w->step;
   const int64_t phase = w->l.phase;
   const cln_act act = CLN_ACT_OF(s);
-  piece p;
-  for (int64_t position = begin; position < end; position += p.count) {
-    p = piece_at(w, position, begin, end);
+  for (piece p = first_piece(w); p.count; p = next_piece(w, p)) {
     w->output(&(cln_transform){
         .x = sums + p.at, .x_step = w->l.sums_step, .y = w->block, .y_step = phase, .count = (size_t)p.count});
     int64_t plane = ((int64_t)channel * s->batch + p.image) * s->out_h;
     int32_t x = s->m * p.tx, n = s->m * p.count < s->out_w - x ? s->m * p.count : s->out_w - x;
     for (int32_t i = 0; i < s->m && s->m * p.ty + i < s->out_h; ++i) {
       int64_t at = (plane + s->m * p.ty + i) * s->out_w + x;
+      const float *residual = w->residual ? w->residual + at : NULL;
       if (s->m == 2)
         merge(w->line, w->block + 2 * i * phase, phase, p.count, 2);
       else
         merge(w->line, w->block + 4 * i * phase, phase, p.count, 4);
-      finish_row(w->line, w->bias[channel], w->residual ? w->residual + at : NULL, w->y + at, n, act);
+      finish_row(w->line, w->rows, w->bias[channel], residual, w->y + at, n, act);
     }
   }
 }
@@ -166,15 +183,17 @@ static void output_channel(const work *w, const float *sums, int32_t channel, in
 static void run_item(work *w, int64_t item) {
   const cln_winograd *s = w->step;
   int64_t panel = item / s->splits, part = item % s->splits;
-  int64_t begin = panel * w->l.panel, left = w->l.positions - begin;
-  int64_t end = begin + (left < w->l.panel ? left : w->l.panel);
-  if (w->held != panel) transform_panel(w, begin, end);
-  w->held = panel;
+  if (w->held != panel) {
+    w->held = panel;
+    w->begin = panel * w->l.panel;
+    w->count = w->l.positions - w->begin < w->l.panel ? w->l.positions - w->begin : w->l.panel;
+    transform_panel(w);
+  }
   int64_t tiles = (s->rows + s->tile_rows - 1) / s->tile_rows;
   for (int64_t t = part * tiles / s->splits; t < (part + 1) * tiles / s->splits; ++t) {
     int32_t first = (int32_t)t * s->tile_rows, rows = s->rows - first < s->tile_rows ? s->rows - first : s->tile_rows;
-    multiply(w, rows, w->weights + first * ((int64_t)w->l.n * w->l.n * s->channels), end - begin);
-    for (int32_t i = 0; i < rows; ++i) output_channel(w, w->sums + i * w->l.panel, first + i, begin, end);
+    multiply(w, rows, w->weights + first * ((int64_t)w->l.n * w->l.n * s->channels));
+    for (int32_t i = 0; i < rows; ++i) output_channel(w, w->sums + i * w->l.panel, first + i);
   }
 }
 
