@@ -146,8 +146,9 @@ def small_network(batch: int = 1) -> Graph:
     direct = b.conv(Conv(act=Activation("silu")), depthwise, random_array((4, 8, 1, 1), 4))
     packed = b.conv(Conv(pads=(1, 1, 1, 1), residual=True), direct, random_array((4, 4, 3, 3), 5), extra)
     grouped = b.conv(Conv(groups=2), packed, random_array((4, 2, 1, 1), 6))
+    winograd = b.conv(Conv(pads=(1, 1, 1, 1), residual=True, act=relu), grouped, random_array((4, 4, 3, 3), 7), extra)
     plane = (batch, 4, 5, 5)
-    pooled = b.add(Pool("max", (3, 3), (1, 1), (1, 1, 1, 1)), plane, grouped)
+    pooled = b.add(Pool("max", (3, 3), (1, 1), (1, 1, 1, 1)), plane, winograd)
     affine = b.add(Affine(Activation("hard_swish")), plane, packed, b.random(4), b.random(4))
     joined = b.add(Concat(1), (batch, 12, 5, 5), pooled, affine, extra)
     normal = b.add(LRN(3), (batch, 12, 5, 5), joined)
@@ -161,13 +162,15 @@ def small_network(batch: int = 1) -> Graph:
 
 
 def small_network_candidates(threads: int) -> dict[str, Candidate]:
-    """For the convolutions of `small_network`: prepared, local, direct, packed, and grouped in one piece."""
+    """For the convolutions of `small_network`: prepared, local, direct, packed, grouped in one piece, and Winograd's
+    transform."""
     return {
         "n0": Candidate(3, 2, rowwise=True, blocks=2),
         "n1": Candidate(1, 2),
         "n2": Candidate(2, 1, panel=3, splits=threads),
         "n3": Candidate(4, 2, packed=True, blocks=3, panel=ALL_STRIPS, splits=2, shared=threads > 1),
         "n4": Candidate(2, 1),
+        "n5": Candidate(3, 2, dense=True, splits=2, winograd=2),
     }
 
 

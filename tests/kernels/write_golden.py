@@ -1,4 +1,5 @@
-"""Writes golden/: the source of one small micro-kernel for every instruction set."""
+"""Writes golden/: the source of one small micro-kernel and the smaller of Winograd's transforms for every instruction
+set."""
 
 from __future__ import annotations
 
@@ -6,6 +7,7 @@ from pathlib import Path
 
 from colonnade.kernels.cnm import kernel_source
 from colonnade.kernels.shapes import Shape
+from colonnade.kernels.winograd import transforms_source
 from colonnade.target.isa import ISAS
 
 FOLDER = Path(__file__).parent / "golden"
@@ -14,7 +16,8 @@ SHAPE = Shape(rows=2, vectors=2)
 
 def golden_texts() -> dict[str, str]:
     """File name and text of every golden file."""
-    return {f"{SHAPE.name(isa)}.c": kernel_source(isa, SHAPE) for isa in ISAS}
+    kernels = {f"{SHAPE.name(isa)}.c": kernel_source(isa, SHAPE) for isa in ISAS}
+    return kernels | {f"winograd_2__{isa.symbol}.c": transforms_source(isa, 2) for isa in ISAS}
 
 
 if __name__ == "__main__":

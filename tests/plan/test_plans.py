@@ -122,7 +122,7 @@ def test_default_plan_measures_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_layers_are_described(target: Target) -> None:
     model = compile_graph(small_network(), target=target.name, plan="default")
     assert model.target == target.name
-    assert [layer.name for layer in model.layers] == ["n0", "n1", "n2", "n3", "n4"]
+    assert [layer.name for layer in model.layers] == ["n0", "n1", "n2", "n3", "n4", "n5"]
     stem = model.layers[0]
     assert stem.shape == "3->8 3x3 s2 @5x5"
     assert stem.macs == 8 * 27 * 25
@@ -158,23 +158,23 @@ def test_unknown_target_and_threads_are_refused() -> None:
 def test_every_candidate_is_checked_before_it_is_timed(target: Target, monkeypatch: pytest.MonkeyPatch) -> None:
     bench = LayerBench(problem(), target, threads=1)
     bench.time([Candidate(4, 1)], 1)
-    honest = measure.conv_step
+    honest = measure.convolution_step
 
     def wrong(broken: ConvProblem, *arguments: object) -> object:
         weights = broken.weights.copy()
         weights[3, np.flatnonzero(weights[3])[5]] *= 1.01
         return honest(replace(broken, weights=weights), *arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(measure, "conv_step", wrong)
+    monkeypatch.setattr(measure, "convolution_step", wrong)
     with pytest.raises(WrongResultError, match="layer: sparse direct 4x1v, panel 1 is wrong by"):
         bench.time([Candidate(4, 1)], 1)
 
 
 def test_nan_is_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
     bench = LayerBench(problem(), BEST, threads=1)
-    honest = measure.conv_step
+    honest = measure.convolution_step
     nan = np.full(16, np.nan, np.float32)
-    monkeypatch.setattr(measure, "conv_step", lambda p, *rest: honest(replace(p, bias=nan), *rest))
+    monkeypatch.setattr(measure, "convolution_step", lambda p, *rest: honest(replace(p, bias=nan), *rest))
     with pytest.raises(WrongResultError):
         bench.time([Candidate(4, 1)], 1)
 

@@ -217,10 +217,10 @@ def test_sessions_leave_nothing_behind(network: Graph, compiled: Compiled, tmp_p
 def test_profile_names_every_step(network: Graph, compiled: Compiled) -> None:
     session = Session(compiled, threads=2)
     steps = session.profile(random_feeds(network), repeat=3)
-    named = [name for name, op, _ in steps if op == "cnm"]
-    assert named == ["n0", "n1", "n2", "n3", "n4"]
+    named = [name for name, op, _ in steps if op in ("cnm", "winograd")]
+    assert named == ["n0", "n1", "n2", "n3", "n4", "n5"]
     assert {op for _, op, _ in steps} == {
-        *("cnm", "dense", "pool", "global_pool", "affine", "unary", "binary", "copy", "fill", "softmax", "lrn")
+        *("cnm", "winograd", "dense", "pool", "global_pool", "affine", "unary", "binary", "copy", "fill", "softmax", "lrn")
     }
     assert all(0 <= ms < 1000 for _, _, ms in steps)
     assert any(ms > 0 for _, _, ms in steps)

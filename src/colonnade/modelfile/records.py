@@ -157,8 +157,8 @@ STEPS: tuple[Record, ...] = (
     # A 3x3 convolution of stride 1 by Winograd's F(m x m, 3x3) (csrc/winograd.c); n = m + 2.
     _record(
         "winograd",
-        **_view("x"),  # [channels][batch][in_h][in_w]
-        **_view("y"),  # [rows][batch][out_h][out_w]
+        **_view("x"),  # [channels][batch], planes of x_plane floats with rows every x_pitch; the first element
+        **_view("y"),  # [rows][batch], planes of y_plane floats with rows every y_pitch; the first output
         **_view("r"),  # residual, like y; buffer -1: none
         weights="i64",  # in FLOATS: per tile of rows [n][n][channels][rows of the tile]
         bias="i64",
@@ -168,10 +168,15 @@ STEPS: tuple[Record, ...] = (
         batch="i32",
         in_h="i32",
         in_w="i32",
+        x_pitch="i32",
+        x_plane="i32",
         pad_top="i32",
         pad_left="i32",
         out_h="i32",
         out_w="i32",
+        y_pitch="i32",
+        y_plane="i32",
+        y_border="i32",  # floats of a plane of y before its first output; all but outputs are made zero
         rows="i32",  # output channels
         tile_rows="i32",  # T
         vectors="i32",  # V

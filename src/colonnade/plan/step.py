@@ -18,6 +18,7 @@ def convolution_step(
     y: View,
     residual: View | None,
 ) -> Step:
-    """The step that computes `problem` by `candidate`. Weights and tables go to `constants`."""
+    """The step that computes `problem` by `candidate`. Views are of whole values, borders included. Weights and tables
+    go to `constants`."""
     lowered = winograd_step if candidate.winograd > 1 else conv_step
     return lowered(problem, candidate, lanes, constants, x, y, residual)

@@ -75,7 +75,8 @@ def winograd_step(
     y: View,
     residual: View | None,
 ) -> Step:
-    """The step that computes `problem` by `candidate`. Weights and tables go to `constants`."""
+    """The step that computes `problem` by `candidate`. Views are of whole values, borders included. Weights and tables
+    go to `constants`."""
     g, tiling = problem.geometry, Tiling(problem.geometry, candidate, lanes)
     offsets = np.arange(g.channels, dtype=np.int64) * tiling.panel * candidate.vectors * lanes * FLOAT_BYTES
     fields: dict[str, object] = {
@@ -87,10 +88,15 @@ def winograd_step(
         "batch": g.batch,
         "in_h": g.height,
         "in_w": g.width,
+        "x_pitch": g.source.pitch,
+        "x_plane": g.source.floats,
         "pad_top": g.pads[0],
         "pad_left": g.pads[1],
         "out_h": g.out_h,
         "out_w": g.out_w,
+        "y_pitch": g.target.pitch,
+        "y_plane": g.target.floats,
+        "y_border": g.target.origin,
         "rows": g.rows,
         "tile_rows": candidate.rows,
         "vectors": candidate.vectors,
@@ -98,7 +104,12 @@ def winograd_step(
         "splits": min(candidate.splits, -(-g.rows // candidate.rows)),
         **activation_fields(problem.act),
     }
-    return Step("winograd", problem.name, {"x": x, "y": y, "r": residual}, fields)
+    views = {
+        "x": x.shifted(g.source.origin),
+        "y": y.shifted(g.target.origin),
+        "r": residual and residual.shifted(g.target.origin),
+    }
+    return Step("winograd", problem.name, views, fields)
 
 
 def transformed_weights(problem: ConvProblem, m: int) -> np.ndarray:

@@ -62,6 +62,12 @@ static bool kernels(checker *c, int32_t rows, int32_t vectors) {
   return true;
 }
 
+/* Outputs and the border before them fit their plane. */
+static bool output_planes(checker *c, int32_t height, int32_t width, int32_t pitch, int32_t plane, int32_t border) {
+  return require(c, width <= pitch && border >= 0, "output larger than its plane") &&
+         require(c, ((int64_t)height - 1) * pitch + width <= (int64_t)plane - border, "output larger than its plane");
+}
+
 static bool cnm_sizes(checker *c, const cln_cnm *s) {
   return SIDE(s->channels) && SIDE(s->batch) && SIDE(s->in_h) && SIDE(s->in_w) && SIDE(s->plane_rows) &&
          SIDE(s->pitch) && SIDE(s->plane) && SIDE(s->x_pitch) && SIDE(s->x_plane) && SIDE(s->y_pitch) &&
@@ -72,9 +78,7 @@ static bool cnm_sizes(checker *c, const cln_cnm *s) {
          require(c, (int64_t)s->pitch * s->stride_w < INT32_MAX / 2, "size out of range") &&
          require(c, (int64_t)s->plane_rows * s->pitch <= s->plane, "rows larger than their plane") &&
          require(c, s->out_h <= s->plane_rows && s->out_w <= s->pitch, "output larger than the data") &&
-         require(c, s->out_w <= s->y_pitch && s->y_border >= 0, "output larger than its plane") &&
-         require(c, ((int64_t)s->out_h - 1) * s->y_pitch + s->out_w <= (int64_t)s->y_plane - s->y_border,
-                 "output larger than its plane") &&
+         output_planes(c, s->out_h, s->out_w, s->y_pitch, s->y_plane, s->y_border) &&
          require(c, s->rows % s->groups == 0 && s->channels % s->groups == 0, "groups do not divide the channels") &&
          require(c, !(s->local && (s->packed || s->prepare || s->strips_buffer >= 0)), "contradictory flags") &&
          require(c, s->packed || s->strips_buffer < 0, "contradictory flags") && ACT(s) &&
@@ -186,18 +190,20 @@ static bool cnm(checker *c, const void *record) {
 
 static bool winograd(checker *c, const void *record) {
   const cln_winograd *s = record;
-  bool ok = SIDE(s->channels) && SIDE(s->batch) && SIDE(s->in_h) && SIDE(s->in_w) && SIDE(s->out_h) && SIDE(s->out_w) &&
-            SIDE(s->rows) && SIDE(s->panel) && PAD(s->pad_top) && PAD(s->pad_left) && ACT(s) &&
+  bool ok = SIDE(s->channels) && SIDE(s->batch) && SIDE(s->out_h) && SIDE(s->out_w) && SIDE(s->y_pitch) &&
+            SIDE(s->y_plane) && SIDE(s->rows) && SIDE(s->panel) && PAD(s->pad_top) && PAD(s->pad_left) && ACT(s) &&
+            output_planes(c, s->out_h, s->out_w, s->y_pitch, s->y_plane, s->y_border) &&
             between(c, s->splits, 1, s->rows, "more splits than rows") &&
             between(c, s->m, 1, CLN_MAX_WINOGRAD, "no such transform") &&
             require(c, (*c->model->isa->transforms)[s->m].input != NULL, "no such transform") &&
             kernels(c, s->tile_rows, s->vectors);
   cln_winograd_layout l;
   if (!ok || !require(c, cln_winograd_layout_of(s, c->model->lanes, &l), "size out of range")) return false;
-  int64_t out = EXTENT(s->rows, s->batch, s->out_h, s->out_w);
-  return require(c, l.positions <= MAX_POSITIONS && out >= 0, "size out of range") &&
-         VIEW(x, EXTENT(s->channels, s->batch, s->in_h, s->in_w), false) && VIEW(y, out, true) &&
-         (s->r_buffer < 0 || VIEW(r, out, false)) && floats(c, s->bias, s->rows) &&
+  int64_t read = planes_span(c, EXTENT(s->channels, s->batch), s->in_h, s->in_w, s->x_pitch, s->x_plane);
+  int64_t out = EXTENT(s->rows, s->batch, s->y_plane);
+  return read >= 0 && require(c, l.positions <= MAX_POSITIONS && out >= 0, "size out of range") &&
+         VIEW(x, read, false) && view(c, s->y_buffer, s->y_at - s->y_border, out, true) &&
+         (s->r_buffer < 0 || view(c, s->r_buffer, s->r_at - s->y_border, out, false)) && floats(c, s->bias, s->rows) &&
          floats(c, s->weights, EXTENT(l.n, l.n, s->channels, s->rows)) &&
          ints(c, s->off_table, (int64_t)s->channels + CLN_LOOKAHEAD) &&
          offsets(c, s->off_table, s->channels, (s->channels - 1) * l.panel + 1, "column outside the data");

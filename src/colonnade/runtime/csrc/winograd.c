@@ -82,7 +82,7 @@ static void split_row(const work *w, const float *image, int32_t y, float *to) {
     return;
   }
   int64_t room = left < width ? width - left : 0;
-  copy_floats(w->line + left, image + (int64_t)(y - s->pad_top) * s->in_w, (int32_t)(s->in_w < room ? s->in_w : room));
+  copy_floats(w->line + left, image + (int64_t)(y - s->pad_top) * s->x_pitch, (int32_t)(s->in_w < room ? s->in_w : room));
   if (s->m == 2)
     split(to, w->line, phase, w->l.tiles_w + 1, 2);
   else
@@ -95,7 +95,7 @@ static void transform_channel(const work *w, const float *x, float *to) {
   int64_t row_floats = s->m * w->l.phase;
   int32_t first = 0; /* of the n rows in the ring */
   for (piece p = first_piece(w); p.count; p = next_piece(w, p)) {
-    const float *image = x + p.image * s->in_h * s->in_w;
+    const float *image = x + p.image * s->x_plane;
     bool follows = p.at && p.ty;
     first = follows ? (first + s->m) % w->l.n : 0;
     const float *rows[MAX_SIDE];
@@ -116,7 +116,7 @@ static void transform_channel(const work *w, const float *x, float *to) {
 
 static void transform_panel(const work *w) {
   const cln_winograd *s = w->step;
-  int64_t plane = (int64_t)s->batch * s->in_h * s->in_w;
+  int64_t plane = (int64_t)s->batch * s->x_plane;
   memset(w->line, 0, (size_t)(s->m * w->l.phase) * sizeof *w->line);
   for (int32_t c = 0; c < s->channels; ++c)
     transform_channel(w, w->x + c * plane, w->data + c * w->l.panel);
@@ -157,6 +157,13 @@ static void finish_row(float *restrict line, float *restrict more, float bias, c
   copy_floats(y, line, n);
 }
 
+/* Borders of y before a plane's first row of outputs and after row `line`. */
+static void zero_borders(const cln_winograd *s, float *plane, int32_t line) {
+  int64_t end = (int64_t)line * s->y_pitch + s->out_w, last = s->y_plane - s->y_border;
+  if (line == 0) zero_floats(plane - s->y_border, s->y_border);
+  zero_floats(plane + end, line + 1 < s->out_h ? s->y_pitch - s->out_w : (int32_t)(last - end));
+}
+
 /* The outputs of one channel's tiles. */
 static void output_channel(const work *w, const float *sums, int32_t channel) {
   const cln_winograd *s = w->step;
@@ -165,16 +172,18 @@ static void output_channel(const work *w, const float *sums, int32_t channel) {
   for (piece p = first_piece(w); p.count; p = next_piece(w, p)) {
     w->output(&(cln_transform){
         .x = sums + p.at, .x_step = w->l.sums_step, .y = w->block, .y_step = phase, .count = (size_t)p.count});
-    int64_t plane = ((int64_t)channel * s->batch + p.image) * s->out_h;
+    int64_t plane = ((int64_t)channel * s->batch + p.image) * s->y_plane;
     int32_t x = s->m * p.tx, n = s->m * p.count < s->out_w - x ? s->m * p.count : s->out_w - x;
     for (int32_t i = 0; i < s->m && s->m * p.ty + i < s->out_h; ++i) {
-      int64_t at = (plane + s->m * p.ty + i) * s->out_w + x;
+      int32_t line = s->m * p.ty + i;
+      int64_t at = plane + (int64_t)line * s->y_pitch + x;
       const float *residual = w->residual ? w->residual + at : NULL;
       if (s->m == 2)
         merge(w->line, w->block + 2 * i * phase, phase, p.count, 2);
       else
         merge(w->line, w->block + 4 * i * phase, phase, p.count, 4);
       finish_row(w->line, w->rows, w->bias[channel], residual, w->y + at, n, act);
+      if (x + n == s->out_w) zero_borders(s, w->y + plane, line);
     }
   }
 }
