@@ -140,7 +140,9 @@ def test_planes_with_borders(target: Target, m: int, threads: int) -> None:
         strides = [4 * stride for stride in target_planes.strides(2)]
         view = np.lib.stride_tricks.as_strided(flat[target_planes.origin :], expected.shape, strides)
         assert_close(view, expected, 3e-5)
-        taken = np.lib.stride_tricks.as_strided(places[target_planes.origin :], expected.shape, [2 * s for s in strides])
+        taken = np.lib.stride_tricks.as_strided(
+            places[target_planes.origin :], expected.shape, [2 * s for s in strides]
+        )
         taken[...] = 1
         assert places.sum() == floats_of(expected.shape)
         assert not flat[places == 0].any()

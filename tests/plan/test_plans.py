@@ -267,6 +267,12 @@ DAMAGE: dict[str, bytes] = {
     "text for a number": json.dumps({"candidates": [{"candidate": {"rows": "4", "vectors": 1}, "ms": 1}]}).encode(),
     "zero rows": json.dumps({"candidates": [{"candidate": {"rows": 0, "vectors": 1}, "ms": 1}]}).encode(),
     "no such kernel": json.dumps({"candidates": [{"candidate": {"rows": 999, "vectors": 9}, "ms": 1}]}).encode(),
+    "no convolution for Winograd": json.dumps(
+        {"candidates": [{"candidate": asdict(Candidate(1, 1, dense=True, winograd=4)), "ms": 1}]}
+    ).encode(),
+    "no such transform": json.dumps(
+        {"candidates": [{"candidate": asdict(Candidate(1, 1, dense=True, winograd=3)), "ms": 1}]}
+    ).encode(),
     "zero blocks": json.dumps(
         {"candidates": [{"candidate": {"rows": 1, "vectors": 1, "blocks": 0}, "ms": 1}]}
     ).encode(),

@@ -1,4 +1,4 @@
-"""Winograd's minimal filtering F(m x m, 3 x 3): its points, its matrices and its two data transforms per instruction set.
+"""Winograd's minimal filtering F(m x m, 3 x 3): its points, its matrices and its data transforms per instruction set.
 
     Y = A^T [ (G g G^T) * (B^T d B) ] A        * element by element
 

@@ -1,4 +1,4 @@
-"""Winograd's F(m x m, 3x3) for dense 3x3 convolutions of stride 1: transformed weights and the step, its candidates, and
+"""Winograd's F(m x m, 3x3) for 3x3 convolutions of stride 1: the step and its transformed weights, the candidates, and
 what they cost by the rule of plan/cost.py."""
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from colonnade.plan.problem import ConvProblem, Geometry
 from colonnade.target.targets import Target
 
 PANELS = (1, 2, 4)  # strips
+ROW_MOVES = 4.5  # of every vector of a row: copied and split, or merged, biased, activated and copied
 
 
 def fits(geometry: Geometry) -> bool:
@@ -116,7 +117,7 @@ def transformed_weights(problem: ConvProblem, m: int) -> np.ndarray:
     """G g G^T of every kernel: [rows, channels, n, n], computed in float64."""
     matrix = np.array(weight_matrix(m))
     kernels = problem.weights.reshape(problem.geometry.rows, -1, 3, 3).astype(np.float64)
-    return matrix @ kernels @ matrix.T
+    return np.asarray(matrix @ kernels @ matrix.T)
 
 
 def _packed(weights: np.ndarray, rows: int) -> np.ndarray:
@@ -149,24 +150,18 @@ def winograd_cycles(problem: ConvProblem, candidate: Candidate, target: Target) 
     column = column_cycles(Shape(candidate.rows, candidate.vectors), target) / candidate.vectors
     products = g.rows / candidate.rows * g.channels * strip_vectors * column
     products += tiles * t.strips * CALL_CYCLES + strip_vectors * g.rows * STORE_CYCLES
-    cycles = t.products * products
     line_vectors = t.lines * -(-t.per_line // target.lanes)
-    cycles += line_vectors * (g.channels + g.rows) * _transform_cycles(m, target)
-    weights, data = FLOAT_BYTES * t.products * g.channels * g.rows, _data_bytes(t, target)
-    near = weights * t.panels + (data * tiles * t.panels)
-    far = (weights * t.panels if weights + data > target.l2_bytes else 0) + (
-        data * tiles * t.panels if data > target.l2_bytes else 0
-    )
-    return cycles + near * target.near_cycles + far * target.far_cycles
-
-
-def _data_bytes(t: Tiling, target: Target) -> float:
-    """Of one panel's transformed data."""
-    return FLOAT_BYTES * t.products * t.geometry.channels * t.panel * t.candidate.vectors * target.lanes
+    transforms = line_vectors * (g.channels + g.rows) * _transform_cycles(m, target)
+    # Weights are read once per panel, a panel's data once per tile: from the second-level cache, or from beyond it.
+    weights = FLOAT_BYTES * t.products * g.channels * g.rows
+    data = FLOAT_BYTES * t.products * g.channels * t.panel * candidate.vectors * target.lanes
+    far = weights * (weights + data > target.l2_bytes) + data * tiles * (data > target.l2_bytes)
+    traffic = (weights + data * tiles) * target.near_cycles + far * target.far_cycles
+    return t.products * products + transforms + t.panels * traffic
 
 
 def _transform_cycles(m: int, target: Target) -> float:
     """One vector of tiles of one channel, into or out of the transform: 3 n multiply-adds for each of 2 n rows and
-    columns, a load and a store of every element, and the m + 2 rows of m vectors that are split or merged."""
+    columns, a load and a store of every element, and n rows of m vectors on their way between planes and tiles."""
     n = tile_side(m)
-    return 6 * n * n * target.fma_cycles + n * n * (target.load_cycles + 1) + n * m * target.move_cycles
+    return 6 * n * n * target.fma_cycles + n * n * (target.load_cycles + 1) + n * m * ROW_MOVES * target.move_cycles

@@ -1,0 +1,119 @@
+"""Where Winograd is offered, chosen and reported."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from layers import RUNNABLE, GraphBuilder, random_array
+
+from colonnade.graph.ir import RELU, Conv, Graph
+from colonnade.kernels.winograd import POINTS
+from colonnade.plan.candidate import Candidate
+from colonnade.plan.compiler import compile_graph
+from colonnade.plan.lower import conv_problems
+from colonnade.plan.problem import ConvProblem
+from colonnade.plan.space import candidate_cycles, default_candidate, default_column_candidate, shape_candidates
+from colonnade.plan.winograd import Tiling, transformed_weights
+from colonnade.target.targets import TARGETS, Target
+
+SAME = (1, 1, 1, 1)
+
+
+def _graph(channels: int = 64, side: int = 28, kernel: int = 3, sparsity: float = 0.0, **op: object) -> Graph:
+    """One convolution; `sparsity` of its columns are zero in every row."""
+    builder = GraphBuilder()
+    settings = Conv(**{"pads": SAME, "act": RELU, **op})  # type: ignore[arg-type]
+    weights = random_array((channels, channels // settings.groups, kernel, kernel))
+    columns = weights.reshape(channels, -1)
+    columns[:, : round(sparsity * columns.shape[1])] = 0
+    return builder.graph(builder.conv(settings, builder.input(1, channels, side, side), weights))
+
+
+def _problem(channels: int = 64, side: int = 28, kernel: int = 3, sparsity: float = 0.0, **op: object) -> ConvProblem:
+    (problem,) = conv_problems(_graph(channels, side, kernel, sparsity, **op)).values()
+    return problem
+
+
+def _offered(problem: ConvProblem, target: Target) -> list[Candidate]:
+    return [candidate for candidate in shape_candidates(problem, target, 1) if candidate.winograd > 1]
+
+
+@pytest.mark.parametrize("pads", [SAME, (0, 0, 0, 0), (0, 1, 1, 0)])
+def test_offered_for_every_3x3_of_stride_1(target: Target, pads: tuple[int, int, int, int]) -> None:
+    found = _offered(_problem(pads=pads), target)
+    assert found
+    assert all(candidate.dense and candidate.winograd in POINTS for candidate in found)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [{"kernel": 1}, {"kernel": 5}, {"strides": (2, 2)}, {"strides": (1, 2)}, {"dilations": (2, 1)}, {"groups": 2}],
+)
+def test_not_offered_for_anything_else(target: Target, other: dict[str, object]) -> None:
+    assert not _offered(_problem(**other), target)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("planned", TARGETS, ids=lambda target: target.name)
+def test_the_cost_rule_takes_it_for_dense_layers_only(planned: Target) -> None:
+    """36 multiply-adds for 16 outputs of a column instead of 144, so less than half of the columns kept ends it."""
+    assert default_candidate(_problem(), planned, 1).winograd > 1
+    sparse = _problem(sparsity=0.9)
+    assert default_candidate(sparse, planned, 1).winograd == 1
+    assert not default_candidate(sparse, planned, 1).dense
+
+
+def test_few_channels_are_not_worth_the_transforms(target: Target) -> None:
+    assert default_candidate(_problem(channels=3), target, 1).winograd == 1
+
+
+def test_no_strip_is_wider_than_the_work(target: Target) -> None:
+    problem = _problem(side=4)
+    for candidate in _offered(problem, target):
+        tiling = Tiling(problem.geometry, candidate, target.lanes)
+        assert (candidate.vectors - 1) * target.lanes < tiling.positions
+        assert tiling.panel == tiling.panels == 1
+
+
+@pytest.mark.parametrize("threads", [2, 3])
+def test_threads_get_shares_of_the_channels(target: Target, threads: int) -> None:
+    problem = _problem(side=14)
+    for candidate in shape_candidates(problem, target, threads):
+        if candidate.winograd > 1:
+            panels = Tiling(problem.geometry, candidate, target.lanes).panels
+            tiles = -(-64 // candidate.rows)
+            assert panels * candidate.splits >= min(threads, tiles)
+
+
+def test_the_tile_to_prune_with_ignores_it(target: Target) -> None:
+    """T is chosen for the sparse kernels; that Winograd were faster says nothing about the best T."""
+    problem = _problem(sparsity=0.4)
+    best = default_column_candidate(problem, target)
+    assert best.winograd == 1
+    assert candidate_cycles(problem, best, target) >= candidate_cycles(
+        problem, default_candidate(problem, target, 1), target
+    )
+
+
+@pytest.mark.parametrize("m", POINTS)
+def test_weights_of_one_centre_are_the_matrix_itself(m: int) -> None:
+    problem = _problem(channels=2)
+    problem.weights[:] = 0
+    problem.weights[1, 4] = 1  # the middle of channel 0's kernel
+    found = transformed_weights(problem, m)
+    assert found.dtype == np.float64
+    assert not found[0].any()
+    assert not found[1, 1].any()
+    middle = found[1, 0]
+    assert np.linalg.matrix_rank(middle) == 1
+    np.testing.assert_allclose(middle, middle.T)
+
+
+def test_it_is_reported(tmp_path: Path) -> None:
+    for plan in ("default", "tuned"):
+        (layer,) = compile_graph(_graph(), plan=plan, cache_dir=tmp_path).layers  # type: ignore[arg-type]
+        assert layer.algorithm.startswith("winograd F(")
+        assert layer.dense
+        assert layer.kept_macs == layer.macs
+    assert RUNNABLE
