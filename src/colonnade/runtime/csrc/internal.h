@@ -39,7 +39,7 @@ typedef cln_kernel cln_kernel_grid[CLN_MAX_ROWS + 1][CLN_MAX_VECTORS + 1];
  * fixed vector length compute whole vectors.
  *   input   element (i, j) of tile p is rows[i][(j % m) * x_step + j / m + p]; (i, j) of its transform y[(i * n + j) *
  *           y_step + p]
- *   output  the n * n sums of tile p are x[(i * n + j) * x_step + p]; its output (i, j) is y[(i * m + j) * y_step + p] */
+ *   output  sum (i, j) of tile p is x[(i * n + j) * x_step + p]; its output (i, j) is y[(i * m + j) * y_step + p] */
 typedef struct {
   const float *const *rows;
   const float *x;

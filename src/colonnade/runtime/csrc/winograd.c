@@ -6,8 +6,8 @@
  *       multiply  n * n matrix products by the micro-kernel: sums [n * n][T][position]
  *       output    the sums to m x m outputs each; bias, residual and activation on the way to y
  *
- * A tile's data are columns m * tx + j of the padded input, so rows are first split by column modulo m: then neighbours in
- * a vector are neighbouring tiles. Outputs are merged the same way. */
+ * A tile's data are columns m * tx + j of the padded input, so rows are first split by column modulo m: then neighbours
+ * in a vector are neighbouring tiles. Outputs are merged the same way. */
 #include "winograd.h"
 
 #include "activation.h"
@@ -76,13 +76,13 @@ static inline void merge(float *restrict line, const float *restrict from, int64
 /* Row y of the padded image, split. The line's paddings are zero already. */
 static void split_row(const work *w, const float *image, int32_t y, float *to) {
   const cln_winograd *s = w->step;
-  int64_t phase = w->l.phase, width = s->m * phase, left = s->pad_left;
+  int64_t phase = w->l.phase, width = s->m * phase, left = s->pad_left, from = (int64_t)(y - s->pad_top) * s->x_pitch;
   if (y < s->pad_top || y - s->pad_top >= s->in_h) {
     zero_floats(to, (int32_t)width);
     return;
   }
   int64_t room = left < width ? width - left : 0;
-  copy_floats(w->line + left, image + (int64_t)(y - s->pad_top) * s->x_pitch, (int32_t)(s->in_w < room ? s->in_w : room));
+  if (room) copy_floats(w->line + left, image + from, (int32_t)(s->in_w < room ? s->in_w : room));
   if (s->m == 2)
     split(to, w->line, phase, w->l.tiles_w + 1, 2);
   else

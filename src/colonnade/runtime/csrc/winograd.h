@@ -1,4 +1,4 @@
-/* Where a Winograd step keeps what in a thread's scratch; derived from its record, when the model is opened and by every
+/* Where a Winograd step keeps what in a thread's scratch; derived from its record, when the model is opened and in every
  * run. */
 #pragma once
 #include "internal.h"
@@ -27,7 +27,8 @@ static inline bool cln_winograd_layout_of(const cln_winograd *s, int32_t lanes, 
   l->width = (int64_t)s->vectors * lanes;
   l->panel = s->panel * l->width;
   l->phase = cln_whole_vectors(l->tiles_w + 1);
-  int64_t data = cln_extent(2, (int64_t[]){s->channels, l->panel}), sums = cln_extent(2, (int64_t[]){s->tile_rows, l->panel});
+  int64_t data = cln_extent(2, (int64_t[]){s->channels, l->panel});
+  int64_t sums = cln_extent(2, (int64_t[]){s->tile_rows, l->panel});
   if (l->positions < 0 || data < 0 || sums < 0) return false;
   /* An odd number of cache lines: powers of two would map all products to the same few sets. */
   l->data_step = cln_whole_vectors(data) + CLN_MAX_LANES;
