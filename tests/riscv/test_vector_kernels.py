@@ -1,0 +1,163 @@
+"""Every RVV micro-kernel in every kind of convolution at every vector length, against the numpy oracle.
+
+A test compiles its models once and runs the same bytes at all vector lengths, many in one start of qemu.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+from emulated import TOLERANCE, VECTOR, VLENS, cpu_without_vectors, cpus, laid_out_for
+from layers import GraphBuilder, random_array, random_feeds
+
+from colonnade.graph.ir import IDENTITY, RELU, Activation, Concat, Conv, Graph, Reshape
+from colonnade.graph.reference import run_reference
+from colonnade.kernels.shapes import shapes
+from colonnade.modelfile.writer import write
+from colonnade.plan.candidate import ALL_STRIPS, Candidate
+from colonnade.plan.lower import conv_problems, lower
+from colonnade.remote.runner import relative_error
+from colonnade.runtime.binding import checksum
+
+SHAPES = shapes(VECTOR.isa)
+PANELS = (1, 2, ALL_STRIPS)
+BATCH = 200  # models in one call of colonnade-run, which takes 256
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One convolution of an image [1, channels, side, side]; pruned: half of its columns are zero, tile by tile."""
+
+    channels: int
+    rows: int
+    side: int
+    kernel: int
+    op: Conv
+    pruned: bool = False
+
+    def graph(self) -> Graph:
+        b = GraphBuilder()
+        weights = random_array((self.rows, self.channels // self.op.groups, self.kernel, self.kernel), 3)
+        if self.pruned:
+            kept = np.random.default_rng(4).random((-(-self.rows // 8), *weights.shape[1:])) < 0.5
+            weights = weights * np.repeat(kept, 8, axis=0)[: self.rows]
+        x = b.input(1, self.channels, self.side, self.side)
+        side = (self.side + 2 * self.op.pads[0] - self.kernel) // self.op.strides[0] + 1
+        residual = [b.input(1, self.rows, side, side)] if self.op.residual else []
+        return b.graph(b.conv(self.op, x, weights, *residual))
+
+
+def _conv(stride: int, pad: int, groups: int = 1, residual: bool = False, act: Activation = IDENTITY) -> Conv:
+    return Conv((stride, stride), (pad,) * 4, groups=groups, residual=residual, act=act)
+
+
+# 33 rows: a whole tile of every T, and for most a shorter one. Planes are wider than the widest strip of VLEN 256.
+LAYERS = {
+    "1x1": Layer(7, 33, 9, 1, _conv(1, 0)),
+    "1x1 pruned, residual, relu": Layer(12, 33, 9, 1, _conv(1, 0, residual=True, act=RELU), pruned=True),
+    "1x1 stride 2": Layer(7, 33, 17, 1, _conv(2, 0)),
+    "3x3 silu": Layer(3, 33, 9, 3, _conv(1, 1, act=Activation("silu"))),
+    "3x3 pruned, residual, relu6": Layer(
+        4, 33, 9, 3, _conv(1, 1, residual=True, act=Activation(lo=0, hi=6)), pruned=True
+    ),
+    "3x3 pruned, stride 2, hard swish": Layer(4, 33, 17, 3, _conv(2, 1, act=Activation("hard_swish")), pruned=True),
+    "stem 7x7 stride 2": Layer(3, 33, 17, 7, _conv(2, 3, act=RELU)),
+    "depthwise": Layer(3, 3, 9, 3, _conv(1, 1, groups=3, residual=True, act=RELU)),
+    "depthwise 5x5 stride 2": Layer(3, 3, 17, 5, _conv(2, 2, groups=3)),
+    "groups": Layer(4, 66, 9, 3, _conv(2, 1, groups=2)),
+}
+
+
+def candidates(layer: Layer, threads: int) -> Iterator[Candidate]:
+    """Every shape with columns read where they lie, the same row by row, and packed; without and with KC blocks.
+    Panels, shares for threads, and for a pruned layer kept or all columns, take turns."""
+    ways = [(False, False), (False, True), (True, False)][: 3 if layer.op.groups == 1 else 2]
+    fitting = [shape for shape in SHAPES if shape.rows <= layer.rows // layer.op.groups]
+    for turn, (blocks, shape, (packed, rowwise)) in enumerate(itertools.product((1, 3), fitting, ways)):
+        yield Candidate(
+            shape.rows,
+            shape.vectors,
+            packed=packed,
+            rowwise=rowwise,
+            panel=PANELS[turn // 3 % len(PANELS)],
+            blocks=blocks,
+            dense=layer.pruned and turn % 5 == 0,
+            splits=threads,
+            shared=packed and threads > 1 and shape.rows % 2 == 0,
+        )
+
+
+def test_the_cpus_differ_and_the_program_does_not() -> None:
+    """Vectors of other lengths would go unnoticed if qemu's options were lost on the way."""
+    every = [*cpus(), cpu_without_vectors()]
+    calls = [cpu._host._call for cpu in every]  # type: ignore[attr-defined]
+    assert len({call[:-1] for call in calls}) == len(VLENS) + 1
+    assert len({call[-1] for call in calls}) == len({cpu.machine for cpu in every}) == 1
+
+
+@pytest.mark.parametrize(("layout", "threads"), [(256, 1), (256, 2), (1024, 2)])
+@pytest.mark.parametrize("name", LAYERS)
+def test_every_candidate(name: str, layout: int, threads: int) -> None:
+    graph = LAYERS[name].graph()
+    problems, feeds = conv_problems(graph), random_feeds(graph)
+    (output,), (node,) = graph.outputs, graph.nodes
+    expected = [run_reference(graph, feeds)[output]]
+    tried = list(candidates(LAYERS[name], threads))
+    target = laid_out_for(layout)
+    models = [write(lower(graph, target, problems, {node.name: c}), checksum) for c in tried]
+    for cpu in cpus():
+        errors = [
+            trial.error
+            for batch in (models[i : i + BATCH] for i in range(0, len(models), BATCH))
+            for trial in cpu.time(batch, feeds, threads=threads, rounds=0, expected=expected)
+        ]
+        wrong = {
+            f"{candidate}": error
+            for candidate, error in zip(tried, errors, strict=True)
+            if error is None or not error <= TOLERANCE
+        }
+        assert not wrong, cpu.name
+
+
+def _tile_edges(lmul: int, lanes: int) -> tuple[Graph, dict[str, Candidate]]:
+    """For every T of this LMUL 1x1 convolutions of T - 1, T and T + 1 rows, NR - 1, NR and NR + 1 positions: direct
+    ones of 5 columns; and packed ones of 4 columns in blocks, which add the former's output and clamp. All outputs
+    joined to one."""
+    b, chosen, parts = GraphBuilder(), {}, []
+    images = {p: (b.input(1, 5, 1, p), b.input(1, 4, 1, p)) for p in _around(lmul * lanes)}
+    clamp = Activation(lo=-0.75, hi=1.5)
+    for shape in (shape for shape in SHAPES if shape.vectors == lmul):
+        for rows, (positions, (five, four)) in itertools.product(_around(shape.rows), images.items()):
+            chosen[f"n{len(b.nodes)}"] = Candidate(shape.rows, lmul)
+            direct = b.conv(Conv(), five, random_array((rows, 5, 1, 1), rows))
+            chosen[f"n{len(b.nodes)}"] = Candidate(shape.rows, lmul, packed=True, panel=ALL_STRIPS, blocks=2)
+            packed = b.conv(Conv(residual=True, act=clamp), four, random_array((rows, 4, 1, 1), rows), direct)
+            parts += [b.add(Reshape(), (1, rows * positions), value) for value in (direct, packed)]
+    joined = b.add(Concat(1), (1, sum(b.shape(part)[1] for part in parts)), *parts)
+    return b.graph(joined), chosen
+
+
+def _around(size: int) -> range:
+    return range(max(1, size - 1), size + 2)
+
+
+@pytest.mark.parametrize("layout", VLENS)
+@pytest.mark.parametrize("lmul", VECTOR.isa.vectors)
+def test_sizes_around_the_tile(lmul: int, layout: int) -> None:
+    """Data laid out for one vector length runs at all."""
+    target = laid_out_for(layout)
+    graph, chosen = _tile_edges(lmul, target.lanes)
+    feeds, problems = random_feeds(graph), conv_problems(graph)
+    values = run_reference(graph, feeds)
+    (output,) = graph.outputs
+    model = write(lower(graph, target, problems, chosen), checksum)
+    ends = np.cumsum([graph.shape(part)[1] for part in graph.nodes[-1].inputs])[:-1]
+    for cpu in cpus():
+        (joined,) = cpu.run(model, feeds)
+        pairs = zip(np.split(joined[0], ends), np.split(values[output][0], ends), strict=True)
+        errors = [relative_error([actual], [expected]) for actual, expected in pairs]
+        assert max(errors) <= TOLERANCE, f"{cpu.name}: layer {np.argmax(errors)}"
