@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import resource
 import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -144,6 +146,39 @@ def test_mistakes_on_the_command_line(
     assert done.stderr.count("\n") == 1
     assert words in done.stderr
     assert [entry.name for entry in tmp_path.iterdir()] == ["m"]
+
+
+def _write_results(riscv_runner: Path, folder: Path, limit: int) -> str:
+    """What `colonnade-run` says when no file may be longer than `limit` bytes."""
+
+    def limited() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+
+    call = [*qemu_command(SCALAR), str(riscv_runner), "m", "--output", "y.npy"]
+    # Python ignores SIGXFSZ, and so does the program then: it sees a failed write, as on a full disk.
+    done = subprocess.run(
+        call, cwd=folder, capture_output=True, text=True, check=False, preexec_fn=limited, restore_signals=False
+    )
+    assert done.returncode == (2 if done.stderr else 0)
+    return done.stderr
+
+
+def test_results_that_do_not_fit(sample: Sample, riscv_runner: Path, tmp_path: Path) -> None:
+    """An error, and neither a short file nor a temporary one."""
+    (tmp_path / "m").write_bytes(sample.model(SCALAR))
+    assert _write_results(riscv_runner, tmp_path, 64) == "error: y.npy: File too large\n"
+    assert [entry.name for entry in tmp_path.iterdir()] == ["m"]
+    assert _write_results(riscv_runner, tmp_path, 1 << 20) == ""
+    assert np.load(tmp_path / "y.npy").shape == (1, 10)
+
+
+def test_what_is_not_a_file_is_not_replaced(sample: Sample, riscv_runner: Path, tmp_path: Path) -> None:
+    """Such as a device, by root; here a pipe."""
+    (tmp_path / "m").write_bytes(sample.model(SCALAR))
+    os.mkfifo(tmp_path / "y.npy")
+    said = _write_results(riscv_runner, tmp_path, 1 << 20)
+    assert said == "error: y.npy: is not a file; choose another name\n"
+    assert (tmp_path / "y.npy").is_fifo()
 
 
 def test_output_that_cannot_be_written(sample: Sample, riscv_runner: Path, tmp_path: Path) -> None:

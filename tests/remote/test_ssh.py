@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -123,6 +125,13 @@ def test_nothing_listens(board: Board) -> None:
     board.stop()
     with mistake(board, "cannot connect", "refused"):
         board.runner()
+
+
+def test_a_board_that_never_answers(board: Board) -> None:
+    """Its network is up, so the connection is made, but nobody speaks."""
+    board.stop()
+    with socket.create_server(("127.0.0.1", board.port)), mistake(board, "no answer within 1 s", "is the board on?"):
+        SshHost(board.address(), TARGET.arch, replace(QUICK, connect=1))
 
 
 def test_no_such_host() -> None:

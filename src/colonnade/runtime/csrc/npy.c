@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "internal.h"
@@ -71,6 +72,9 @@ int npy_read(const char *path, const int64_t *dims, int32_t rank, float *data, c
 
 int npy_write(const char *path, const int64_t *dims, int32_t rank, const float *data, char *error, size_t error_size) {
   char temporary[PATH_LIMIT], shape[256], header[512];
+  struct stat there; /* root could replace a device by renaming */
+  if (!stat(path, &there) && !S_ISREG(there.st_mode))
+    return cln_fail(error, error_size, "is not a file; choose another name");
   if (snprintf(temporary, sizeof temporary, "%s.%ld.tmp", path, (long)getpid()) >= (int)sizeof temporary)
     return cln_fail(error, error_size, "the path is too long");
   shape_text(dims, rank, shape, sizeof shape);
