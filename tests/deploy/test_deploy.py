@@ -115,11 +115,12 @@ def test_shared_library_has_what_the_example_needs(deployed: Deployed, tmp_path:
 
 @pytest.fixture(scope="module")
 def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a good model for vectors, one for any CPU, and files that are no good."""
+    """A folder with good models for vectors, for RISC-V without them and for any CPU, and files that are no good."""
     folder = tmp_path_factory.mktemp("models")
     good = model_of(small_network(), TARGET).data
     (folder / "vector").write_bytes(good)
     (folder / "any").write_bytes(model_of(small_network(), target_named("generic")).data)
+    (folder / "scalar").write_bytes(model_of(small_network(), target_named("riscv64")).data)
     (folder / "photo").write_bytes(b"\xff\xd8\xff")
     (folder / "short").write_bytes(good[:-64])
     (folder / "damaged").write_bytes(good[:-1] + b"\x01")
@@ -205,6 +206,20 @@ def test_command(capfd: pytest.CaptureFixture[str], models: Path, tmp_path: Path
     done = emulated(board, *command, "--input", "x0.npy", "--input", "x1.npy", "--output", "y.npy")
     assert (done.returncode, done.stderr) == (0, "")
     assert np.load(board / "y.npy").shape == (1, 10)
+
+
+@pytest.mark.parametrize(
+    ("model", "arch", "expected"),
+    [
+        ("vector", None, "riscv64"),
+        ("scalar", None, "riscv64"),
+        ("scalar", "aarch64", "aarch64"),
+        ("any", "x86_64", "x86_64"),
+    ],
+)
+def test_architecture(models: Path, model: str, arch: str | None, expected: str) -> None:
+    """The kernels', or for those that run anywhere the target's, or what the user says."""
+    assert read_deployment(models / model, arch).arch == expected
 
 
 def test_targets(capfd: pytest.CaptureFixture[str]) -> None:

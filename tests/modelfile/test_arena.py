@@ -11,6 +11,7 @@ from layers import RUNNABLE, program_of, small_network, small_network_candidates
 
 from colonnade.modelfile.arena import ALIGNMENT_FLOATS, Lifetime, lifetimes, place
 from colonnade.modelfile.program import Program, Step, Storage, View
+from colonnade.target.targets import target_named
 
 _lives = st.tuples(st.integers(0, 12), st.integers(0, 6)).map(lambda pair: Lifetime(pair[0], pair[0] + pair[1]))
 _storages = st.lists(st.tuples(st.integers(0, 200), _lives), max_size=25)
@@ -47,7 +48,7 @@ def test_a_chain_needs_its_two_largest_neighbours() -> None:
 
 def test_lifetimes_reach_from_first_to_last_touch() -> None:
     a, b, given_in = Storage(4), Storage(4), Storage(4, "input")
-    program = Program("generic", 4)
+    program = Program(target_named("generic"))
     for x, y in [(given_in, a), (a, b), (b, b), (a, b)]:
         program.steps.append(Step("unary", "", {"x": View(x), "y": View(y), "r": None}, {}))
     assert lifetimes(program) == {a: Lifetime(0, 3), b: Lifetime(1, 3)}

@@ -102,8 +102,9 @@ def test_a_target_that_is_not_text() -> None:
     assert str(error.value).isprintable()
 
 
-def test_a_target_without_an_end() -> None:
-    _refused(with_header(GOOD, target=b"x" * records.TARGET_BYTES), "the header is damaged")
+@pytest.mark.parametrize("field", ["target", "planned_for"])
+def test_a_target_without_an_end(field: str) -> None:
+    _refused(with_header(GOOD, **{field: b"x" * records.TARGET_BYTES}), "the header is damaged")
 
 
 def test_lanes_that_are_not_the_targets() -> None:
@@ -180,6 +181,10 @@ def test_tiles_that_share_output_channels() -> None:
 
 def test_tiles_that_leave_output_channels_out() -> None:
     _refused_step(_with_record("cnm", 0, tiles=2, splits=1), "tiles do not cover the output channels")
+
+
+def test_a_tile_that_keeps_more_columns_than_there_are() -> None:
+    _refused_step(_with_record("cnm", 0, columns=2), "more columns than the layer has")
 
 
 def test_output_rows_longer_than_the_data_rows() -> None:

@@ -21,6 +21,7 @@ MODEL = model_of(small_network(2), GENERIC)
 def test_same_as_the_runtime_says() -> None:
     description, session = describe(MODEL.data), Session(MODEL)
     assert description.target == session.target == "generic"
+    assert description.planned_for == "generic"
     assert description.inputs == tuple(Argument(arg.name, arg.shape) for arg in session.get_inputs())
     assert description.outputs == tuple(Argument(arg.name, arg.shape) for arg in session.get_outputs())
     feeds = random_feeds(small_network(2))

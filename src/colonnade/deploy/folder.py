@@ -10,10 +10,11 @@ from pathlib import Path
 
 from colonnade.errors import ColonnadeError
 from colonnade.modelfile import records
-from colonnade.modelfile.reader import describe
+from colonnade.modelfile.reader import Description, describe
 from colonnade.runtime.binding import checksum
 from colonnade.runtime.native import HEADER, Products, products
 from colonnade.target.isa import ISAS
+from colonnade.target.targets import TARGETS
 from colonnade.target.toolchain import ARCHITECTURES
 
 EXAMPLE = Path(__file__).parent / "example.c"
@@ -36,10 +37,10 @@ def read_deployment(model: Path, arch: str | None = None) -> Deployment:
         data = model.read_bytes()
     except OSError as error:
         raise ColonnadeError(f"{model}: {error.strerror}") from error
-    target = describe(data, str(model)).target
+    description = describe(data, str(model))
     if records.HEADER.unpack(data[: records.HEADER.size])["checksum"] != checksum(data[CHECKED_FROM:]):
         raise ColonnadeError(f"{model}: the file is damaged (its checksum does not match); compile the model again")
-    return Deployment(data, model.name, _architecture(model, target, arch))
+    return Deployment(data, model.name, _architecture(model, description, arch))
 
 
 def deploy(deployment: Deployment, folder: Path) -> None:
@@ -66,17 +67,22 @@ def check_new_folder(folder: Path) -> None:
         raise ColonnadeError(f"{folder}: the directory {folder.parent} cannot be written; choose another")
 
 
-def _architecture(model: Path, target: str, wanted: str | None) -> str:
+def _architecture(model: Path, description: Description, wanted: str | None) -> str:
+    """That of the kernels, or where these run anywhere that of the target the model was planned for."""
+    target = description.target
     own = {isa.name: isa.arch for isa in ISAS}.get(target)
     if own is None:
         raise ColonnadeError(f"{model}: compiled for '{target}', which this version does not know")
     if wanted is not None and wanted not in ARCHITECTURES:
         raise ColonnadeError(f"--arch: '{wanted}' is not one of {', '.join(ARCHITECTURES)}")
-    if own == "any" and wanted is None:
-        raise ColonnadeError(f"{model}: runs on any CPU; say for which with --arch {' or '.join(ARCHITECTURES)}")
-    if own != "any" and wanted not in (None, own):
+    if own == "any":
+        planned = {known.name: known.arch for known in TARGETS}.get(description.planned_for, "any")
+        if wanted is None and planned == "any":
+            raise ColonnadeError(f"{model}: runs on any CPU; say for which with --arch {' or '.join(ARCHITECTURES)}")
+        return wanted or planned
+    if wanted not in (None, own):
         raise ColonnadeError(f"{model}: compiled for {target}, which is {own} and not {wanted}; compile it again")
-    return wanted or own
+    return own
 
 
 def _fill(folder: Path, deployment: Deployment, made: Products) -> None:

@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 
 from colonnade.errors import ColonnadeError
+from colonnade.target.targets import Target
 
 
 @dataclass(eq=False)
@@ -96,8 +97,7 @@ class Constants:
 class Program:
     """Steps in running order, with the values and constants they use."""
 
-    isa: str
-    lanes: int  # f32 elements of the vectors that data is laid out for
+    target: Target
     inputs: list[Value] = field(default_factory=list)
     outputs: list[Value] = field(default_factory=list)
     steps: list[Step] = field(default_factory=list)

@@ -21,9 +21,11 @@ class Argument:
 
 @dataclass(frozen=True)
 class Description:
-    """The outside of a model. target: the instruction set it needs; steps: (node name, kind) in running order."""
+    """The outside of a model. target: the instruction set it needs; planned_for: the target it was compiled for, whose
+    name this version may not know; steps: (node name, kind) in running order."""
 
     target: str
+    planned_for: str
     inputs: tuple[Argument, ...]
     outputs: tuple[Argument, ...]
     steps: tuple[tuple[str, str], ...]
@@ -82,8 +84,13 @@ def _describe(data: bytes, label: str) -> Description:
         shape = value["dims"][: value["rank"]]  # type: ignore[index]
         arguments[bool(value["output"])].append(Argument(_string(strings, value["name"]), shape))
     steps = tuple((_string(strings, row["name"]), records.STEPS[_index(row["op"])].name) for row in order)
-    target = bytes(header["target"]).split(b"\0")[0].decode()  # type: ignore[call-overload]
-    return Description(target, tuple(arguments[0]), tuple(arguments[1]), steps)
+    return Description(
+        _name(header["target"]), _name(header["planned_for"]), tuple(arguments[0]), tuple(arguments[1]), steps
+    )
+
+
+def _name(field: object) -> str:
+    return bytes(field).split(b"\0")[0].decode()  # type: ignore[call-overload]
 
 
 def _section(data: bytes, header: dict[str, object], name: str) -> bytes:

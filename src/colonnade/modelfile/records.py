@@ -12,10 +12,10 @@ import struct
 from dataclasses import dataclass
 
 MAGIC = b"COLONNAD"
-VERSION = 2
+VERSION = 3
 ALIGNMENT = 64
 MAX_RANK = 6
-TARGET_BYTES = 32
+TARGET_BYTES = 32  # of a name, with the zero at its end
 
 _SIZES = {"i32": ("int32_t", "i"), "i64": ("int64_t", "q"), "f32": ("float", "f"), "u64": ("uint64_t", "Q")}
 
@@ -140,6 +140,7 @@ STEPS: tuple[Record, ...] = (
         y_plane="i32",
         y_border="i32",  # floats of a plane of y before its first output; all but outputs are made zero
         rows="i32",  # output channels
+        columns="i32",  # K of one group when no weight is zero; tiles keep as many or fewer
         groups="i32",  # > 1 with `local`: groups are prepared one at a time in scratch
         local="i32",
         prepare="i32",
@@ -304,7 +305,8 @@ HEADER = Record(
         Field("section_count", "u64", len(SECTIONS)),  # records, bytes (strings) or numbers
         Field("version", "i32"),
         Field("target_lanes", "i32"),
-        Field("target", "char", TARGET_BYTES),
+        Field("target", "char", TARGET_BYTES),  # instruction set
+        Field("planned_for", "char", TARGET_BYTES),  # row of target/targets.py; tells those who ship the model
     ),
 )
 

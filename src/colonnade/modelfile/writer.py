@@ -117,8 +117,9 @@ def _assemble(
         "section_at": positions,
         "section_count": counts,
         "version": records.VERSION,
-        "target_lanes": program.lanes,
-        "target": program.isa.encode(),
+        "target_lanes": program.target.lanes,
+        "target": program.target.isa.name.encode(),
+        "planned_for": program.target.name.encode(),
     }
     header = records.HEADER.pack(checksum=0, **fields)
     covered = len(records.MAGIC) + 8

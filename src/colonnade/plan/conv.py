@@ -196,6 +196,7 @@ def _geometry_fields(layout: DataLayout) -> dict[str, object]:
         "y_plane": g.target.floats,
         "y_border": g.target.origin,
         "rows": g.rows,
+        "columns": g.columns,
         "groups": g.groups,
         "local": layout.local,
         "prepare": layout.prepared and not layout.local,

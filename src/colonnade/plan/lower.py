@@ -77,7 +77,7 @@ class _Lowering:
         self.problems = problems
         self.chosen = chosen
         self.places = Places(graph, borders)
-        self.program = Program(target.isa.name, target.lanes)
+        self.program = Program(target)
         self.makers = graph.producers()
         self.readers = graph.consumers()
         for index, name in enumerate(graph.inputs):

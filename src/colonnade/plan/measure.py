@@ -83,7 +83,7 @@ class LayerBench:
     def _program(self, candidate: Candidate) -> Program:
         """Inputs are copied to the arena first, where the network would have them, the residual before the newer x; the
         output is copied from there."""
-        program = Program(self._target.isa.name, self._target.lanes)
+        program = Program(self._target)
         g = self._problem.geometry
         views: dict[str, View] = {}
         for index, (name, array) in enumerate(self._feeds.items()):

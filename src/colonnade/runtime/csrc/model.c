@@ -52,7 +52,8 @@ static const char *check_header(const cln_model *model) {
   }
   uint64_t strings = header->section_count[CLN_SECTION_STRINGS];
   if (!strings || model->data[header->section_at[CLN_SECTION_STRINGS] + strings - 1]) return "names are damaged";
-  if (header->section_count[CLN_SECTION_FLOATS] < CLN_SLACK || !memchr(header->target, 0, sizeof header->target))
+  if (header->section_count[CLN_SECTION_FLOATS] < CLN_SLACK || !memchr(header->target, 0, sizeof header->target) ||
+      !memchr(header->planned_for, 0, sizeof header->planned_for))
     return "the header is damaged";
   return NULL;
 }

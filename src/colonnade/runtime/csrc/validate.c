@@ -151,6 +151,7 @@ static bool cnm_tiles(checker *c, const cln_cnm *s) {
     bool rising = blocks[0] == 0;
     for (int32_t b = 0; b < s->blocks; ++b) rising = rising && blocks[b] <= blocks[b + 1];
     if (!require(c, rising, "KC blocks out of order") ||
+        !require(c, blocks[s->blocks] <= s->columns, "more columns than the layer has") ||
         !inside(c, tile[2], blocks[s->blocks], s->off_count, "columns out of range"))
       return false;
     weights += (int64_t)tile[0] * blocks[s->blocks];
