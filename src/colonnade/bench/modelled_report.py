@@ -35,7 +35,7 @@ _CONVOLUTION = "Conv"
 @dataclass(frozen=True)
 class LayerRow:
     """One node. cycles: reading stream; the others: reading instr. gemm_cycles are its micro-kernels alone, of which
-    mac_cycles multiply-adds; packing_cycles all else: padding, phases, packing, edges, loops."""
+    mac_cycles multiply-adds; packing_cycles all else: padding, phases, packing, transforms, edges, loops."""
 
     name: str
     op: str
