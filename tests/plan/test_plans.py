@@ -22,7 +22,7 @@ from colonnade.plan.cache import PlanCache
 from colonnade.plan.candidate import Candidate
 from colonnade.plan.compiler import compile_graph
 from colonnade.plan.measure import LayerBench, WrongResultError
-from colonnade.plan.problem import ConvProblem, conv_problem
+from colonnade.plan.problem import ConvProblem, WeightMatrix, conv_problem
 from colonnade.plan.space import default_candidate, loop_variants, shape_candidates
 from colonnade.plan.tuner import default_plan, profile
 from colonnade.remote.local import LocalRunner
@@ -84,7 +84,7 @@ def test_rows_that_do_not_share_their_columns_are_another_problem() -> None:
     weights = scattered.weights.copy()
     for row in range(16):
         weights[row] = np.roll(weights[row], row)
-    assert replace(scattered, weights=weights).digest != problem().digest
+    assert replace(scattered, matrix=WeightMatrix(weights, 1)).digest != problem().digest
 
 
 def test_tiles_cover_every_nonzero_once() -> None:
@@ -163,7 +163,7 @@ def test_every_candidate_is_checked_before_it_is_timed(target: Target, monkeypat
     def wrong(broken: ConvProblem, *arguments: object) -> object:
         weights = broken.weights.copy()
         weights[3, np.flatnonzero(weights[3])[5]] *= 1.01
-        return honest(replace(broken, weights=weights), *arguments)  # type: ignore[arg-type]
+        return honest(replace(broken, matrix=WeightMatrix(weights, 1)), *arguments)  # type: ignore[arg-type]
 
     monkeypatch.setattr(measure, "convolution_step", wrong)
     with pytest.raises(WrongResultError, match="layer: sparse direct 4x1v, panel 1 is wrong by"):

@@ -90,7 +90,8 @@ def _describe(data: bytes, label: str) -> Description:
 
 
 def _name(field: object) -> str:
-    return bytes(field).split(b"\0")[0].decode()  # type: ignore[call-overload]
+    assert isinstance(field, bytes)
+    return field.split(b"\0")[0].decode()
 
 
 def _section(data: bytes, header: dict[str, object], name: str) -> bytes:
