@@ -203,7 +203,7 @@ def test_a_copy_that_would_never_end() -> None:
 
 def test_sizes_whose_product_overflows() -> None:
     large = 2**24
-    changed = {"plane_rows": large, "pitch": large, "out_h": large, "out_w": large, "batch": large}
+    changed = {"in_h": large, "x_pitch": large, "x_plane": large, "batch": large}
     _refused_step(_with_record("cnm", 0, **changed, stride_h=1, stride_w=1), "size out of range")
 
 
