@@ -162,14 +162,14 @@ def conv_step(
 
 
 def _packed_strips(g: Geometry, width: int) -> int:
-    """How many strips of `width` positions csrc/strips.c cuts the output's planes into, from valid one to valid one."""
-    strips = at = 0
+    """How many strips of `width` positions csrc/strips.c cuts the output's planes into: those with an output."""
+    strips, last = 0, -1
     for row in range(g.batch * g.out_h):
         image, line = divmod(row, g.out_h)
         begin = image * g.target.floats + line * g.target.pitch
-        at = max(at, begin)
-        more = max(0, -(-(begin + g.out_w - at) // width))
-        strips, at = strips + more, at + more * width
+        end = (begin + g.out_w - 1) // width
+        strips += end - max(begin // width, last + 1) + 1
+        last = end
     return strips
 
 

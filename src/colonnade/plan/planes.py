@@ -1,12 +1,15 @@
 """How the images of a value lie in memory: side by side, or with zeros around each image.
 
 A convolution finds its padding in such borders and needs no padded copy of its input; when its output has the same
-borders, strips run through whole planes. Borders hold zeros whenever a step has finished.
+borders, strips run through whole planes. Borders hold zeros whenever a step has finished. Images with borders begin at
+cache lines, so that strips do.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+
+from colonnade.kernels.cnm import LINE_FLOATS
 
 Borders = tuple[int, int, int, int]  # top, left, bottom, right, as ONNX orders pads
 NO_BORDERS: Borders = (0, 0, 0, 0)
@@ -16,11 +19,11 @@ NO_BORDERS: Borders = (0, 0, 0, 0)
 class Planes:
     """Images of height x width, each a plane of rows of `pitch` floats.
 
-    left   width  right=left of the next row
-    0 0 0 0 0 0 | 0        top
-    0 x x x x x | 0        height; x of row 0 is at `origin`
+    left   width  right = left of the next row
+    0 0 0 0 0 0 | 0        top, with zeros before it, so that x of row 0 is at `origin`
+    0 x x x x x | 0        height
     0 x x x x x | 0
-    0 0 0 0 0 0 | 0        bottom; the last row's right border is what `floats` has beyond whole rows
+    0 0 0 0 0 0 | 0        bottom; then the last row's right border, and zeros up to `floats`
     """
 
     height: int
@@ -36,13 +39,14 @@ class Planes:
         return self.width + max(self.borders[1], self.borders[3])
 
     @property
-    def floats(self) -> int:
-        """From one plane to the next."""
-        return self.rows * self.pitch + min(self.borders[1], self.borders[3])
+    def origin(self) -> int:
+        return _whole_lines(self.borders[0] * self.pitch + self.borders[1])
 
     @property
-    def origin(self) -> int:
-        return self.borders[0] * self.pitch + self.borders[1]
+    def floats(self) -> int:
+        """From one plane to the next."""
+        used = self.corner(self.borders) + self.rows * self.pitch + min(self.borders[1], self.borders[3])
+        return _whole_lines(used) if any(self.borders) else used
 
     def corner(self, pads: Borders) -> int:
         """Where an image padded by `pads`, which the borders cover, begins."""
@@ -54,3 +58,7 @@ class Planes:
     def strides(self, images: int) -> tuple[int, int, int, int]:
         """Of [channel][image][y][x], in floats."""
         return images * self.floats, self.floats, self.pitch, 1
+
+
+def _whole_lines(floats: int) -> int:
+    return -(-floats // LINE_FLOATS) * LINE_FLOATS

@@ -9,7 +9,7 @@ from dataclasses import replace
 from colonnade.kernels.shapes import Shape, shapes
 from colonnade.kernels.winograd import POINTS
 from colonnade.plan.candidate import ALL_STRIPS, Candidate
-from colonnade.plan.conv import DataLayout
+from colonnade.plan.conv import FLOAT_BYTES, DataLayout
 from colonnade.plan.cost import column_cycles, count_strips, estimate_cycles, panel_bytes
 from colonnade.plan.problem import ConvProblem
 from colonnade.plan.winograd import Tiling, fits, winograd_candidates, winograd_cycles
@@ -36,7 +36,10 @@ def good_shapes(target: Target, max_rows: int) -> tuple[Shape, ...]:
 def candidate_cycles(problem: ConvProblem, candidate: Candidate, target: Target) -> float:
     """The cost rule, for every way to compute a convolution: estimated cycles of one thread."""
     rule = winograd_cycles if candidate.winograd > 1 else estimate_cycles
-    return rule(problem, candidate, target)
+    g = problem.geometry
+    # Input, output and residual once: equal for all candidates, but not for all borders.
+    data = FLOAT_BYTES * g.batch * (g.channels * g.source.floats + g.rows * g.target.floats * (1 + problem.residual))
+    return rule(problem, candidate, target) + data * target.far_cycles
 
 
 def possible(problem: ConvProblem, candidate: Candidate, target: Target) -> bool:

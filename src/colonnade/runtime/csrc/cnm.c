@@ -107,15 +107,21 @@ static void finish_edge(const work *w, cln_tile *a, const cln_cnm_tile *tile, co
     }
 }
 
+static void zero_rows(float *y, const int64_t *rows, int32_t count, int32_t n) {
+  if (n == 1)
+    for (int32_t t = 0; t < count; ++t) y[rows[t]] = 0.0f;
+  else if (n > 1)
+    for (int32_t t = 0; t < count; ++t) zero_floats(y + rows[t], n);
+}
+
 /* Borders of y around the outputs of one strip. */
 static void zero_borders(const work *w, const cln_cnm_tile *tile, const cln_strip *strip) {
   const cln_segment *segments = w->plan->segments + strip->first;
   const int64_t *rows = w->plan->row_at + tile->first;
-  for (int32_t t = 0; t < tile->rows; ++t) {
-    float *y = w->y + rows[t];
-    if (strip == w->plan->strips) zero_floats(y - w->step->y_border, w->step->y_border);
-    for (int32_t i = 0; i < strip->segments; ++i) zero_floats(y + segments[i].y + segments[i].len, segments[i].gap);
-  }
+  if (strip == w->plan->strips) zero_rows(w->y - w->step->y_border, rows, tile->rows, w->step->y_border);
+  zero_rows(w->y + strip->y, rows, tile->rows, strip->lead);
+  for (int32_t i = 0; i < strip->segments; ++i)
+    zero_rows(w->y + segments[i].y + segments[i].len, rows, tile->rows, segments[i].gap);
 }
 
 static void finish_strip(const work *w, cln_tile *a, const cln_cnm_tile *tile, const cln_strip *strip) {
@@ -168,7 +174,7 @@ static void compute(const work *w, int32_t first_strip, int32_t strips, int32_t 
         a.count = (size_t)strip->span;
         if (block + 1 == s->blocks) {
           finish_strip(w, &a, tile, strip);
-          if (plan->borders) zero_borders(w, tile, strip);
+          if (strip->borders) zero_borders(w, tile, strip);
         } else {
           a.y = sums + i * w->width;
           a.y_rows = sum_rows;

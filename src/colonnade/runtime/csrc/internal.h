@@ -75,13 +75,14 @@ typedef struct {
   int64_t x, y;
 } cln_segment;
 
-/* NR or fewer positions computed together: `span` lanes from the first valid one to the last. `full`: its outputs lie
+/* NR or fewer positions computed together: `span` lanes up to the last valid one, of which `lead` come before the first
+ * (borders of y). `full`: its outputs lie
  * as its lanes do, and whatever else the kernel writes are borders, made zero afterwards; else it needs the edge
  * buffer. */
 typedef struct {
   int64_t x, y;
-  int32_t vectors, span, first, segments;
-  bool full;
+  int32_t vectors, span, first, segments, lead;
+  bool full, borders; /* borders: some of y's are its own to make zero */
 } cln_strip;
 
 /* A tile of a convolution: positions first .. first + rows of the row order, and where its columns and weights are. */
@@ -100,7 +101,6 @@ typedef struct {
   int64_t *row_at;      /* float offset of the output plane of each position in row order */
   int32_t *group_tiles; /* with `local`: first tile of each group, and the end */
   int32_t strip_count;
-  bool borders; /* y has some */
   int32_t panel;            /* strips per panel, at most all */
   int64_t prepared_plane;   /* floats of one phase of one channel, all images */
   int64_t reach;            /* past the last float that direct strips load, from a column's first */

@@ -1,9 +1,10 @@
 /* Derives from a convolution step what its loops need: strips and their segments, tiles, scratch layout.
  *
  * A row of outputs starts at x = image * plane + line * pitch in the data read (raw or prepared), and at y = image *
- * y_plane + line * y_pitch in the output. A direct strip covers NR consecutive x from its first valid one, a packed
- * strip NR consecutive y; so either may hold several segments with useless lanes between them. Where x and y advance
- * alike, those lanes fall on the borders of y. */
+ * y_plane + line * y_pitch in the output. A direct strip covers NR consecutive x, a packed one NR consecutive y, so
+ * either may hold several segments with useless lanes between them. Where x and y advance alike, those lanes fall on the
+ * borders of y, and strips follow each other without a gap, all as well aligned as the first; else each begins at a
+ * valid position. */
 #include <stdlib.h>
 
 #include "internal.h"
@@ -16,6 +17,7 @@ typedef struct {
   cln_segment *segments;
   cln_strip open;          /* the strip being filled */
   int32_t span;            /* its lanes up to the last valid one */
+  bool alike;              /* x and y advance alike */
   bool even;               /* its outputs lie as its lanes do */
   cln_segment last;        /* its last segment so far */
 } builder;
@@ -38,7 +40,7 @@ static void close_strip(builder *b) {
 
 static void add_segment(builder *b, int32_t lane, int32_t len, int64_t x, int64_t y) {
   if (!b->open.segments) {
-    b->open = (cln_strip){.x = x, .y = y, .first = b->segment_count};
+    b->open = (cln_strip){.x = x - lane, .y = y - lane, .first = b->segment_count, .lead = lane};
     b->even = true;
   }
   b->even = b->even && y - b->open.y == lane;
@@ -62,7 +64,7 @@ static void add_row(builder *b, int64_t x, int64_t y) {
     if (b->open.segments) lane = b->step->packed ? y + at - b->open.y : x + at - b->open.x;
     if (lane >= width) {
       close_strip(b);
-      lane = 0;
+      lane = b->alike ? lane % width : 0;
     }
     int32_t len = out_w - at < width - (int32_t)lane ? out_w - at : width - (int32_t)lane;
     add_segment(b, (int32_t)lane, len, x + at, y + at);
@@ -80,24 +82,26 @@ static void add_all(builder *b) {
   close_strip(b);
 }
 
-/* Knowing what follows each segment: its gap, and whether whole vectors may be written. */
+/* Knowing what follows each segment and strip: gaps, and whether whole vectors may be written. */
 static void look_ahead(const builder *b) {
   int64_t end = (int64_t)b->step->batch * b->step->y_plane - b->step->y_border;
-  for (int32_t i = b->segment_count - 1; i >= 0; --i) {
-    cln_segment *segment = b->segments + i;
-    segment->gap = (int32_t)(end - segment->y - segment->len);
-    end = segment->y;
-  }
-  end = (int64_t)b->step->batch * b->step->y_plane - b->step->y_border;
   for (int32_t i = b->strip_count - 1; i >= 0; --i) {
     cln_strip *strip = b->strips + i;
+    strip->borders = strip->lead || (i == 0 && b->step->y_border);
     strip->full = strip->full && strip->y + written_lanes(b, strip) <= end;
+    for (int32_t k = strip->first + strip->segments - 1; k >= strip->first; --k) {
+      cln_segment *segment = b->segments + k;
+      segment->gap = (int32_t)(end - segment->y - segment->len);
+      strip->borders = strip->borders || segment->gap;
+      end = segment->y;
+    }
     end = strip->y;
   }
 }
 
 static builder counter_for(const cln_model *model, const cln_cnm *step) {
-  return (builder){.step = step, .isa = model->isa, .lanes = model->lanes};
+  bool alike = step->packed || (step->pitch == step->y_pitch && step->plane == step->y_plane);
+  return (builder){.step = step, .isa = model->isa, .lanes = model->lanes, .alike = alike && !step->rowwise};
 }
 
 static int build_strips(const cln_model *model, const cln_cnm *step, cln_cnm_plan *plan) {
@@ -148,7 +152,6 @@ int cln_cnm_plan_build(const cln_model *model, const cln_cnm *step, cln_cnm_plan
   if (build_strips(model, step, plan) || build_tiles(model, step, plan)) return -1;
   int64_t width = (int64_t)step->vectors * model->lanes, local = 0, packed = 0, sums = 0;
   plan->panel = step->panel < plan->strip_count ? step->panel : plan->strip_count;
-  plan->borders = step->y_plane != step->out_h * (int64_t)step->out_w;
   plan->prepared_plane = cln_extent(2, (int64_t[]){step->batch, step->plane});
   if (step->local)
     local = cln_extent(3, (int64_t[]){step->channels / step->groups, step->phases, plan->prepared_plane});
