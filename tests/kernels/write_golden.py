@@ -1,11 +1,12 @@
-"""Writes golden/: the source of one small micro-kernel and the smaller of Winograd's transforms for every instruction
-set."""
+"""Writes golden/: the source of one small micro-kernel, the smaller of Winograd's transforms and the peak's loop for
+every instruction set."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from colonnade.kernels.cnm import kernel_source
+from colonnade.kernels.peak import peak_source
 from colonnade.kernels.shapes import Shape
 from colonnade.kernels.winograd import transforms_source
 from colonnade.target.isa import ISAS
@@ -17,6 +18,7 @@ SHAPE = Shape(rows=2, vectors=2)
 def golden_texts() -> dict[str, str]:
     """File name and text of every golden file."""
     kernels = {f"{SHAPE.name(isa)}.c": kernel_source(isa, SHAPE) for isa in ISAS}
+    kernels |= {f"cnm_peak__{isa.symbol}.c": peak_source(isa) for isa in ISAS}
     return kernels | {f"winograd_2__{isa.symbol}.c": transforms_source(isa, 2) for isa in ISAS}
 
 

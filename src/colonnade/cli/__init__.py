@@ -33,6 +33,7 @@ for command in (
     deploy.targets,
     measure.bench,
     measure.forecast,
+    measure.profile,
 ):
     app.command(command.__name__.removesuffix("_model"))(command)
 

@@ -1,4 +1,4 @@
-"""Commands that measure: bench, forecast."""
+"""Commands that measure: bench, forecast, profile."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from colonnade.cli.arrays import assign, check_all_given, read_array
 from colonnade.cli.options import (
     BatchOption,
     GroupOption,
@@ -33,6 +34,7 @@ from colonnade.cli.options import (
 from colonnade.errors import ColonnadeError
 
 if TYPE_CHECKING:
+    import numpy as np
     from rich.table import Table
 
     from colonnade.bench.forecast import Forecast
@@ -181,6 +183,50 @@ def forecast(
         else:
             found = run_forecast(model, options, batch, tell)
     print_table(_forecast_table(found))
+
+
+def profile(
+    model: Annotated[Path, typer.Argument(metavar="MODEL", help="Compiled model.", show_default=False)],
+    inputs: Annotated[
+        list[str] | None,
+        typer.Option("--input", help="FILE.npy, or NAME=FILE.npy. Repeat for more. [default: normal numbers]"),
+    ] = None,
+    repeat: RepeatOption = 20,
+    threads: ThreadsOption = 1,
+    json: Annotated[Path | None, typer.Option(help="Write all figures to this file.")] = None,
+    plot: Annotated[Path | None, typer.Option(help="Draw the roofline to this .png or .svg file.")] = None,
+) -> None:
+    """Time a compiled model layer by layer, beside what this machine can do at most."""
+    from colonnade.bench import profile as profiling
+    from colonnade.bench import profile_report as reporting
+    from colonnade.bench.plot import check_plot_path
+    from colonnade.files import check_writable
+
+    for option, value in (("--threads", threads), ("--repeat", repeat)):
+        check_positive(option, value)
+    for path in (json, plot):
+        if path is not None:
+            check_writable(path)
+    if plot is not None:
+        check_plot_path(plot)
+    feeds = _read_inputs(model, inputs) if inputs else None
+    with progress_bar() as tell:
+        found = profiling.profile(model, feeds, threads=threads, repeat=repeat, tell=tell)
+    print_table(reporting.table(found))
+    typer.echo(reporting.summary(found))
+    if json is not None:
+        profiling.write_json(found, json)
+    if plot is not None:
+        reporting.write_plot(found, plot)
+
+
+def _read_inputs(model: Path, words: list[str]) -> dict[str, np.ndarray]:
+    from colonnade.runtime.session import Session
+
+    session = Session(model)
+    sources = assign(words, [entry.name for entry in session.get_inputs()], "--input", "input")
+    check_all_given(model, session, sources)
+    return {name: read_array(path) for name, path in sources.items()}
 
 
 def _forecast_table(found: Forecast) -> Table:

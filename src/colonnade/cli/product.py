@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from colonnade.cli.arrays import assign, check_all_given, npy_bytes, read_array
 from colonnade.cli.options import (
     BatchOption,
     ModelArgument,
@@ -19,10 +20,8 @@ from colonnade.cli.options import (
     print_table,
     progress_bar,
 )
-from colonnade.errors import ColonnadeError
 
 if TYPE_CHECKING:
-    import numpy as np
     from rich.table import Table
 
     from colonnade.plan.compiler import CompiledModel
@@ -77,56 +76,14 @@ def run(
 
     check_positive("--threads", threads)
     session = Session(model, threads=threads)
-    sources = _assign(inputs, [entry.name for entry in session.get_inputs()], "--input", "input")
-    sinks = _assign(outputs, [entry.name for entry in session.get_outputs()], "--output", "output")
-    if missing := [entry.name for entry in session.get_inputs() if entry.name not in sources]:
-        raise ColonnadeError(f"{model}: input '{missing[0]}' is not given; add --input {missing[0]}=FILE.npy")
+    sources = assign(inputs, [entry.name for entry in session.get_inputs()], "--input", "input")
+    sinks = assign(outputs, [entry.name for entry in session.get_outputs()], "--output", "output")
+    check_all_given(model, session, sources)
     for path in sinks.values():
         check_writable(path)
-    feeds = {name: _read_array(path) for name, path in sources.items()}
+    feeds = {name: read_array(path) for name, path in sources.items()}
     for path, array in zip(sinks.values(), session.run(list(sinks), feeds), strict=True):
-        write_atomic(path, _npy(array))
-
-
-def _assign(words: list[str], names: list[str], option: str, kind: str) -> dict[str, Path]:
-    """NAME=FILE, or FILE for the first name that has none yet. What stands before a "=" is always a name."""
-    found: dict[str, Path] = {}
-    for word in words:
-        name, separator, path = word.partition("=")
-        if not separator:
-            free = [candidate for candidate in names if candidate not in found]
-            if not free:
-                raise ColonnadeError(f"{option} {word}: the model has only {len(names)} {kind}(s): {', '.join(names)}")
-            name, path = free[0], word
-        elif name not in names:
-            raise ColonnadeError(f"{option} {word}: no {kind} is called '{name}'; there are {', '.join(names)}")
-        found[name] = Path(path)
-    return found
-
-
-def _read_array(path: Path) -> np.ndarray:
-    """The array in a .npy file; ColonnadeError if it is not one."""
-    import numpy as np
-
-    try:
-        array = np.load(path, allow_pickle=False)
-    except FileNotFoundError:
-        raise ColonnadeError(f"{path}: no such file") from None
-    except (ValueError, EOFError, OSError):
-        raise ColonnadeError(f"{path}: not an array in NumPy's .npy format, or cut short") from None
-    if not isinstance(array, np.ndarray):
-        raise ColonnadeError(f"{path}: holds several arrays (.npz); give one .npy file per input")
-    return array
-
-
-def _npy(array: np.ndarray) -> bytes:
-    import io
-
-    import numpy as np
-
-    stream = io.BytesIO()
-    np.save(stream, array, allow_pickle=False)
-    return stream.getvalue()
+        write_atomic(path, npy_bytes(array))
 
 
 def _summary(compiled: CompiledModel, path: Path) -> str:

@@ -4,6 +4,8 @@ elsewhere; the runtime itself (csrc/model.c) checks every byte."""
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,23 +62,55 @@ def source_of_copy(data: bytes, step: int) -> Source:
     raise ValueError(record.name)
 
 
+@dataclass(frozen=True)
+class StepRecord:
+    """One step: the node it came from, its kind, and the fields of its record (modelfile/records.py)."""
+
+    name: str
+    op: str
+    fields: dict[str, object]
+
+
 def describe(data: bytes, label: str = "compiled model") -> Description:
     """Read the outside of the model file `data`. ColonnadeError about `label` if it is not a model file of this
     version, or is cut off."""
-    if data[: len(records.MAGIC)] != records.MAGIC:
-        raise ColonnadeError(f"{label}: not a Colonnade model file")
+    with intact(label):
+        return _describe(data, _header(data, label))
+
+
+def read_steps(data: bytes, label: str = "compiled model") -> tuple[list[StepRecord], bytes]:
+    """The steps of the model file `data` in running order, and the section of i32 tables that they point into. Errors
+    as in `describe`."""
+    with intact(label):
+        header = _header(data, label)
+        strings = _section(data, header, "strings")
+        kinds = {record.name: _rows(data, header, record.name, record) for record in records.STEPS}
+        order = ((row, records.STEPS[_index(row["op"])].name) for row in _rows(data, header, "order", records.ORDER))
+        steps = [StepRecord(_string(strings, row["name"]), op, kinds[op][_index(row["index"])]) for row, op in order]
+        return steps, _section(data, header, "ints")
+
+
+@contextmanager
+def intact(label: str) -> Iterator[None]:
+    """What fails for numbers that make no sense becomes a ColonnadeError about `label`."""
     try:
-        return _describe(data, label)
-    except (struct.error, ValueError, IndexError):
+        yield
+    except (struct.error, ValueError, IndexError, ArithmeticError):
         raise ColonnadeError(f"{label}: the file is damaged; compile the model again") from None
 
 
-def _describe(data: bytes, label: str) -> Description:
+def _header(data: bytes, label: str) -> dict[str, object]:
+    if data[: len(records.MAGIC)] != records.MAGIC:
+        raise ColonnadeError(f"{label}: not a Colonnade model file")
     header = records.HEADER.unpack(data[: records.HEADER.size])
     if header["version"] != records.VERSION:
         raise ColonnadeError(f"{label}: made by another version of Colonnade; compile the model again")
     if header["file_bytes"] != len(data):
         raise ColonnadeError(f"{label}: the file is cut off or has grown; copy or compile it again")
+    return header
+
+
+def _describe(data: bytes, header: dict[str, object]) -> Description:
     values, order = _rows(data, header, "values", records.VALUE), _rows(data, header, "order", records.ORDER)
     strings = _section(data, header, "strings")
     arguments: tuple[list[Argument], list[Argument]] = ([], [])

@@ -46,6 +46,11 @@ _SIGNATURES: dict[str, tuple[object, tuple[object, ...]]] = {
     "cln_session_free": (None, (ctypes.c_void_p,)),
     "cln_session_run": (None, (ctypes.c_void_p, _POINTERS, _POINTERS)),
     "cln_session_profile": (None, (ctypes.c_void_p, _POINTERS, _POINTERS, ctypes.POINTER(ctypes.c_double))),
+    "cln_session_fma_rate": (ctypes.c_double, (ctypes.c_void_p, ctypes.c_int64)),
+    "cln_session_read_rate": (
+        ctypes.c_double,
+        (ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int64),
+    ),
     "cln_checksum": (ctypes.c_uint64, (ctypes.c_char_p, ctypes.c_size_t)),
 }
 

@@ -19,8 +19,8 @@ from colonnade.target.isa import Isa, isas_of
 from colonnade.target.toolchain import Compiler
 
 CSRC = Path(__file__).parent / "csrc"
-LIBRARY_SOURCES = ("model.c", "validate.c", "strips.c", "session.c", "threads.c", "checksum.c", "cpu.c")
-ISA_SOURCES = ("cnm.c", "winograd.c", "ops.c")
+LIBRARY_SOURCES = ("model.c", "validate.c", "strips.c", "session.c", "threads.c", "checksum.c", "cpu.c", "probe.c")
+ISA_SOURCES = ("cnm.c", "winograd.c", "ops.c", "read.c")
 RUNNER_SOURCES = ("main.c", "turns.c", "npy.c")
 SONAME = "libcolonnade.so"  # what programs linked with the shared library look for
 OPTIONS = ("-std=gnu11", "-O3", "-fPIC", "-fvisibility=hidden", "-Wall", "-Wextra", "-Werror")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from colonnade.kernels.cnm import LOOKAHEAD, kernel_source
+from colonnade.kernels.peak import peak_shape, peak_source
 from colonnade.kernels.shapes import MAX_LANES, MAX_ROWS, MAX_VECTORS, shapes
 from colonnade.kernels.tile import tile_ops
 from colonnade.kernels.winograd import POINTS, kernel_name, transforms_source
@@ -34,6 +35,9 @@ def kernels_source(isa: Isa) -> str:
     declared = "".join(f"void cln_run_{name}__{isa.symbol}(cln_session *, int32_t, int);\n" for name in steps)
     listed = "".join(f"    cln_run_{name}__{isa.symbol},\n" for name in steps)
     entry = f'"{isa.name}", {isa.lanes}, {isa.cpu_check}'
+    tables = "&kernels, &transforms, steps, &peak"
+    peak = peak_shape(isa)
+    floats = peak.vectors * isa.lanes or "CLN_MAX_VECTORS * CLN_MAX_LANES"
     return "\n".join(
         [
             MARK,
@@ -44,12 +48,16 @@ def kernels_source(isa: Isa) -> str:
             *(kernel_source(isa, shape) for shape in shapes(isa)),
             f"static const cln_kernel_grid kernels = {{\n{grid}}};",
             "",
+            peak_source(isa),
+            f"static const cln_peak peak = {{cnm_peak, {peak.rows}, {floats}}};",
+            f"uint64_t cln_read__{isa.symbol}(const uint64_t *, size_t);",
+            "",
             *(transforms_source(isa, m) for m in POINTS),
             f"static const cln_winograd_transforms transforms = {{\n{transforms}}};",
             "",
             f"{declared}\nstatic const cln_step steps[] = {{\n{listed}}};",
             "",
-            f"const cln_isa cln_isa__{isa.symbol} = {{{entry}, &kernels, &transforms, steps}};",
+            f"const cln_isa cln_isa__{isa.symbol} = {{{entry}, {tables}, cln_read__{isa.symbol}}};",
             "",
         ]
     )

@@ -91,6 +91,18 @@ class Session:
             library().cln_session_profile(session, _addresses(inputs), _addresses(outputs), pointer)
         return times
 
+    def fma_rate(self, turns: int) -> float:
+        """Multiply-adds per nanosecond that all threads together do with operands in registers, in `turns` turns of a
+        loop: the peak of the model's instruction set on this machine, now."""
+        with _Borrowed(self) as session:
+            return float(library().cln_session_fma_rate(session, turns))
+
+    def read_rate(self, memory: np.ndarray, turns: int = 1) -> float:
+        """Bytes per nanosecond that all threads together read from `memory`, each its own part `turns` times."""
+        flat = np.require(memory, requirements=["C_CONTIGUOUS", "ALIGNED"])
+        with _Borrowed(self) as session:
+            return float(library().cln_session_read_rate(session, flat.ctypes.data, flat.nbytes, turns))
+
     def _step(self, index: int) -> tuple[str, str]:
         op = ctypes.c_char_p()
         name = library().cln_model_step(self._model, index, ctypes.byref(op))

@@ -57,6 +57,13 @@ typedef struct {
 /* A step function is called by every thread of the session; it divides the work itself. */
 typedef void (*cln_step)(cln_session *session, int32_t order, int thread);
 
+/* kernels/peak.py: y[t][p] = c[t][p] + n * w[0] * x[p] for `rows` rows, in registers alone. `floats`: positions of a
+ * call that computes `count` or more. */
+typedef struct {
+  cln_kernel kernel;
+  int32_t rows, floats;
+} cln_peak;
+
 typedef struct {
   const char *target;
   int32_t lanes; /* 0: of any length */
@@ -64,6 +71,8 @@ typedef struct {
   const cln_kernel_grid *kernels;
   const cln_winograd_transforms *transforms;
   const cln_step *steps; /* by opcode */
+  const cln_peak *peak;
+  uint64_t (*read)(const uint64_t *words, size_t count);
 } cln_isa;
 
 extern const cln_isa *const cln_isas[]; /* generated; NULL-terminated, best last */

@@ -1,0 +1,91 @@
+"""How much work the steps of a model file are: multiply-adds and bytes, from the file alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from colonnade.modelfile.reader import StepRecord, intact, read_steps
+
+FLOAT_BYTES = 4
+Fields = Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One step. macs: multiply-adds it does, with Winograd's algorithm those between its transforms; dense_macs:
+    those of the convolution as it is defined, with no column dropped; weight_bytes, data_bytes: constants, and inputs
+    and outputs, each counted once. fields: of its record, whole numbers only."""
+
+    name: str
+    op: str
+    macs: int
+    dense_macs: int
+    weight_bytes: int
+    data_bytes: int
+    fields: Fields
+
+    @property
+    def sparse(self) -> bool:
+        """A convolution that leaves columns out."""
+        return self.op == "cnm" and self.macs < self.dense_macs
+
+
+def layers(data: bytes, label: str = "compiled model") -> tuple[Layer, ...]:
+    """The steps of the model file `data` in running order. ColonnadeError about `label` if it is not a model file."""
+    with intact(label):
+        steps, tables = read_steps(data, label)
+        ints = np.frombuffer(tables, np.dtype("<i4"))
+        return tuple(_layer(step, ints) for step in steps)
+
+
+def _layer(step: StepRecord, ints: np.ndarray) -> Layer:
+    op, f = step.op, {key: value for key, value in step.fields.items() if isinstance(value, int)}
+    macs = dense = weights = 0
+    if op == "cnm":
+        kept, positions = _kept_weights(ints, f), f["batch"] * f["out_h"] * f["out_w"]
+        macs, dense = kept * positions, f["rows"] * f["columns"] * positions
+        weights = kept + f["rows"]
+    elif op == "winograd":
+        n, pairs = f["m"] + 2, f["rows"] * f["channels"]
+        macs = n * n * pairs * f["batch"] * -(-f["out_h"] // f["m"]) * -(-f["out_w"] // f["m"])
+        dense = 9 * pairs * f["batch"] * f["out_h"] * f["out_w"]
+        weights = n * n * pairs + f["rows"]
+    elif op == "dense":
+        macs = dense = f["batch"] * f["outputs"] * f["columns"]
+        weights = f["outputs"] * (f["columns"] + 1)
+    elif op == "affine":
+        weights = 2 * f["channels"]
+    dims = step.fields.get("dims")
+    moved = 2 * int(np.prod(dims, dtype=np.int64)) if isinstance(dims, tuple) else _DATA[op](f)
+    return Layer(step.name, op, macs, dense, FLOAT_BYTES * weights, FLOAT_BYTES * moved, f)
+
+
+def _kept_weights(ints: np.ndarray, f: Fields) -> int:
+    """Rows times columns of every tile."""
+    tiles = ints[f["tile_table"] :][: 4 * f["tiles"]].reshape(-1, 4).astype(np.int64)
+    columns = ints[f["block_table"] + tiles[:, 3] + f["blocks"]]
+    return int(np.sum(tiles[:, 0] * columns))
+
+
+def _conv_floats(f: Fields) -> int:
+    out = f["rows"] * f["batch"] * f["out_h"] * f["out_w"]
+    return f["channels"] * f["batch"] * f["in_h"] * f["in_w"] + (2 * out if f["r_buffer"] >= 0 else out)
+
+
+# Floats that a step reads and writes, by kind.
+_DATA: dict[str, Callable[[Fields], int]] = {
+    "cnm": _conv_floats,
+    "winograd": _conv_floats,
+    "dense": lambda f: f["batch"] * (f["columns"] + f["outputs"]),
+    "pool": lambda f: f["planes"] * (f["in_h"] * f["in_w"] + f["out_h"] * f["out_w"]),
+    "global_pool": lambda f: f["planes"] * (f["height"] * f["width"] + 1),
+    "affine": lambda f: 2 * f["channels"] * f["inner"],
+    "unary": lambda f: 2 * f["count"],
+    "binary": lambda f: f["outer"] * (2 * f["inner"] + (1 if f["broadcast"] else f["inner"])),
+    "fill": lambda f: f["count"],
+    "softmax": lambda f: 2 * f["outer"] * f["count"] * f["inner"],
+    "lrn": lambda f: 2 * f["channels"] * f["inner"],
+}
