@@ -30,11 +30,11 @@ def test_accumulators_are_scalars_of_their_own(isa: Isa) -> None:
     for shape in shapes(isa):
         source = kernel_source(isa, shape)
         assert source.startswith(f"static void {shape.name(isa)}(const cln_tile *")
-        declaration = next(line for line in source.splitlines() if "c0_0" in line)
-        per_row = 1 if isa.scalar_operands else shape.vectors  # RVV: one group of registers a row
-        names = re.findall(r"c[0-9]+_[0-9]+", declaration)
+        per_row = 1 if isa.scalar_operands else shape.row_registers(isa)  # RVV: one group of registers a row
+        declarations = [line for line in source.splitlines() if re.fullmatch(r" *[a-z0-9_]+ [c0-9_, ]+;", line)]
+        names = [name for line in declarations for name in re.findall(r"c[0-9]+_[0-9]+", line)]
+        assert len(declarations) == per_row
         assert len(set(names)) == len(names) == shape.rows * per_row
-        assert re.fullmatch(r" *[a-z0-9_]+ [c0-9_, ]+;", declaration)
 
 
 def test_generator_needs_the_standard_library_only(tmp_path: Path) -> None:

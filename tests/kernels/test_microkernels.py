@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 
 import numpy as np
 import pytest
@@ -51,8 +52,9 @@ def test_every_tail_of_the_column_loop(target: Target, columns: int) -> None:
 def _fits(isa: Isa, rows: int, vectors: int) -> bool:
     """Accumulators, and what a column needs beside them: with scalar operands (RVV) the vectors of X; else the smaller
     of the groups of X and of weights, and one register through which the other passes."""
-    beside = vectors if isa.scalar_operands else min(rows, vectors) + 1
-    return rows * vectors + beside <= isa.registers
+    row = math.ceil(vectors / isa.wide)
+    beside = row if isa.scalar_operands else min(rows, row) + 1
+    return rows * row + beside <= isa.registers
 
 
 @pytest.mark.parametrize("isa", ISAS, ids=lambda isa: isa.symbol)

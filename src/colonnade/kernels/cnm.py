@@ -45,23 +45,24 @@ def _initialise(ops: TileOps, isa: Isa, shape: Shape) -> Iterator[str]:
     yield "const float *restrict w = a->w;"
     yield "const int32_t *restrict off = a->off;"
     yield "size_t n = a->n;"
-    yield f"{ops.vector} {', '.join(f'c{t}_{v}' for t in rows for v in parts)};"
+    for v in parts:
+        yield f"{ops.part(v).vector} {', '.join(f'c{t}_{v}' for t in rows)};"
     # The accumulators start as sums, as the residual, or as the first column's products: none costs an addition.
     yield f"const float *start = a->c ? a->c{ops.at} : a->r{ops.at};"
     yield "const int64_t *start_rows = a->c ? a->c_rows : a->r_rows;"
     yield "if (a->c || a->r) {"
     for t in rows:
         for v in parts:
-            yield f"  c{t}_{v} = {ops.load(f'start + start_rows[{t}] + {v * isa.lanes}')};"
+            yield f"  c{t}_{v} = {ops.part(v).load(f'start + start_rows[{t}] + {_lane(isa, v)}')};"
     yield "} else if (n) {"
     yield "  const float *row = (const float *)(x + off[0]);"
-    yield from (f"  const {ops.vector} x{v} = {ops.load(f'row + {v * isa.lanes}')};" for v in parts)
+    yield from (f"  {_load_x(ops, isa, v)}" for v in parts)
     for t in rows:
         yield f"  const {ops.scalar_type} w{t} = {ops.scalar(f'w[{t}]')};"
-        yield from (f"  c{t}_{v} = {ops.multiply(f'w{t}', f'x{v}')};" for v in parts)
+        yield from (f"  c{t}_{v} = {ops.part(v).multiply(f'w{t}', f'x{v}')};" for v in parts)
     yield f"  ++off, w += {shape.rows}, --n;"
     yield "} else {"
-    yield from (f"  c{t}_{v} = {ops.broadcast('0.0f')};" for t in rows for v in parts)
+    yield from (f"  c{t}_{v} = {ops.part(v).broadcast('0.0f')};" for t in rows for v in parts)
     yield "}"
 
 
@@ -82,40 +83,55 @@ def _columns(ops: TileOps, isa: Isa, shape: Shape, count: int) -> Iterator[str]:
 def _one_column(ops: TileOps, isa: Isa, shape: Shape, i: int) -> Iterator[str]:
     rows, parts = range(shape.rows), range(ops.parts)
     weights = [f"const {ops.scalar_type} w{t} = {ops.scalar(f'w[{i * shape.rows + t}]')};" for t in rows]
-    vectors = [f"const {ops.vector} x{v} = {ops.load(f'row + {v * isa.lanes}')};" for v in parts]
+    vectors = [_load_x(ops, isa, v) for v in parts]
     if shape.holds_weights(isa):
         yield from weights
         for v in parts:
             yield vectors[v]
             for t in rows:
-                yield f"c{t}_{v} = {ops.fma(f'w{t}', f'x{v}', f'c{t}_{v}')};"
+                yield f"c{t}_{v} = {ops.part(v).fma(f'w{t}', f'x{v}', f'c{t}_{v}')};"
     else:
         yield from vectors
         for t in rows:
             yield weights[t]
             for v in parts:
-                yield f"c{t}_{v} = {ops.fma(f'w{t}', f'x{v}', f'c{t}_{v}')};"
+                yield f"c{t}_{v} = {ops.part(v).fma(f'w{t}', f'x{v}', f'c{t}_{v}')};"
 
 
 def _finish(ops: TileOps, isa: Isa, shape: Shape) -> Iterator[str]:
     rows, parts = range(shape.rows), range(ops.parts)
-    accumulators = [f"c{t}_{v}" for t in rows for v in parts]
     yield "if (a->c && a->r) {"
     yield f"  const float *r = a->r{ops.at};"
     for t in rows:
         for v in parts:
-            yield f"  c{t}_{v} = {ops.add(f'c{t}_{v}', ops.load(f'r + a->r_rows[{t}] + {v * isa.lanes}'))};"
+            residual = ops.part(v).load(f"r + a->r_rows[{t}] + {_lane(isa, v)}")
+            yield f"  c{t}_{v} = {ops.part(v).add(f'c{t}_{v}', residual)};"
     yield "}"
     yield "if (a->bias) {"
     for t in rows:
         yield f"  const {ops.scalar_type} b{t} = {ops.scalar(f'a->bias[{t}]')};"
-        yield from (f"  c{t}_{v} = {ops.add_scalar(f'b{t}', f'c{t}_{v}')};" for v in parts)
+        yield from (f"  c{t}_{v} = {ops.part(v).add_scalar(f'b{t}', f'c{t}_{v}')};" for v in parts)
     yield "}"
-    yield from ops.clamp(accumulators)
+    for part in dict.fromkeys(ops.part(v) for v in parts):
+        accumulators = [f"c{t}_{v}" for t in rows for v in parts if ops.part(v) == part]
+        yield "{"
+        yield from _indent(part.clamp(accumulators))
+        yield "}"
     yield f"float *y = a->y{ops.at};"
     yield "const int64_t *y_rows = a->y_rows;  /* a local: the stores below might change a->y_rows, for all C knows */"
     for t in rows:
-        yield from (f"{ops.store(f'y + y_rows[{t}] + {v * isa.lanes}', f'c{t}_{v}')};" for v in parts)
+        for v in parts:
+            yield f"{ops.part(v).store(f'y + y_rows[{t}] + {_lane(isa, v)}', f'c{t}_{v}')};"
+
+
+def _lane(isa: Isa, v: int) -> int:
+    """The first lane of register v in its row."""
+    return v * isa.wide * isa.lanes
+
+
+def _load_x(ops: TileOps, isa: Isa, v: int) -> str:
+    part = ops.part(v)
+    return f"const {part.vector} x{v} = {part.load(f'row + {_lane(isa, v)}')};"
 
 
 def _indent(lines: Iterable[str]) -> Iterator[str]:

@@ -29,12 +29,15 @@ def peak_source(isa: Isa) -> str:
     sums = [(t, v, f"c{t}_{v}") for t in rows for v in parts]
     strip = [
         f"const {ops.scalar_type} w = {ops.scalar('a->w[0]')};",
-        *(f"const {ops.vector} x{v} = {ops.load(f'a->x{ops.at} + {v * isa.lanes}')};" for v in parts),
-        *(f"{ops.vector} {c} = {ops.load(f'a->c{ops.at} + a->c_rows[{t}] + {v * isa.lanes}')};" for t, v, c in sums),
+        *(f"const {ops.vector} x{v} = {ops.load(f'a->x{ops.at} + {v * isa.wide * isa.lanes}')};" for v in parts),
+        *(
+            f"{ops.vector} {c} = {ops.load(f'a->c{ops.at} + a->c_rows[{t}] + {v * isa.wide * isa.lanes}')};"
+            for t, v, c in sums
+        ),
         "for (size_t n = a->n; n != 0; --n) {",
         *(f"  {c} = {ops.fma('w', f'x{v}', c)};" for _, v, c in sums),
         "}",
-        *(f"{ops.store(f'a->y{ops.at} + a->y_rows[{t}] + {v * isa.lanes}', c)};" for t, v, c in sums),
+        *(f"{ops.store(f'a->y{ops.at} + a->y_rows[{t}] + {v * isa.wide * isa.lanes}', c)};" for t, v, c in sums),
     ]
     body = [*ops.strip_begin, *(f"  {line}" for line in strip), *ops.strip_end]
     return "\n".join(["static void cnm_peak(const cln_tile *a) {", *(f"  {line}" for line in body), "}", ""])

@@ -10,29 +10,34 @@ from dataclasses import dataclass
 from colonnade.target.isa import Isa
 
 MAX_ROWS = 31  # largest T of any micro-kernel
-MAX_VECTORS = 8  # largest V of any micro-kernel
+MAX_VECTORS = 16  # largest V of any micro-kernel
 MAX_LANES = 32  # most f32 lanes of a register that a model may be laid out for (VLEN 1024)
 
 
 @dataclass(frozen=True, order=True)
 class Shape:
     """A micro-kernel computes T = `rows` output channels by NR = `vectors` * lanes positions. With RVV `vectors` is
-    LMUL: the V registers of a row are one group."""
+    LMUL: the V registers of a row are one group. With AVX-512 a vector is half a register."""
 
     rows: int
     vectors: int
 
+    def row_registers(self, isa: Isa) -> int:
+        """Registers that one row of a strip takes."""
+        return -(-self.vectors // isa.wide)
+
     def holds_weights(self, isa: Isa) -> bool:
         """Whether the T weights of a column sit in vector registers while the vectors of X pass by one at a time, or
-        the V vectors of X while the weights pass by: the smaller of the two groups stays."""
-        return not isa.scalar_operands and self.rows < self.vectors
+        those of X while the weights pass by: the smaller of the two groups stays."""
+        return not isa.scalar_operands and self.rows < self.row_registers(isa)
 
     def registers(self, isa: Isa) -> int:
-        """Vector registers in use: T x V accumulators, the group that stays, and one that passes by. With scalar
-        operands no weight takes a vector register."""
+        """Vector registers in use: accumulators, the group that stays, and one that passes by. With scalar operands no
+        weight takes a vector register."""
         if isa.scalar_operands:
             return (self.rows + 1) * self.vectors
-        return self.rows * self.vectors + min(self.rows, self.vectors) + 1
+        row = self.row_registers(isa)
+        return self.rows * row + min(self.rows, row) + 1
 
     def name(self, isa: Isa) -> str:
         return f"cnm_f32_{self.rows}x{self.vectors}v__{isa.symbol}"

@@ -124,7 +124,7 @@ Transform = Callable[[_Lines, Sequence[float], Sequence[str]], list[str]]
 
 
 def _function(isa: Isa, m: int, part: str, transform: Transform) -> str:
-    ops, n, inputs = tile_ops(isa, Shape(1, 1)), tile_side(m), part == "input"
+    ops, n, inputs = tile_ops(isa, Shape(1, isa.wide)), tile_side(m), part == "input"
     c = _Lines(ops)
     # Columns first, then rows: each is loaded when it is needed, and stored when it is done.
     columns = []
@@ -135,7 +135,7 @@ def _function(isa: Isa, m: int, part: str, transform: Transform) -> str:
         for j, value in enumerate(transform(c, POINTS[m], [column[i] for column in columns])):
             c.lines.append(f"{ops.store(f'y + {i * len(columns[0]) + j} * y_step', value)};")
     # Vectors of a fixed length run over the end of the tiles; others ask for the length that is left.
-    begin = ops.strip_begin if not isa.lanes else (f"for (size_t p = 0; p < a->count; p += {isa.lanes}) {{",)
+    begin = ops.strip_begin if not isa.lanes else (f"for (size_t p = 0; p < a->count; p += {isa.wide * isa.lanes}) {{",)
     sources = [f"const float *x{i} = a->rows[{i}] + p;" for i in range(n)] if inputs else ["const float *x = a->x + p;"]
     lines = [
         "const int64_t x_step = a->x_step, y_step = a->y_step;",

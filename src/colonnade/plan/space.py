@@ -24,7 +24,7 @@ EFFICIENCY = 0.55  # of the best shape's; less is never worth a look
 def good_shapes(target: Target, max_rows: int) -> tuple[Shape, ...]:
     """Micro-kernel shapes of at most `max_rows` rows whose multiply-adds per cycle are near the best."""
     most = target.accumulators or target.isa.registers
-    fitting = [s for s in shapes(target.isa) if s.rows <= max_rows and s.rows * s.vectors <= most]
+    fitting = [s for s in shapes(target.isa) if s.rows <= max_rows and s.rows * s.row_registers(target.isa) <= most]
 
     def rate(shape: Shape) -> float:
         return shape.rows * shape.vectors / column_cycles(shape, target)

@@ -16,8 +16,9 @@ class Isa:
     symbol: str  # C identifier: suffix of the kernel table
     arch: str  # the architecture whose library carries these kernels; "any": every library does
     flags: tuple[str, ...]  # compiler options beyond the architecture's baseline
-    lanes: int  # f32 elements of one vector register; 0: of any length, the kernels ask the CPU
+    lanes: int  # f32 elements of one vector; 0: of any length, the kernels ask the CPU
     registers: int  # vector registers a micro-kernel may use
+    wide: int = 1  # vectors that share a register, the last of a row if need be in half of one
     max_rows: int = 16  # largest T
     vectors: tuple[int, ...] = (1, 2, 3, 4, 5, 6, 7, 8)  # V, or LMUL
     columns: int = 2  # of X per turn of a micro-kernel's loop
@@ -47,8 +48,11 @@ ISAS: tuple[Isa, ...] = (
         symbol="avx512",
         arch="x86_64",
         flags=_AVX2 + _AVX512,
-        lanes=16,
+        # A row of 49 or 196 positions ends in half a register, which costs half as much.
+        lanes=8,
         registers=32,
+        wide=2,
+        vectors=(1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16),
         cpu_check="cln_cpu_x86_64_v4",
         tile_ops="x86",
     ),

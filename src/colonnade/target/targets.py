@@ -19,7 +19,7 @@ class Target:
     name: str  # as in --target
     arch: str  # of the library and runner; "any": whatever runs it
     isa: Isa
-    lanes: int  # f32 elements of one vector register
+    lanes: int  # f32 elements of one vector
     fma_cycles: float = 1.0
     load_cycles: float = 1.0
     broadcast_cycles: float = 1.0
@@ -65,7 +65,17 @@ TARGETS: tuple[Target, ...] = (
     Target(
         "x86-64-v3", "x86_64", _AVX2, lanes=8, fma_cycles=0.5, load_cycles=0.5, broadcast_cycles=0.5, issue_cycles=0.2
     ),
-    Target("x86-64-v4", "x86_64", _AVX512, lanes=16, broadcast_cycles=0.5, issue_cycles=0.2, l2_bytes=1 << 20),
+    Target(
+        "x86-64-v4",
+        "x86_64",
+        _AVX512,
+        8,
+        fma_cycles=0.5,
+        load_cycles=0.5,
+        broadcast_cycles=0.5,
+        issue_cycles=0.1,
+        l2_bytes=1 << 20,
+    ),
     # Without vectors 4 lanes are 4 scalar registers of 32.
     Target("riscv64", "riscv64", _GENERIC, lanes=4, fma_cycles=4.0, load_cycles=4.0, accumulators=6),
     _rvv("riscv64-v", vlen=256, l2_bytes=512 << 10),

@@ -4,7 +4,8 @@ static void cnm_f32_2x2v__avx2(const cln_tile *a) {
     const float *restrict w = a->w;
     const int32_t *restrict off = a->off;
     size_t n = a->n;
-    __m256 c0_0, c0_1, c1_0, c1_1;
+    __m256 c0_0, c1_0;
+    __m256 c0_1, c1_1;
     const float *start = a->c ? a->c : a->r;
     const int64_t *start_rows = a->c ? a->c_rows : a->r_rows;
     if (a->c || a->r) {
@@ -88,15 +89,17 @@ static void cnm_f32_2x2v__avx2(const cln_tile *a) {
       c1_0 = _mm256_add_ps(b1, c1_0);
       c1_1 = _mm256_add_ps(b1, c1_1);
     }
-    const __m256 lo = _mm256_set1_ps(a->lo), hi = _mm256_set1_ps(a->hi);
-    c0_0 = _mm256_max_ps(lo, c0_0);
-    c0_0 = _mm256_min_ps(hi, c0_0);
-    c0_1 = _mm256_max_ps(lo, c0_1);
-    c0_1 = _mm256_min_ps(hi, c0_1);
-    c1_0 = _mm256_max_ps(lo, c1_0);
-    c1_0 = _mm256_min_ps(hi, c1_0);
-    c1_1 = _mm256_max_ps(lo, c1_1);
-    c1_1 = _mm256_min_ps(hi, c1_1);
+    {
+      const __m256 lo = _mm256_set1_ps(a->lo), hi = _mm256_set1_ps(a->hi);
+      c0_0 = _mm256_max_ps(lo, c0_0);
+      c0_0 = _mm256_min_ps(hi, c0_0);
+      c0_1 = _mm256_max_ps(lo, c0_1);
+      c0_1 = _mm256_min_ps(hi, c0_1);
+      c1_0 = _mm256_max_ps(lo, c1_0);
+      c1_0 = _mm256_min_ps(hi, c1_0);
+      c1_1 = _mm256_max_ps(lo, c1_1);
+      c1_1 = _mm256_min_ps(hi, c1_1);
+    }
     float *y = a->y;
     const int64_t *y_rows = a->y_rows;  /* a local: the stores below might change a->y_rows, for all C knows */
     _mm256_storeu_ps(y + y_rows[0] + 0, c0_0);

@@ -4,7 +4,8 @@ static void cnm_f32_2x2v__generic(const cln_tile *a) {
     const float *restrict w = a->w;
     const int32_t *restrict off = a->off;
     size_t n = a->n;
-    vec c0_0, c0_1, c1_0, c1_1;
+    vec c0_0, c1_0;
+    vec c0_1, c1_1;
     const float *start = a->c ? a->c : a->r;
     const int64_t *start_rows = a->c ? a->c_rows : a->r_rows;
     if (a->c || a->r) {
@@ -88,15 +89,17 @@ static void cnm_f32_2x2v__generic(const cln_tile *a) {
       c1_0 = b1 + c1_0;
       c1_1 = b1 + c1_1;
     }
-    const vec lo = VEC_SET1(a->lo), hi = VEC_SET1(a->hi);
-    c0_0 = vec_max(lo, c0_0);
-    c0_0 = vec_min(hi, c0_0);
-    c0_1 = vec_max(lo, c0_1);
-    c0_1 = vec_min(hi, c0_1);
-    c1_0 = vec_max(lo, c1_0);
-    c1_0 = vec_min(hi, c1_0);
-    c1_1 = vec_max(lo, c1_1);
-    c1_1 = vec_min(hi, c1_1);
+    {
+      const vec lo = VEC_SET1(a->lo), hi = VEC_SET1(a->hi);
+      c0_0 = vec_max(lo, c0_0);
+      c0_0 = vec_min(hi, c0_0);
+      c0_1 = vec_max(lo, c0_1);
+      c0_1 = vec_min(hi, c0_1);
+      c1_0 = vec_max(lo, c1_0);
+      c1_0 = vec_min(hi, c1_0);
+      c1_1 = vec_max(lo, c1_1);
+      c1_1 = vec_min(hi, c1_1);
+    }
     float *y = a->y;
     const int64_t *y_rows = a->y_rows;  /* a local: the stores below might change a->y_rows, for all C knows */
     *(vec *)(y + y_rows[0] + 0) = c0_0;

@@ -82,24 +82,26 @@ static void cnm_f32_2x2v__rvv(const cln_tile *a) {
       const float b1 = a->bias[1];
       c1_0 = __riscv_vfadd_vf_f32m2(c1_0, b1, vl);
     }
-    if (a->lo >= 0.0f) {
-      const float lo = a->lo + 0.0f, hi = a->hi;  /* -0 becomes 0 */
-      int32_t least, most;
-      __builtin_memcpy(&least, &lo, sizeof least);
-      __builtin_memcpy(&most, &hi, sizeof most);
-      c0_0 = __riscv_vreinterpret_v_i32m2_f32m2(__riscv_vmax_vx_i32m2(__riscv_vreinterpret_v_f32m2_i32m2(c0_0), least, vl));
-      c1_0 = __riscv_vreinterpret_v_i32m2_f32m2(__riscv_vmax_vx_i32m2(__riscv_vreinterpret_v_f32m2_i32m2(c1_0), least, vl));
-      if (hi != __builtin_inff()) {
-        const uint32_t nan = 0x7fc00000u, bound = (uint32_t)most - nan;
-        c0_0 = __riscv_vreinterpret_v_i32m2_f32m2(__riscv_vreinterpret_v_u32m2_i32m2(__riscv_vadd_vx_u32m2(__riscv_vminu_vx_u32m2(__riscv_vsub_vx_u32m2(__riscv_vreinterpret_v_i32m2_u32m2(__riscv_vreinterpret_v_f32m2_i32m2(c0_0)), nan, vl), bound, vl), nan, vl)));
-        c1_0 = __riscv_vreinterpret_v_i32m2_f32m2(__riscv_vreinterpret_v_u32m2_i32m2(__riscv_vadd_vx_u32m2(__riscv_vminu_vx_u32m2(__riscv_vsub_vx_u32m2(__riscv_vreinterpret_v_i32m2_u32m2(__riscv_vreinterpret_v_f32m2_i32m2(c1_0)), nan, vl), bound, vl), nan, vl)));
+    {
+      if (a->lo >= 0.0f) {
+        const float lo = a->lo + 0.0f, hi = a->hi;  /* -0 becomes 0 */
+        int32_t least, most;
+        __builtin_memcpy(&least, &lo, sizeof least);
+        __builtin_memcpy(&most, &hi, sizeof most);
+        c0_0 = __riscv_vreinterpret_v_i32m2_f32m2(__riscv_vmax_vx_i32m2(__riscv_vreinterpret_v_f32m2_i32m2(c0_0), least, vl));
+        c1_0 = __riscv_vreinterpret_v_i32m2_f32m2(__riscv_vmax_vx_i32m2(__riscv_vreinterpret_v_f32m2_i32m2(c1_0), least, vl));
+        if (hi != __builtin_inff()) {
+          const uint32_t nan = 0x7fc00000u, bound = (uint32_t)most - nan;
+          c0_0 = __riscv_vreinterpret_v_i32m2_f32m2(__riscv_vreinterpret_v_u32m2_i32m2(__riscv_vadd_vx_u32m2(__riscv_vminu_vx_u32m2(__riscv_vsub_vx_u32m2(__riscv_vreinterpret_v_i32m2_u32m2(__riscv_vreinterpret_v_f32m2_i32m2(c0_0)), nan, vl), bound, vl), nan, vl)));
+          c1_0 = __riscv_vreinterpret_v_i32m2_f32m2(__riscv_vreinterpret_v_u32m2_i32m2(__riscv_vadd_vx_u32m2(__riscv_vminu_vx_u32m2(__riscv_vsub_vx_u32m2(__riscv_vreinterpret_v_i32m2_u32m2(__riscv_vreinterpret_v_f32m2_i32m2(c1_0)), nan, vl), bound, vl), nan, vl)));
+        }
+      } else if (a->lo != -__builtin_inff() || a->hi != __builtin_inff()) {
+        const float lo = a->lo, hi = a->hi;
+        c0_0 = __riscv_vfmerge_vfm_f32m2(c0_0, lo, __riscv_vmflt_vf_f32m2_b16(c0_0, lo, vl), vl);
+        c0_0 = __riscv_vfmerge_vfm_f32m2(c0_0, hi, __riscv_vmfgt_vf_f32m2_b16(c0_0, hi, vl), vl);
+        c1_0 = __riscv_vfmerge_vfm_f32m2(c1_0, lo, __riscv_vmflt_vf_f32m2_b16(c1_0, lo, vl), vl);
+        c1_0 = __riscv_vfmerge_vfm_f32m2(c1_0, hi, __riscv_vmfgt_vf_f32m2_b16(c1_0, hi, vl), vl);
       }
-    } else if (a->lo != -__builtin_inff() || a->hi != __builtin_inff()) {
-      const float lo = a->lo, hi = a->hi;
-      c0_0 = __riscv_vfmerge_vfm_f32m2(c0_0, lo, __riscv_vmflt_vf_f32m2_b16(c0_0, lo, vl), vl);
-      c0_0 = __riscv_vfmerge_vfm_f32m2(c0_0, hi, __riscv_vmfgt_vf_f32m2_b16(c0_0, hi, vl), vl);
-      c1_0 = __riscv_vfmerge_vfm_f32m2(c1_0, lo, __riscv_vmflt_vf_f32m2_b16(c1_0, lo, vl), vl);
-      c1_0 = __riscv_vfmerge_vfm_f32m2(c1_0, hi, __riscv_vmfgt_vf_f32m2_b16(c1_0, hi, vl), vl);
     }
     float *y = a->y + p;
     const int64_t *y_rows = a->y_rows;  /* a local: the stores below might change a->y_rows, for all C knows */

@@ -21,11 +21,12 @@ class TileOps(Protocol):
     header: str  # includes, and the definition of the vector type
     vector: str  # the vector type's name
     scalar_type: str  # of `scalar`
-    parts: int  # vectors in one row of a strip
+    parts: int  # registers of one row of a strip
     strip_begin: tuple[str, ...]  # opens the loop (or block) over the strip
     strip_end: tuple[str, ...]
     at: str  # appended to a base address: how far into the strip the loop is
 
+    def part(self, v: int) -> TileOps: ...  # the operations of register v: the last one may be used by half
     def load(self, address: str) -> str: ...
     def store(self, address: str, value: str) -> str: ...
     def broadcast(self, scalar: str) -> str: ...  # a vector of equal lanes

@@ -1,19 +1,23 @@
-"""What instruction sets with vectors of a fixed length have in common: a row of a strip is V of them."""
+"""What instruction sets with vectors of a fixed length have in common: a row of a strip is some of them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Self
 
 
 @dataclass(frozen=True)
 class FixedLength:
-    """V vectors in straight-line code; scalars are broadcast before use."""
+    """`parts` vectors in straight-line code; scalars are broadcast before use."""
 
     parts: int
     strip_begin: tuple[str, ...] = ("{",)
     strip_end: tuple[str, ...] = ("}",)
     at: str = ""
+
+    def part(self, v: int) -> Self:
+        return self
 
     @property
     def vector(self) -> str:

@@ -29,6 +29,9 @@ class Rvv:
     strip_end: tuple[str, ...] = ("  p += vl;", "}")
     at: str = " + p"
 
+    def part(self, v: int) -> Rvv:
+        return self
+
     @property
     def strip_begin(self) -> tuple[str, ...]:
         return (

@@ -1,0 +1,116 @@
+static void cnm_f32_2x3v__avx512(const cln_tile *a) {
+  {
+    const char *restrict x = (const char *)(a->x);
+    const float *restrict w = a->w;
+    const int32_t *restrict off = a->off;
+    size_t n = a->n;
+    __m512 c0_0, c1_0;
+    __m256 c0_1, c1_1;
+    const float *start = a->c ? a->c : a->r;
+    const int64_t *start_rows = a->c ? a->c_rows : a->r_rows;
+    if (a->c || a->r) {
+      c0_0 = _mm512_loadu_ps(start + start_rows[0] + 0);
+      c0_1 = _mm256_loadu_ps(start + start_rows[0] + 16);
+      c1_0 = _mm512_loadu_ps(start + start_rows[1] + 0);
+      c1_1 = _mm256_loadu_ps(start + start_rows[1] + 16);
+    } else if (n) {
+      const float *row = (const float *)(x + off[0]);
+      const __m512 x0 = _mm512_loadu_ps(row + 0);
+      const __m256 x1 = _mm256_loadu_ps(row + 16);
+      const __m512 w0 = _mm512_set1_ps(w[0]);
+      c0_0 = _mm512_mul_ps(w0, x0);
+      c0_1 = _mm256_mul_ps(_mm512_castps512_ps256(w0), x1);
+      const __m512 w1 = _mm512_set1_ps(w[1]);
+      c1_0 = _mm512_mul_ps(w1, x0);
+      c1_1 = _mm256_mul_ps(_mm512_castps512_ps256(w1), x1);
+      ++off, w += 2, --n;
+    } else {
+      c0_0 = _mm512_set1_ps(0.0f);
+      c0_1 = _mm256_set1_ps(0.0f);
+      c1_0 = _mm512_set1_ps(0.0f);
+      c1_1 = _mm256_set1_ps(0.0f);
+    }
+    for (; n >= 2; n -= 2) {
+      {
+        const float *row = (const float *)(x + off[0]);
+        _mm_prefetch((const char *)(x + off[8] + 0), _MM_HINT_T0);
+        _mm_prefetch((const char *)(x + off[8] + 64), _MM_HINT_T0);
+        const __m512 x0 = _mm512_loadu_ps(row + 0);
+        const __m256 x1 = _mm256_loadu_ps(row + 16);
+        const __m512 w0 = _mm512_set1_ps(w[0]);
+        c0_0 = _mm512_fmadd_ps(w0, x0, c0_0);
+        c0_1 = _mm256_fmadd_ps(_mm512_castps512_ps256(w0), x1, c0_1);
+        const __m512 w1 = _mm512_set1_ps(w[1]);
+        c1_0 = _mm512_fmadd_ps(w1, x0, c1_0);
+        c1_1 = _mm256_fmadd_ps(_mm512_castps512_ps256(w1), x1, c1_1);
+      }
+      {
+        const float *row = (const float *)(x + off[1]);
+        _mm_prefetch((const char *)(x + off[9] + 0), _MM_HINT_T0);
+        _mm_prefetch((const char *)(x + off[9] + 64), _MM_HINT_T0);
+        const __m512 x0 = _mm512_loadu_ps(row + 0);
+        const __m256 x1 = _mm256_loadu_ps(row + 16);
+        const __m512 w0 = _mm512_set1_ps(w[2]);
+        c0_0 = _mm512_fmadd_ps(w0, x0, c0_0);
+        c0_1 = _mm256_fmadd_ps(_mm512_castps512_ps256(w0), x1, c0_1);
+        const __m512 w1 = _mm512_set1_ps(w[3]);
+        c1_0 = _mm512_fmadd_ps(w1, x0, c1_0);
+        c1_1 = _mm256_fmadd_ps(_mm512_castps512_ps256(w1), x1, c1_1);
+      }
+      off += 2;
+      w += 4;
+    }
+    for (; n != 0; --n) {
+      {
+        const float *row = (const float *)(x + off[0]);
+        _mm_prefetch((const char *)(x + off[8] + 0), _MM_HINT_T0);
+        _mm_prefetch((const char *)(x + off[8] + 64), _MM_HINT_T0);
+        const __m512 x0 = _mm512_loadu_ps(row + 0);
+        const __m256 x1 = _mm256_loadu_ps(row + 16);
+        const __m512 w0 = _mm512_set1_ps(w[0]);
+        c0_0 = _mm512_fmadd_ps(w0, x0, c0_0);
+        c0_1 = _mm256_fmadd_ps(_mm512_castps512_ps256(w0), x1, c0_1);
+        const __m512 w1 = _mm512_set1_ps(w[1]);
+        c1_0 = _mm512_fmadd_ps(w1, x0, c1_0);
+        c1_1 = _mm256_fmadd_ps(_mm512_castps512_ps256(w1), x1, c1_1);
+      }
+      off += 1;
+      w += 2;
+    }
+    if (a->c && a->r) {
+      const float *r = a->r;
+      c0_0 = _mm512_add_ps(c0_0, _mm512_loadu_ps(r + a->r_rows[0] + 0));
+      c0_1 = _mm256_add_ps(c0_1, _mm256_loadu_ps(r + a->r_rows[0] + 16));
+      c1_0 = _mm512_add_ps(c1_0, _mm512_loadu_ps(r + a->r_rows[1] + 0));
+      c1_1 = _mm256_add_ps(c1_1, _mm256_loadu_ps(r + a->r_rows[1] + 16));
+    }
+    if (a->bias) {
+      const __m512 b0 = _mm512_set1_ps(a->bias[0]);
+      c0_0 = _mm512_add_ps(b0, c0_0);
+      c0_1 = _mm256_add_ps(_mm512_castps512_ps256(b0), c0_1);
+      const __m512 b1 = _mm512_set1_ps(a->bias[1]);
+      c1_0 = _mm512_add_ps(b1, c1_0);
+      c1_1 = _mm256_add_ps(_mm512_castps512_ps256(b1), c1_1);
+    }
+    {
+      const __m512 lo = _mm512_set1_ps(a->lo), hi = _mm512_set1_ps(a->hi);
+      c0_0 = _mm512_max_ps(lo, c0_0);
+      c0_0 = _mm512_min_ps(hi, c0_0);
+      c1_0 = _mm512_max_ps(lo, c1_0);
+      c1_0 = _mm512_min_ps(hi, c1_0);
+    }
+    {
+      const __m256 lo = _mm256_set1_ps(a->lo), hi = _mm256_set1_ps(a->hi);
+      c0_1 = _mm256_max_ps(lo, c0_1);
+      c0_1 = _mm256_min_ps(hi, c0_1);
+      c1_1 = _mm256_max_ps(lo, c1_1);
+      c1_1 = _mm256_min_ps(hi, c1_1);
+    }
+    float *y = a->y;
+    const int64_t *y_rows = a->y_rows;  /* a local: the stores below might change a->y_rows, for all C knows */
+    _mm512_storeu_ps(y + y_rows[0] + 0, c0_0);
+    _mm256_storeu_ps(y + y_rows[0] + 16, c0_1);
+    _mm512_storeu_ps(y + y_rows[1] + 0, c1_0);
+    _mm256_storeu_ps(y + y_rows[1] + 16, c1_1);
+  }
+}
