@@ -122,7 +122,7 @@ def test_planes_with_borders(target: Target, m: int, threads: int) -> None:
     for x_borders, y_borders in product(BORDERS, BORDERS):
         (problem,) = (p.with_borders(x_borders, y_borders) for p in conv_problems(graph).values())
         source, target_planes = problem.geometry.source, problem.geometry.target
-        program = Program(target.isa.name, target.lanes)
+        program = Program(target)
         given_x, padded_x = Storage(feeds["x0"].size, "input", 0), Storage(2 * 3 * source.floats)
         out = Storage(5 * 2 * target_planes.floats, "output", 0)
         shape = (3, 2, 9, 11)
