@@ -198,9 +198,9 @@ def _strided() -> ConvProblem:
 def test_finalists_of_a_pruned_layer_include_dense() -> None:
     """So a pruned layer is never slower than the same layer dense: on a layer where sparse wins by far."""
     for sparsity in (0.1, 0.9):
-        times = profile(problem(sparsity=sparsity, rows=32), BEST, 1, LocalRunner())
+        times = profile([problem(sparsity=sparsity, rows=32)], BEST, 1, LocalRunner())[0]
         assert any(candidate.dense for candidate in times)
-    times = profile(problem(sparsity=0.0), BEST, 1, LocalRunner())
+    times = profile([problem(sparsity=0.0)], BEST, 1, LocalRunner())[0]
     assert all(candidate.dense for candidate in times)
 
 

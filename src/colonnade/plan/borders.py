@@ -110,15 +110,16 @@ class BorderChoice:
         self._borders = {value: group.borders for group in self._groups for value in group.values}
         self._nodes = [node for node in graph.nodes if isinstance(node.op, Conv)]
 
-    def variants(self) -> dict[str, ConvProblem]:
-        """Every problem that some choice leads to, by its digest."""
-        found: dict[str, ConvProblem] = {}
+    def variants(self) -> list[list[ConvProblem]]:
+        """Every problem that some choice leads to, those of equal convolutions together, each once."""
+        found: dict[str, dict[str, ConvProblem]] = {}
         for node in self._nodes:
             ends = (node.inputs[0], node.output)
+            alike = found.setdefault(self._problems[node.name].digest, {})
             for chosen in (set(), {ends[0]}, {ends[1]}, set(ends)):
                 problem = self._problem(node, chosen)
-                found.setdefault(problem.digest, problem)
-        return found
+                alike.setdefault(problem.digest, problem)
+        return [list(alike.values()) for alike in found.values()]
 
     def choose(self, cost: Cost) -> dict[str, ConvProblem]:
         """The problems by node name, with borders where the convolutions together cost less by `cost`."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 
 import numpy as np
 
@@ -52,25 +53,15 @@ class LayerBench:
         residual = None if self._residual is None else np.swapaxes(self._residual, 0, 1)
         return np.swapaxes(conv2d(np.swapaxes(self._x, 0, 1), weights, p.bias, op, residual), 0, 1)
 
+    def of(self, variant: ConvProblem) -> LayerBench:
+        """The bench of the same convolution with other borders, on the same data."""
+        other = copy(self)
+        other._problem = variant
+        return other
+
     def time(self, candidates: Sequence[Candidate], rounds: int) -> dict[Candidate, float]:
-        """Milliseconds of each candidate, the fastest of `rounds` in which all take turns: on a busy machine noise only
-        adds. Before each run the second-level cache is filled with something else, as the rest of a network would.
-        Modelled times are the same in every round. WrongResultError if one's output is not the oracle's."""
-        trials = self._runner.time(
-            [self.model(candidate) for candidate in candidates],
-            self._feeds,
-            threads=self._threads,
-            rounds=1 if self._runner.clock == "modelled" else rounds,
-            expected=[self._expected],
-            evict_bytes=EVICT_BYTES,
-        )
-        for candidate, trial in zip(candidates, trials, strict=True):
-            if trial.error is None or not trial.error <= TOLERANCE:
-                raise WrongResultError(
-                    f"{self._problem.name}: {candidate} is wrong by {trial.error} of the largest output"
-                )
-        step = LAYER_STEP if self._problem.residual else LAYER_STEP - 2
-        return {c: float(trial.ms[:, step].min()) for c, trial in zip(candidates, trials, strict=True)}
+        """Milliseconds of each candidate; see `time_together`."""
+        return dict(zip(candidates, time_together([(self, c) for c in candidates], rounds), strict=True))
 
     def model(self, candidate: Candidate) -> bytes:
         """A model file of the one layer, computed by `candidate`."""
@@ -102,6 +93,30 @@ class LayerBench:
         program.outputs.append(out)
         program.steps.append(copy_step("y", out.shape, walked, dense(View(out.storage), out.shape)))
         return program
+
+
+def time_together(entries: Sequence[tuple[LayerBench, Candidate]], rounds: int) -> list[float]:
+    """Milliseconds of candidates on benches of the same data, the fastest of `rounds` in which all take turns: on a
+    busy machine noise only adds. Before each run the second-level cache is filled with something else, as the rest of a
+    network would. Modelled times are the same in every round. WrongResultError if one's output is not the oracle's."""
+    if not entries:
+        return []
+    bench = entries[0][0]
+    trials = bench._runner.time(
+        [one.model(candidate) for one, candidate in entries],
+        bench._feeds,
+        threads=bench._threads,
+        rounds=1 if bench._runner.clock == "modelled" else rounds,
+        expected=[bench._expected],
+        evict_bytes=EVICT_BYTES,
+    )
+    for (_, candidate), trial in zip(entries, trials, strict=True):
+        if trial.error is None or not trial.error <= TOLERANCE:
+            raise WrongResultError(
+                f"{bench._problem.name}: {candidate} is wrong by {trial.error} of the largest output"
+            )
+    step = LAYER_STEP if bench._problem.residual else LAYER_STEP - 2
+    return [float(trial.ms[:, step].min()) for trial in trials]
 
 
 def _stored(shape: tuple[int, ...], planes: Planes) -> tuple[View, Strided]:

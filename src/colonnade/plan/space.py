@@ -15,7 +15,7 @@ from colonnade.plan.problem import ConvProblem
 from colonnade.plan.winograd import Tiling, fits, winograd_candidates, winograd_cycles
 from colonnade.target.targets import Target
 
-SHAPES_MEASURED = 6  # of each kind: sparse, dense, Winograd
+SHAPES_MEASURED = 8  # of each kind: sparse, dense, Winograd
 ITEMS_PER_THREAD = 4  # work items that balance the threads
 KC_LEAST = 128  # columns of a KC block; shorter ones spend their time on sums
 EFFICIENCY = 0.55  # of the best shape's; less is never worth a look
@@ -77,8 +77,12 @@ def column_candidates(problem: ConvProblem, target: Target, threads: int) -> tup
 def _cheapest(
     problem: ConvProblem, candidates: Iterable[Candidate], target: Target, count: int
 ) -> tuple[Candidate, ...]:
+    """The first `count`, in the best of the loop orders given for each way."""
     ranked = sorted(candidates, key=lambda candidate: candidate_cycles(problem, candidate, target))
-    return tuple(ranked[:count])
+    ways: dict[tuple[object, ...], Candidate] = {}
+    for c in ranked:
+        ways.setdefault((c.rows, c.vectors, c.packed, c.rowwise, c.winograd), c)
+    return tuple(ways.values())[:count]
 
 
 def _all_shapes(problem: ConvProblem, target: Target, dense: bool) -> Iterable[Candidate]:

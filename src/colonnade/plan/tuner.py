@@ -10,7 +10,7 @@ from colonnade.plan.borders import BorderChoice
 from colonnade.plan.cache import PlanCache
 from colonnade.plan.candidate import Candidate
 from colonnade.plan.lower import conv_problems
-from colonnade.plan.measure import LayerBench
+from colonnade.plan.measure import LayerBench, time_together
 from colonnade.plan.problem import ConvProblem
 from colonnade.plan.space import candidate_cycles, default_candidate, loop_variants, possible, shape_candidates
 from colonnade.remote.runner import Runner
@@ -67,37 +67,56 @@ def tuned_plan(
     """The fastest measured candidate of every problem, and the borders by the sums of their times. Cached problems are
     not run again; each new one is stored as soon as it is done."""
     borders = BorderChoice(graph, conv_problems(graph))
-    by_digest = borders.variants()
+    layers = borders.variants()
+    total = sum(len(variants) for variants in layers)
     chosen: dict[str, Choice] = {}
-    for done, (digest, problem) in enumerate(by_digest.items()):
-        progress(problem.name, done, len(by_digest))
-        times = cache.load(digest)
-        if times is None or not all(possible(problem, c, target) for c in times):
-            times = profile(problem, target, threads, runner)
-            cache.store(digest, times, repr(problem.geometry))
-        best = min(times, key=lambda candidate: times[candidate])
-        chosen[digest] = Choice(best, times[best])
-    progress("", len(by_digest), len(by_digest))
+    for variants in layers:
+        progress(variants[0].name, len(chosen), total)
+        times = [cache.load(problem.digest) or {} for problem in variants]
+        if not all(
+            known and all(possible(p, c, target) for c in known) for p, known in zip(variants, times, strict=True)
+        ):
+            times = profile(variants, target, threads, runner)
+            for problem, measured in zip(variants, times, strict=True):
+                cache.store(problem.digest, measured, repr(problem.geometry))
+        for problem, measured in zip(variants, times, strict=True):
+            best = min(measured, key=lambda candidate: measured[candidate])
+            chosen[problem.digest] = Choice(best, measured[best])
+    progress("", total, total)
     return _network_plan(borders.choose(lambda problem: chosen[problem.digest].ms or 0.0), chosen)
+
+
+def _usable(problem: ConvProblem, times: Mapping[Candidate, float], target: Target) -> bool:
+    """Whether a profile that was kept is one of this version."""
+    return bool(times) and all(possible(problem, candidate, target) for candidate in times)
 
 
 def _network_plan(problems: Mapping[str, ConvProblem], chosen: Mapping[str, Choice]) -> NetworkPlan:
     return NetworkPlan(problems, {name: chosen[problem.digest] for name, problem in problems.items()})
 
 
-def profile(problem: ConvProblem, target: Target, threads: int, runner: Runner) -> dict[Candidate, float]:
-    """Milliseconds of the finalists, from three rounds of selection: shapes, loop orders of the best two that have any
-    (unless they are out of the race), and the finalists side by side. For a pruned layer the best dense candidate is
-    always a finalist."""
-    bench = LayerBench(problem, target, threads, runner)
+def profile(
+    variants: Sequence[ConvProblem], target: Target, threads: int, runner: Runner
+) -> list[dict[Candidate, float]]:
+    """Milliseconds of the finalists of one convolution with several borders, from three rounds of selection: shapes,
+    loop orders of the best two that have any (unless they are out of the race), and the finalists of all borders side
+    by side. For a pruned layer the best dense candidate is always a finalist."""
+    first = LayerBench(variants[0], target, threads, runner)
+    benches = [first.of(problem) for problem in variants]
+    found = [_finalists(b, p, target, threads) for b, p in zip(benches, variants, strict=True)]
+    entries = [(bench, candidate) for bench, finalists in zip(benches, found, strict=True) for candidate in finalists]
+    times = iter(time_together(entries, FINAL_ROUNDS))
+    return [{candidate: next(times) for candidate in finalists} for finalists in found]
+
+
+def _finalists(bench: LayerBench, problem: ConvProblem, target: Target, threads: int) -> list[Candidate]:
     times = bench.time(shape_candidates(problem, target, threads), FIRST_ROUNDS)
     near = {c: ms for c, ms in times.items() if c.winograd == 1 and ms < LOOPS_GAIN * min(times.values())}
-    variants = [
+    loops = [
         variant for candidate in _fastest(near, 2) for variant in loop_variants(problem, candidate, target, threads)
     ]
-    times |= bench.time(_unique(variants, times), LOOP_ROUNDS)
-    finalists = [*_fastest(times, FINALISTS), *_fastest({c: ms for c, ms in times.items() if c.dense}, 1)]
-    return bench.time(_unique(finalists, ()), FINAL_ROUNDS)
+    times |= bench.time(_unique(loops, times), LOOP_ROUNDS)
+    return _unique([*_fastest(times, FINALISTS), *_fastest({c: ms for c, ms in times.items() if c.dense}, 1)], ())
 
 
 def _fastest(times: Mapping[Candidate, float], count: int) -> Sequence[Candidate]:
