@@ -2,7 +2,8 @@
 
     python memory.py MODEL.colonnade DENSE.onnx
 
-The peak is what the kernel saw resident (VmHWM): interpreter, libraries, model, weights as the runtime packs them, data.
+The peak is what the kernel saw resident (VmHWM): interpreter, libraries, model, weights as the runtime packs them,
+data.
 """
 
 from __future__ import annotations
