@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from layers import model_of, random_feeds, small_network
+from layers import model_of, program_of, random_feeds, small_network
 from ssh_board import TARGET, Board
 
 from colonnade.graph.reference import run_reference
@@ -25,6 +25,10 @@ class Sample:
 
     def model(self, target: Target = TARGET, threads: int = 1, batch: int = 1) -> bytes:
         return model_of(small_network(batch), target, threads=threads).data
+
+    def steps(self, target: Target = TARGET, threads: int = 1) -> int:
+        """How many the model has, and so how many times of one run there are."""
+        return len(program_of(small_network(), target, threads=threads).steps)
 
 
 @pytest.fixture(scope="session")

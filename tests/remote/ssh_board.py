@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import getpass
 import os
+import random
 import shutil
 import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from urllib.parse import quote
@@ -69,8 +70,7 @@ class Board:
         user_key = asyncssh.generate_private_key("ssh-ed25519")
         user_key.write_private_key(home / ".ssh" / "id_ed25519")
         user_key.write_public_key(folder / "authorized_keys")
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.port = free.getsockname()[1]
+        self.port = next(port for port in _own_ports() if _is_free(port))
         config = CONFIG.format(port=self.port, folder=folder, path=os.environ["PATH"])
         (folder / "config").write_text(config)
         self.new_host_key("ssh-ed25519")
@@ -97,13 +97,14 @@ class Board:
         wait_until(self._listens, f"sshd: {(self.folder / 'log').read_text()}")
 
     def stop(self) -> None:
-        """Switch the board off: the server and every connection."""
+        """Switch the board off: the server and every connection. Its port is free then."""
         connections = self.connections()
         self._server.kill()
         self._server.wait()
         for process in connections:
             with suppress(ProcessLookupError):
                 os.kill(process, signal.SIGKILL)
+        wait_until(lambda: _is_free(self.port), "the server's processes to end")
 
     def connections(self) -> list[int]:
         """The server's processes behind connections, outermost first."""
@@ -133,6 +134,20 @@ class Board:
     def _listens(self) -> bool:
         with socket.socket() as probe:
             return probe.connect_ex(("127.0.0.1", self.port)) == 0
+
+
+def _own_ports() -> Iterator[int]:
+    """Below those that the system gives to the other ends of connections, which come and go with every test."""
+    while True:
+        yield random.randrange(20_000, 30_000)
+
+
+def _is_free(port: int) -> bool:
+    try:
+        socket.create_server(("127.0.0.1", port)).close()
+    except OSError:
+        return False
+    return True
 
 
 def _children(process: int) -> list[int]:

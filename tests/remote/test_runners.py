@@ -39,7 +39,7 @@ def test_outputs(sample: Sample, riscv_runner: Path, name: str, target: Target, 
     assert trial.error < 1e-5
     assert trial.error == same.error
     assert runner.clock == ("measured" if name == "local" else "none")
-    assert trial.ms.shape == (2 if name == "local" else 0, 20)
+    assert trial.ms.shape == (2 if name == "local" else 0, sample.steps(target, threads))
 
 
 def test_local_error_and_eviction(sample: Sample) -> None:

@@ -44,12 +44,12 @@ def mistake(board: Board, *words: str) -> Iterator[None]:
         assert word in message
 
 
-def check_trials(trials: list[Trial], rounds: int) -> None:
+def check_trials(sample: Sample, trials: list[Trial], rounds: int) -> None:
     """Right results and one time per round and step."""
     for trial in trials:
         assert trial.error is not None
         assert trial.error < 1e-5
-        assert trial.ms.shape == (rounds, 20)
+        assert trial.ms.shape == (rounds, sample.steps())
         assert (trial.ms > 0).all()
 
 
@@ -75,7 +75,7 @@ def test_models_take_turns(board: Board, sample: Sample) -> None:
             expected=sample.expected,
             evict_bytes=4096,
         )
-        check_trials(trials, rounds=3)
+        check_trials(sample, trials, rounds=3)
         wrong = [array + 1 for array in sample.expected]
         assert runner.time([generic], sample.feeds, rounds=0, expected=wrong)[0].error == pytest.approx(
             1 / max(np.abs(array).max() for array in wrong), rel=0.01
@@ -182,7 +182,7 @@ def test_connection_lost_and_made_again(board: Board, sample: Sample) -> None:
         wait_until(calls.exists, "the batch to start")
         for process in board.connections():
             os.kill(process, signal.SIGKILL)
-        check_trials(batch.result(timeout=60), rounds=2)
+        check_trials(sample, batch.result(timeout=60), rounds=2)
         assert calls.read_text() == "\n\n"
         wait_until(lambda: len(list(board.scratch.iterdir())) == 1, "the first folder to be removed")
     board.check_clean()
@@ -197,7 +197,7 @@ def test_a_board_that_falls_silent(board: Board, sample: Sample) -> None:
         silent = board.connections()
         for process in silent:
             os.kill(process, signal.SIGSTOP)
-        check_trials(batch.result(timeout=60), rounds=2)
+        check_trials(sample, batch.result(timeout=60), rounds=2)
         for process in silent:
             os.kill(process, signal.SIGCONT)
     board.check_clean()
@@ -217,7 +217,7 @@ def test_a_board_that_dies(board: Board, sample: Sample) -> None:
             batch.result(timeout=60)
         board.check_clean()
         board.start()
-        check_trials(runner.time([sample.model()], sample.feeds, expected=sample.expected), rounds=1)
+        check_trials(sample, runner.time([sample.model()], sample.feeds, expected=sample.expected), rounds=1)
     board.check_clean()
 
 
@@ -226,7 +226,7 @@ def test_a_board_that_shuts_down(board: Board, sample: Sample) -> None:
     calls = board.folder / "calls"
     script = f'echo >>{calls}; [ "$(wc -l <{calls})" != 1 ] || kill $$\nexec {QEMU} "$@"'
     with board.runner(str(board.program("emulate", script))) as runner:
-        check_trials(runner.time([sample.model()], sample.feeds, expected=sample.expected), rounds=1)
+        check_trials(sample, runner.time([sample.model()], sample.feeds, expected=sample.expected), rounds=1)
     assert calls.read_text() == "\n\n"
 
 
@@ -244,7 +244,7 @@ def test_full_disk_in_the_middle(board: Board, sample: Sample) -> None:
         with mistake(board, "the disk is full"):
             runner.time([sample.model()], sample.feeds)
         tar.unlink()
-        check_trials(runner.time([sample.model()], sample.feeds, expected=sample.expected), rounds=1)
+        check_trials(sample, runner.time([sample.model()], sample.feeds, expected=sample.expected), rounds=1)
     board.check_clean()
 
 
