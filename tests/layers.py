@@ -39,6 +39,8 @@ from colonnade.target.targets import Target, target_named
 
 RUNNABLE: tuple[Target, ...] = tuple(target_named(name) for name, runs in targets() if runs)
 
+CONVOLUTIONS = ("cnm", "winograd", "depthwise")  # kinds of steps
+
 ACTIVATIONS = (
     IDENTITY,
     Activation(lo=0.0),
@@ -147,8 +149,9 @@ def small_network(batch: int = 1) -> Graph:
     packed = b.conv(Conv(pads=(1, 1, 1, 1), residual=True), direct, random_array((4, 4, 3, 3), 5), extra)
     grouped = b.conv(Conv(groups=2), packed, random_array((4, 2, 1, 1), 6))
     winograd = b.conv(Conv(pads=(1, 1, 1, 1), residual=True, act=relu), grouped, random_array((4, 4, 3, 3), 7), extra)
+    window = b.conv(Conv(pads=(1, 1, 1, 1), groups=4), winograd, random_array((4, 1, 3, 3), 8))
     plane = (batch, 4, 5, 5)
-    pooled = b.add(Pool("max", (3, 3), (1, 1), (1, 1, 1, 1)), plane, winograd)
+    pooled = b.add(Pool("max", (3, 3), (1, 1), (1, 1, 1, 1)), plane, window)
     affine = b.add(Affine(Activation("hard_swish")), plane, packed, b.random(4), b.random(4))
     joined = b.add(Concat(1), (batch, 12, 5, 5), pooled, affine, extra)
     normal = b.add(LRN(3), (batch, 12, 5, 5), joined)
@@ -162,8 +165,8 @@ def small_network(batch: int = 1) -> Graph:
 
 
 def small_network_candidates(threads: int) -> dict[str, Candidate]:
-    """For the convolutions of `small_network`: prepared, local, direct, packed, grouped in one piece, and Winograd's
-    transform."""
+    """For the convolutions of `small_network`: prepared, local, direct, packed, grouped in one piece, Winograd's
+    transform, and window kernels."""
     return {
         "n0": Candidate(3, 2, rowwise=True, blocks=2),
         "n1": Candidate(1, 2),
@@ -171,6 +174,7 @@ def small_network_candidates(threads: int) -> dict[str, Candidate]:
         "n3": Candidate(4, 2, packed=True, blocks=3, panel=ALL_STRIPS, splits=2, shared=threads > 1),
         "n4": Candidate(2, 1),
         "n5": Candidate(3, 2, dense=True, splits=2, winograd=2),
+        "n6": Candidate(2, 1, dense=True, window=True),
     }
 
 

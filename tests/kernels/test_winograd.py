@@ -8,23 +8,17 @@ from itertools import product
 
 import numpy as np
 import pytest
+from bordered import check_borders
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from layers import ACTIVATIONS, Compiled, GraphBuilder, assert_close, check_graph, random_array, random_feeds, run_graph
+from layers import ACTIVATIONS, GraphBuilder, assert_close, check_graph, random_array, random_feeds, run_graph
 
 from colonnade.graph.ir import RELU, Activation, Conv, Graph
 from colonnade.graph.reference import run_reference
 from colonnade.kernels.shapes import shapes
 from colonnade.kernels.winograd import POINTS, tile_side, weight_matrix
-from colonnade.modelfile.program import Program, Storage, Value, View
-from colonnade.modelfile.writer import floats_of, write
 from colonnade.plan.candidate import ALL_STRIPS, Candidate
-from colonnade.plan.copy import Strided, copy_step, row_major
-from colonnade.plan.lower import conv_problems
 from colonnade.plan.planes import Borders
-from colonnade.plan.step import convolution_step
-from colonnade.runtime.binding import checksum
-from colonnade.runtime.session import Session
 from colonnade.target.targets import Target
 
 Pads = tuple[int, int, int, int]
@@ -117,35 +111,8 @@ BORDERS: tuple[Borders, ...] = ((0, 0, 0, 0), (1, 1, 1, 1), (1, 2, 0, 1), (0, 0,
 def test_planes_with_borders(target: Target, m: int, threads: int) -> None:
     """Data are read between borders; all but outputs is zero afterwards."""
     graph = layer((2, 3, 9, 11), 5, Conv(pads=SAME, act=RELU))
-    feeds = random_feeds(graph)
-    expected = np.swapaxes(run_reference(graph, feeds)["y0"], 0, 1)
     for x_borders, y_borders in product(BORDERS, BORDERS):
-        (problem,) = (p.with_borders(x_borders, y_borders) for p in conv_problems(graph).values())
-        source, target_planes = problem.geometry.source, problem.geometry.target
-        program = Program(target)
-        given_x, padded_x = Storage(feeds["x0"].size, "input", 0), Storage(2 * 3 * source.floats)
-        out = Storage(5 * 2 * target_planes.floats, "output", 0)
-        shape = (3, 2, 9, 11)
-        program.inputs.append(Value("x0", shape, given_x))
-        program.outputs.append(Value("y0", (out.floats,), out))
-        inside = Strided(View(padded_x, source.origin), source.strides(2))
-        program.steps.append(copy_step("x0", shape, Strided(View(given_x), row_major(shape)), inside))
-        step = convolution_step(
-            problem, candidate(m, splits=2), target.lanes, program.constants, View(padded_x), View(out), None
-        )
-        program.steps.append(step)
-        session = Session(Compiled(write(program, checksum)), threads=threads)
-        flat = session.run(None, {"x0": np.swapaxes(feeds["x0"], 0, 1)})[0]
-        places = np.zeros(out.floats, np.int64)
-        strides = [4 * stride for stride in target_planes.strides(2)]
-        view = np.lib.stride_tricks.as_strided(flat[target_planes.origin :], expected.shape, strides)
-        assert_close(view, expected, 3e-5)
-        taken = np.lib.stride_tricks.as_strided(
-            places[target_planes.origin :], expected.shape, [2 * s for s in strides]
-        )
-        taken[...] = 1
-        assert places.sum() == floats_of(expected.shape)
-        assert not flat[places == 0].any()
+        check_borders(graph, candidate(m, splits=2), target, threads, x_borders, y_borders, 3e-5)
 
 
 @pytest.mark.parametrize("m", POINTS)

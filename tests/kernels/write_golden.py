@@ -1,11 +1,12 @@
-"""Writes golden/: the source of one small micro-kernel, the smaller of Winograd's transforms and the peak's loop for
-every instruction set."""
+"""Writes golden/: the source of one small micro-kernel of each kind, the smaller of Winograd's transforms and the
+peak's loop for every instruction set."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from colonnade.kernels.cnm import kernel_source
+from colonnade.kernels.depthwise import Window, depthwise_source
 from colonnade.kernels.peak import peak_source
 from colonnade.kernels.shapes import Shape
 from colonnade.kernels.winograd import transforms_source
@@ -13,6 +14,7 @@ from colonnade.target.isa import ISAS
 
 FOLDER = Path(__file__).parent / "golden"
 SHAPE = Shape(rows=2, vectors=2)
+WINDOW = Window(kernel=3, stride=2, rows=2, vectors=2)
 HALF = Shape(rows=2, vectors=3)  # with AVX-512 a register and a half
 
 
@@ -20,6 +22,7 @@ def golden_texts() -> dict[str, str]:
     """File name and text of every golden file."""
     kernels = {f"{SHAPE.name(isa)}.c": kernel_source(isa, SHAPE) for isa in ISAS}
     kernels |= {f"{HALF.name(isa)}.c": kernel_source(isa, HALF) for isa in ISAS if isa.wide > 1}
+    kernels |= {f"{WINDOW.name(isa)}.c": depthwise_source(isa, WINDOW) for isa in ISAS}
     kernels |= {f"cnm_peak__{isa.symbol}.c": peak_source(isa) for isa in ISAS}
     return kernels | {f"winograd_2__{isa.symbol}.c": transforms_source(isa, 2) for isa in ISAS}
 

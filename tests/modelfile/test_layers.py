@@ -7,7 +7,7 @@ from contextlib import suppress
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from layers import GraphBuilder, model_of, random_array, small_network
+from layers import CONVOLUTIONS, GraphBuilder, model_of, random_array, small_network
 
 from colonnade import api, zoo
 from colonnade.errors import ColonnadeError
@@ -27,7 +27,7 @@ def test_same_as_the_planner_knows(name: str) -> None:
     model = api.prune(api.Model(zoo.build(name, input_size=64, classes=10, batch=1), name), 0.75)
     compiled = api.compile(model, plan="default")
     planned = {layer.name: (layer.macs, layer.kept_macs) for layer in compiled.layers}
-    convolutions = {layer.name: layer for layer in layers(compiled.data) if layer.op in ("cnm", "winograd")}
+    convolutions = {layer.name: layer for layer in layers(compiled.data) if layer.op in CONVOLUTIONS}
     assert convolutions.keys() == planned.keys()
     for layer in convolutions.values():
         full, kept = planned[layer.name]
@@ -73,7 +73,7 @@ def test_every_kind_of_step_moves_data() -> None:
     found = layers(MODEL)
     assert tuple((layer.name, layer.op) for layer in found) == describe(MODEL).steps
     assert all(layer.data_bytes > 0 for layer in found)
-    assert {layer.op for layer in found if layer.macs} <= {"cnm", "winograd", "dense"}
+    assert {layer.op for layer in found if layer.macs} <= {*CONVOLUTIONS, "dense"}
 
 
 def test_not_a_model() -> None:

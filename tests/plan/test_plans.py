@@ -122,7 +122,7 @@ def test_default_plan_measures_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_layers_are_described(target: Target) -> None:
     model = compile_graph(small_network(), target=target.name, plan="default")
     assert model.target == target.name
-    assert [layer.name for layer in model.layers] == ["n0", "n1", "n2", "n3", "n4", "n5"]
+    assert [layer.name for layer in model.layers] == ["n0", "n1", "n2", "n3", "n4", "n5", "n6"]
     stem = model.layers[0]
     assert stem.shape == "3->8 3x3 s2 @5x5"
     assert stem.macs == 8 * 27 * 25

@@ -19,6 +19,7 @@ from colonnade.graph.reference import run_reference
 from colonnade.kernels.shapes import shapes
 from colonnade.modelfile.writer import write
 from colonnade.plan.candidate import ALL_STRIPS, Candidate
+from colonnade.plan.depthwise import depthwise_candidates
 from colonnade.plan.lower import conv_problems, lower
 from colonnade.remote.runner import relative_error
 from colonnade.runtime.binding import checksum
@@ -67,7 +68,10 @@ LAYERS = {
     "3x3 pruned, stride 2, hard swish": Layer(4, 33, 17, 3, _conv(2, 1, act=Activation("hard_swish")), pruned=True),
     "stem 7x7 stride 2": Layer(3, 33, 17, 7, _conv(2, 3, act=RELU)),
     "depthwise": Layer(3, 3, 9, 3, _conv(1, 1, groups=3, residual=True, act=RELU)),
-    "depthwise 5x5 stride 2": Layer(3, 3, 17, 5, _conv(2, 2, groups=3)),
+    "depthwise 3x3, relu": Layer(3, 3, 43, 3, _conv(1, 1, groups=3, act=RELU)),
+    "depthwise 3x3 stride 2": Layer(3, 3, 17, 3, _conv(2, 1, groups=3)),
+    "depthwise 5x5, silu": Layer(3, 3, 9, 5, _conv(1, 2, groups=3, act=Activation("silu"))),
+    "depthwise 5x5 stride 2": Layer(3, 3, 83, 5, _conv(2, 2, groups=3)),
     "groups": Layer(4, 66, 9, 3, _conv(2, 1, groups=2)),
 }
 
@@ -106,8 +110,8 @@ def test_every_candidate(name: str, layout: int, threads: int) -> None:
     problems, feeds = conv_problems(graph), random_feeds(graph)
     (output,), (node,) = graph.outputs, graph.nodes
     expected = [run_reference(graph, feeds)[output]]
-    tried = list(candidates(LAYERS[name], threads))
     target = laid_out_for(layout)
+    tried = [*candidates(LAYERS[name], threads), *depthwise_candidates(problems[node.name], target)]
     models = [write(lower(graph, target, problems, {node.name: c}), checksum) for c in tried]
     for cpu in cpus():
         errors = [

@@ -151,6 +151,8 @@ def algorithm(layer: Layer) -> str:
     f = layer.fields
     if layer.op == "dense":
         return f"{f['chunk']}x{f['vectors']}v"
+    if layer.op == "depthwise":
+        return str(Candidate(f["tile_rows"], f["vectors"], window=True))
     if layer.op == "winograd":
         return str(Candidate(f["tile_rows"], f["vectors"], panel=f["panel"], winograd=f["m"]))
     if layer.op != "cnm":

@@ -53,6 +53,9 @@ def _layer(step: StepRecord, ints: np.ndarray) -> Layer:
         macs = n * n * pairs * f["batch"] * -(-f["out_h"] // f["m"]) * -(-f["out_w"] // f["m"])
         dense = 9 * pairs * f["batch"] * f["out_h"] * f["out_w"]
         weights = n * n * pairs + f["rows"]
+    elif op == "depthwise":
+        weights = f["channels"] * (f["kernel"] ** 2 + 1)
+        macs = dense = f["channels"] * f["kernel"] ** 2 * f["batch"] * f["out_h"] * f["out_w"]
     elif op == "dense":
         macs = dense = f["batch"] * f["outputs"] * f["columns"]
         weights = f["outputs"] * (f["columns"] + 1)
@@ -79,6 +82,7 @@ def _conv_floats(f: Fields) -> int:
 _DATA: dict[str, Callable[[Fields], int]] = {
     "cnm": _conv_floats,
     "winograd": _conv_floats,
+    "depthwise": lambda f: f["channels"] * f["batch"] * (f["in_h"] * f["in_w"] + f["out_h"] * f["out_w"]),
     "dense": lambda f: f["batch"] * (f["columns"] + f["outputs"]),
     "pool": lambda f: f["planes"] * (f["in_h"] * f["in_w"] + f["out_h"] * f["out_w"]),
     "global_pool": lambda f: f["planes"] * (f["height"] * f["width"] + 1),

@@ -12,7 +12,7 @@ import struct
 from dataclasses import dataclass
 
 MAGIC = b"COLONNAD"
-VERSION = 3
+VERSION = 4
 ALIGNMENT = 64
 MAX_RANK = 6
 TARGET_BYTES = 32  # of a name, with the zero at its end
@@ -183,6 +183,34 @@ STEPS: tuple[Record, ...] = (
         vectors="i32",  # V
         panel="i32",  # strips per panel
         splits="i32",  # parts the tiles of a panel are divided into for threads
+        **_ACT,
+    ),
+    # A depthwise convolution: plane by plane, by window kernels (csrc/depthwise.c).
+    _record(
+        "depthwise",
+        **_view("x"),  # planes of x_plane floats with rows every x_pitch; the first element, or if `direct` the first
+        # padded one
+        **_view("y"),  # planes of y_plane floats with rows every y_pitch; the first output
+        weights="i64",  # in FLOATS: [channels][kernel][kernel]
+        bias="i64",
+        channels="i32",
+        batch="i32",
+        kernel="i32",  # K, of both sides
+        stride="i32",
+        in_h="i32",
+        in_w="i32",
+        x_pitch="i32",
+        x_plane="i32",
+        pad_top="i32",
+        pad_left="i32",
+        direct="i32",  # x is read as it is, padding included; else rows are padded and split in scratch
+        out_h="i32",
+        out_w="i32",
+        y_pitch="i32",
+        y_plane="i32",
+        y_border="i32",  # floats of a plane of y before its first output; all but outputs are made zero
+        tile_rows="i32",  # R
+        vectors="i32",  # V
         **_ACT,
     ),
     # y[n][o] = act(sum_k x[k][n] * w[o][k] + bias[o]); weights in strips [O / NR][K][NR].

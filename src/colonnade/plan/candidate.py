@@ -17,7 +17,8 @@ class Candidate:
     tile. blocks: KC blocks. dense: all columns, zeros included. splits: parts a panel's tiles are divided into so that
     threads can share it. shared: strips are packed once for all threads. winograd: side m of the output tile of
     Winograd's F(m x m, 3x3) (csrc/winograd.c), for which all but rows, vectors, panel and splits stay as they are; 1:
-    columns are used as they are.
+    columns are used as they are. window: a depthwise convolution by a window kernel (kernels/depthwise.py) of `rows`
+    rows of outputs, for which all others stay as they are.
     """
 
     rows: int
@@ -30,6 +31,7 @@ class Candidate:
     splits: int = 1
     shared: bool = False
     winograd: int = 1
+    window: bool = False
 
     @classmethod
     def from_fields(cls, values: Mapping[str, object]) -> Candidate:
@@ -44,6 +46,8 @@ class Candidate:
 
     def __str__(self) -> str:
         panel = "all" if self.panel >= ALL_STRIPS else str(self.panel)
+        if self.window:
+            return f"depthwise {self.rows}x{self.vectors}v"
         if self.winograd > 1:
             m = self.winograd
             return f"winograd F({m}x{m},3x3) {self.rows}x{self.vectors}v, panel {panel}"

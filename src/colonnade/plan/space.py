@@ -11,11 +11,12 @@ from colonnade.kernels.winograd import POINTS
 from colonnade.plan.candidate import ALL_STRIPS, Candidate
 from colonnade.plan.conv import FLOAT_BYTES, DataLayout
 from colonnade.plan.cost import column_cycles, count_strips, estimate_cycles, panel_bytes
+from colonnade.plan.depthwise import depthwise_candidates, depthwise_cycles
 from colonnade.plan.problem import ConvProblem
 from colonnade.plan.winograd import Tiling, fits, winograd_candidates, winograd_cycles
 from colonnade.target.targets import Target
 
-SHAPES_MEASURED = 8  # of each kind: sparse, dense, Winograd
+SHAPES_MEASURED = 8  # of each kind: sparse, dense, Winograd, depthwise
 ITEMS_PER_THREAD = 4  # work items that balance the threads
 KC_LEAST = 128  # columns of a KC block; shorter ones spend their time on sums
 EFFICIENCY = 0.55  # of the best shape's; less is never worth a look
@@ -35,7 +36,7 @@ def good_shapes(target: Target, max_rows: int) -> tuple[Shape, ...]:
 
 def candidate_cycles(problem: ConvProblem, candidate: Candidate, target: Target) -> float:
     """The cost rule, for every way to compute a convolution: estimated cycles of one thread."""
-    rule = winograd_cycles if candidate.winograd > 1 else estimate_cycles
+    rule = winograd_cycles if candidate.winograd > 1 else depthwise_cycles if candidate.window else estimate_cycles
     g = problem.geometry
     # Input, output and residual once: equal for all candidates, but not for all borders.
     data = FLOAT_BYTES * g.batch * (g.channels * g.source.floats + g.rows * g.target.floats * (1 + problem.residual))
@@ -44,6 +45,8 @@ def candidate_cycles(problem: ConvProblem, candidate: Candidate, target: Target)
 
 def possible(problem: ConvProblem, candidate: Candidate, target: Target) -> bool:
     """Whether a candidate, read from a file perhaps, can compute `problem` on `target`."""
+    if candidate.window:
+        return candidate in depthwise_candidates(problem, target)
     way = candidate.winograd == 1 or (candidate.winograd in POINTS and fits(problem.geometry))
     return way and Shape(candidate.rows, candidate.vectors) in shapes(target.isa)
 
@@ -59,10 +62,14 @@ def default_column_candidate(problem: ConvProblem, target: Target) -> Candidate:
 
 
 def shape_candidates(problem: ConvProblem, target: Target, threads: int) -> tuple[Candidate, ...]:
-    """Shapes by columns, then by Winograd, cheapest of each kind first."""
+    """Shapes by columns, then by Winograd, then by windows, cheapest of each kind first."""
     by_winograd = winograd_candidates(problem, target, good_shapes(target, problem.geometry.rows))
     threaded = (_threaded(problem, candidate, target, threads) for candidate in by_winograd)
-    return (*column_candidates(problem, target, threads), *_cheapest(problem, threaded, target, SHAPES_MEASURED))
+    return (
+        *column_candidates(problem, target, threads),
+        *_cheapest(problem, threaded, target, SHAPES_MEASURED),
+        *_cheapest(problem, depthwise_candidates(problem, target), target, SHAPES_MEASURED),
+    )
 
 
 def column_candidates(problem: ConvProblem, target: Target, threads: int) -> tuple[Candidate, ...]:

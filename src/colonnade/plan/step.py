@@ -5,6 +5,7 @@ from __future__ import annotations
 from colonnade.modelfile.program import Constants, Step, View
 from colonnade.plan.candidate import Candidate
 from colonnade.plan.conv import conv_step
+from colonnade.plan.depthwise import depthwise_step
 from colonnade.plan.problem import ConvProblem
 from colonnade.plan.winograd import winograd_step
 
@@ -20,5 +21,8 @@ def convolution_step(
 ) -> Step:
     """The step that computes `problem` by `candidate`. Views are of whole values, borders included. Weights and tables
     go to `constants`."""
+    if candidate.window:
+        assert residual is None
+        return depthwise_step(problem, candidate, constants, x, y)
     lowered = winograd_step if candidate.winograd > 1 else conv_step
     return lowered(problem, candidate, lanes, constants, x, y, residual)

@@ -86,11 +86,6 @@ def tuned_plan(
     return _network_plan(borders.choose(lambda problem: chosen[problem.digest].ms or 0.0), chosen)
 
 
-def _usable(problem: ConvProblem, times: Mapping[Candidate, float], target: Target) -> bool:
-    """Whether a profile that was kept is one of this version."""
-    return bool(times) and all(possible(problem, candidate, target) for candidate in times)
-
-
 def _network_plan(problems: Mapping[str, ConvProblem], chosen: Mapping[str, Choice]) -> NetworkPlan:
     return NetworkPlan(problems, {name: chosen[problem.digest] for name, problem in problems.items()})
 
@@ -111,7 +106,8 @@ def profile(
 
 def _finalists(bench: LayerBench, problem: ConvProblem, target: Target, threads: int) -> list[Candidate]:
     times = bench.time(shape_candidates(problem, target, threads), FIRST_ROUNDS)
-    near = {c: ms for c, ms in times.items() if c.winograd == 1 and ms < LOOPS_GAIN * min(times.values())}
+    by_columns = {c: ms for c, ms in times.items() if c.winograd == 1 and not c.window}
+    near = {c: ms for c, ms in by_columns.items() if ms < LOOPS_GAIN * min(times.values())}
     loops = [
         variant for candidate in _fastest(near, 2) for variant in loop_variants(problem, candidate, target, threads)
     ]

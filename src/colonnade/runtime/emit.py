@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from colonnade.kernels.cnm import LOOKAHEAD, kernel_source
+from colonnade.kernels.depthwise import KERNELS, ROWS, STRIDES, VECTORS, depthwise_source, windows
 from colonnade.kernels.peak import peak_shape, peak_source
 from colonnade.kernels.shapes import MAX_LANES, MAX_ROWS, MAX_VECTORS, shapes
 from colonnade.kernels.tile import tile_ops
@@ -21,6 +22,10 @@ def limits_header() -> str:
         "MAX_LANES": MAX_LANES,
         "LOOKAHEAD": LOOKAHEAD,
         "MAX_WINOGRAD": max(POINTS),
+        "MAX_WINDOW": max(KERNELS),
+        "MAX_WINDOW_STRIDE": max(STRIDES),
+        "MAX_WINDOW_ROWS": max(ROWS),
+        "MAX_WINDOW_VECTORS": max(VECTORS),
     }
     return MARK + "#pragma once\n" + "".join(f"#define CLN_{name} {value}\n" for name, value in limits.items())
 
@@ -31,11 +36,14 @@ def kernels_source(isa: Isa) -> str:
     transforms = "".join(
         f"    [{m}] = {{{kernel_name(isa, m, 'input')}, {kernel_name(isa, m, 'output')}}},\n" for m in POINTS
     )
+    window_grid = "".join(
+        f"    [{w.kernel}][{w.stride}][{w.rows}][{w.vectors}] = {w.name(isa)},\n" for w in windows(isa)
+    )
     steps = [record.name for record in model_format.STEPS]
     declared = "".join(f"void cln_run_{name}__{isa.symbol}(cln_session *, int32_t, int);\n" for name in steps)
     listed = "".join(f"    cln_run_{name}__{isa.symbol},\n" for name in steps)
     entry = f'"{isa.name}", {isa.lanes}, {isa.cpu_check}'
-    tables = "&kernels, &transforms, steps, &peak"
+    tables = "&kernels, &transforms, &windows, steps, &peak"
     peak = peak_shape(isa)
     floats = peak.vectors * isa.lanes or "CLN_MAX_VECTORS * CLN_MAX_LANES"
     return "\n".join(
@@ -54,6 +62,9 @@ def kernels_source(isa: Isa) -> str:
             "",
             *(transforms_source(isa, m) for m in POINTS),
             f"static const cln_winograd_transforms transforms = {{\n{transforms}}};",
+            "",
+            *(depthwise_source(isa, window) for window in windows(isa)),
+            f"static const cln_window_grid windows = {{\n{window_grid}}};",
             "",
             f"{declared}\nstatic const cln_step steps[] = {{\n{listed}}};",
             "",

@@ -25,41 +25,41 @@ typedef struct {
   int32_t width; /* NR */
 } work;
 
-/* Where a row of a phase plane lies in a row of x: to[i] = from[i * stride + first] for begin <= i < end, else zero. */
-typedef struct {
-  int32_t first, begin, end;
-} row_span;
-
-static row_span span_of(int32_t pitch, int32_t n, int32_t first, int32_t stride) {
-  int32_t begin = first < 0 ? (stride - 1 - first) / stride : 0;
-  int32_t end = n > first ? (n - first + stride - 1) / stride : 0;
-  begin = begin < pitch ? begin : pitch;
-  end = end < pitch ? end : pitch;
-  return (row_span){first, begin, end < begin ? begin : end};
+/* Whether phase `phase` and the next one are the two columns of the same rows: they are split from x together. */
+static bool are_pair(const cln_cnm *s, const int32_t *phases, int32_t phase) {
+  const int32_t *p = phases + 2 * phase;
+  return s->stride_w == 2 && phase + 1 < s->phases && p[0] == p[2] && p[1] == 0 && p[3] == 1;
 }
 
-/* All phases and images of one channel; its padding, unless there are zeros already. */
+/* Rows of one phase, or of a pair, of one image; their padding, unless there are zeros already. */
+static void prepare_plane(const cln_cnm *s, const int32_t *phase, bool pair, const float *x, float *to, bool zeroed) {
+  const int64_t next = (int64_t)s->batch * s->plane; /* phase */
+  const int32_t tail = s->plane - s->plane_rows * s->pitch;
+  row_span spans[2];
+  for (int32_t i = 0; i <= pair; ++i) spans[i] = span_of(s->pitch, s->in_w, phase[2 * i + 1] - s->pad_left, s->stride_w);
+  for (int32_t row = 0; row < s->plane_rows; ++row, to += s->pitch) {
+    int32_t y = row * s->stride_h + phase[0] - s->pad_top;
+    const float *from = x + (int64_t)y * s->x_pitch;
+    if (y < 0 || y >= s->in_h) {
+      for (int32_t i = 0; i <= pair && !zeroed; ++i) zero_floats(to + i * next, s->pitch);
+    } else if (pair) {
+      pad_pairs(to, to + next, s->pitch, from, spans, zeroed);
+    } else {
+      pad_row(to, s->pitch, from, spans[0], s->stride_w, zeroed);
+    }
+  }
+  for (int32_t i = 0; i <= pair && !zeroed; ++i) zero_floats(to + i * next, tail);
+}
+
+/* All phases and images of one channel. */
 static void prepare_channel(const cln_cnm *s, const int32_t *phases, const float *x, float *to, bool zeroed) {
   for (int32_t phase = 0; phase < s->phases; ++phase) {
-    int32_t first_y = phases[2 * phase] - s->pad_top;
-    row_span span = span_of(s->pitch, s->in_w, phases[2 * phase + 1] - s->pad_left, s->stride_w);
+    const bool pair = are_pair(s, phases, phase);
     for (int32_t image = 0; image < s->batch; ++image) {
-      const float *plane = x + (int64_t)image * s->x_plane;
-      for (int32_t row = 0; row < s->plane_rows; ++row, to += s->pitch) {
-        int32_t y = row * s->stride_h + first_y;
-        if (y < 0 || y >= s->in_h) {
-          if (!zeroed) zero_floats(to, s->pitch);
-          continue;
-        }
-        const float *from = plane + (int64_t)y * s->x_pitch + (int64_t)span.begin * s->stride_w + span.first;
-        copy_strided(to + span.begin, from, span.end - span.begin, s->stride_w);
-        if (zeroed) continue;
-        zero_floats(to, span.begin);
-        zero_floats(to + span.end, s->pitch - span.end);
-      }
-      if (!zeroed) zero_floats(to, s->plane - s->plane_rows * s->pitch);
-      to += s->plane - s->plane_rows * s->pitch;
+      float *plane = to + ((int64_t)phase * s->batch + image) * s->plane;
+      prepare_plane(s, phases + 2 * phase, pair, x + (int64_t)image * s->x_plane, plane, zeroed);
     }
+    phase += pair;
   }
 }
 

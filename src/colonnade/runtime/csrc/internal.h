@@ -54,6 +54,23 @@ typedef struct {
   void (*output)(const cln_transform *);
 } cln_winograd_transforms[CLN_MAX_WINOGRAD + 1]; /* by m */
 
+/* Arguments of a window kernel (kernels/depthwise.py): element (i, j) of the window of output (r, p) is
+ *   x[(r * stride + i) * pitch + (p * stride + j) % stride * phase + (p * stride + j) / stride]
+ * and the output y[r * y_pitch + p]. Kernels of a fixed vector length compute at least one whole row of their vectors. */
+typedef struct {
+  const float *x;
+  int64_t pitch, phase;
+  const float *w;
+  float bias, lo, hi;
+  float *y;
+  int64_t y_pitch;
+  size_t count; /* of p */
+} cln_window;
+
+typedef void (*cln_window_kernel)(const cln_window *);
+typedef cln_window_kernel cln_window_grid[CLN_MAX_WINDOW + 1][CLN_MAX_WINDOW_STRIDE + 1][CLN_MAX_WINDOW_ROWS + 1]
+                                         [CLN_MAX_WINDOW_VECTORS + 1];
+
 /* A step function is called by every thread of the session; it divides the work itself. */
 typedef void (*cln_step)(cln_session *session, int32_t order, int thread);
 
@@ -70,6 +87,7 @@ typedef struct {
   bool (*supported)(void);
   const cln_kernel_grid *kernels;
   const cln_winograd_transforms *transforms;
+  const cln_window_grid *windows;
   const cln_step *steps; /* by opcode */
   const cln_peak *peak;
   uint64_t (*read)(const uint64_t *words, size_t count);

@@ -41,6 +41,17 @@ static inline void copy_every(float *restrict to, const float *restrict from, in
 #undef COPY
 }
 
+/* even[i] = from[2 * i], odd[i] = from[2 * i + 1] */
+static inline void split_pairs(float *restrict even, float *restrict odd, const float *restrict from, int32_t n) {
+  const size_t pairs = (size_t)n;
+  for (size_t i = 0, vl; i < pairs; i += vl) {
+    vl = __riscv_vsetvl_e32m4(pairs - i);
+    const vfloat32m4x2_t both = __riscv_vlseg2e32_v_f32m4x2(from + 2 * i, vl);
+    __riscv_vse32(even + i, __riscv_vget_v_f32m4x2_f32m4(both, 0), vl);
+    __riscv_vse32(odd + i, __riscv_vget_v_f32m4x2_f32m4(both, 1), vl);
+  }
+}
+
 static inline void fold_sum(float *restrict to, const float *restrict from, int64_t pitch, int32_t rows, int32_t n) {
 #define FOLD(M)                                                                      \
   const float *at = from + i;                                                        \
@@ -127,7 +138,12 @@ static inline void copy_floats(float *restrict to, const float *restrict from, i
     memcpy(to, from, (size_t)n * sizeof *to);
     return;
   }
-#define COPY(size) memcpy(to + i, from + i, (size) * sizeof *to);
+/* Compilers that saw i grow steadily would make a call of memcpy of the loop. */
+#define COPY(size)                               \
+  {                                              \
+    memcpy(to + i, from + i, (size) * sizeof *to); \
+    __asm__("" : "+r"(i));                       \
+  }
   CLN_EACH(n, COPY)
 #undef COPY
 }
@@ -153,6 +169,21 @@ static inline void copy_every(float *restrict to, const float *restrict from, in
   }
 #undef COPY
 #undef COPY_TWO
+}
+
+/* even[i] = from[2 * i], odd[i] = from[2 * i + 1] */
+static inline void split_pairs(float *restrict even, float *restrict odd, const float *restrict from, int32_t n) {
+#define SPLIT(size)                                                                  \
+  {                                                                                  \
+    float pairs[2 * (size)], first[size], second[size];                              \
+    memcpy(pairs, from + 2 * i, sizeof pairs);                                       \
+    for (int32_t j = 0; j < (size); ++j) first[j] = pairs[2 * j];                    \
+    for (int32_t j = 0; j < (size); ++j) second[j] = pairs[2 * j + 1];               \
+    memcpy(even + i, first, sizeof first);                                           \
+    memcpy(odd + i, second, sizeof second);                                          \
+  }
+  CLN_EACH(n, SPLIT)
+#undef SPLIT
 }
 
 /* to[i] = from[i] + from[i + pitch] + ..., `rows` of them. */
@@ -214,4 +245,55 @@ static inline void zero_floats(float *to, int32_t n) {
     *to = 0.0f;
   else if (n > 1)
     memset(to, 0, (size_t)n * sizeof *to);
+}
+
+/* Where a row of padded, split data lies in a row of n floats: to[i] = from[i * stride + first] for begin <= i < end, of
+ * `pitch`; else zero. */
+typedef struct {
+  int32_t first, begin, end;
+} row_span;
+
+static inline row_span span_of(int32_t pitch, int32_t n, int32_t first, int32_t stride) {
+  int32_t begin = first < 0 ? (stride - 1 - first) / stride : 0;
+  int32_t end = n > first ? (n - first + stride - 1) / stride : 0;
+  begin = begin < pitch ? begin : pitch;
+  end = end < pitch ? end : pitch;
+  return (row_span){first, begin, end < begin ? begin : end};
+}
+
+/* One such row. zeroed: its padding is zero already. */
+static inline void pad_row(float *to, int32_t pitch, const float *from, row_span span, int32_t stride, bool zeroed) {
+  const float *first = from + (int64_t)span.begin * stride + span.first;
+  copy_strided(to + span.begin, first, span.end - span.begin, stride);
+  if (zeroed) return;
+  zero_floats(to, span.begin);
+  zero_floats(to + span.end, pitch - span.end);
+}
+
+/* Both columns of a row split by two; spans[0] and [1] are of the even and the odd one. */
+static inline void pad_pairs(float *even, float *odd, int32_t pitch, const float *from, const row_span *spans,
+                             bool zeroed) {
+  float *const to[] = {even, odd};
+  const int one = spans[0].first & 1, two = !one; /* those that begin with from[0] and from[1] */
+  const row_span a = spans[one], b = spans[two];
+  int32_t n = a.end - a.begin < b.end - b.begin ? a.end - a.begin : b.end - b.begin;
+  if (2 * a.begin + a.first != 0 || 2 * b.begin + b.first != 1) n = 0;
+  split_pairs(to[one] + a.begin, to[two] + b.begin, from, n);
+  for (int i = 0; i < 2; ++i) {
+    const row_span span = spans[i];
+    const int32_t begin = span.begin + n; /* what is left: one element, or all */
+    if (span.end > begin) copy_every(to[i] + begin, from + 2 * (int64_t)begin + span.first, span.end - begin, 2);
+    if (zeroed) continue;
+    zero_floats(to[i], span.begin);
+    zero_floats(to[i] + span.end, pitch - span.end);
+  }
+}
+
+/* Borders of a plane of outputs before its first row and after row `line`; `border` floats come before `plane`, the
+ * first output. */
+static inline void zero_around(float *plane, int32_t line, int32_t height, int32_t width, int32_t pitch,
+                               int32_t plane_floats, int32_t border) {
+  int64_t end = (int64_t)line * pitch + width, last = plane_floats - border;
+  if (line == 0) zero_floats(plane - border, border);
+  zero_floats(plane + end, line + 1 < height ? pitch - width : (int32_t)(last - end));
 }

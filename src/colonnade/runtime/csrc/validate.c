@@ -1,5 +1,6 @@
 /* Every field of every record of a model file, checked before anything is run: afterwards no step can read or write
  * outside its buffers, whatever the file says. What is computed may still be nonsense; that is the file's affair. */
+#include "depthwise.h"
 #include "internal.h"
 #include "winograd.h"
 
@@ -210,6 +211,48 @@ static bool winograd(checker *c, const void *record) {
          offsets(c, s->off_table, s->channels, (s->channels - 1) * l.panel + 1, "column outside the data");
 }
 
+/* The window kernel asked for. */
+static bool window(checker *c, const cln_depthwise *s) {
+  return between(c, s->kernel, 1, CLN_MAX_WINDOW, "no such micro-kernel") &&
+         between(c, s->stride, 1, CLN_MAX_WINDOW_STRIDE, "no such micro-kernel") &&
+         between(c, s->tile_rows, 1, CLN_MAX_WINDOW_ROWS, "no such micro-kernel") &&
+         between(c, s->vectors, 1, CLN_MAX_WINDOW_VECTORS, "no such micro-kernel") &&
+         require(c, (*c->model->isa->windows)[s->kernel][s->stride][s->tile_rows][s->vectors] != NULL,
+                 "no such micro-kernel") &&
+         between(c, s->out_h, s->tile_rows, MAX_SIDE, "fewer rows than the micro-kernel computes");
+}
+
+/* Where windows are read from x as it is: all of it, and what whole vectors run over its end. */
+static bool windows_inside(checker *c, const cln_depthwise *s, const cln_depthwise_layout *l, int64_t planes) {
+  const cln_model *m = c->model;
+  int32_t rows = s->out_h + s->kernel - 1, width = (s->out_w > l->width ? s->out_w : l->width) + s->kernel - 1;
+  int64_t read = planes_span(c, planes, rows, width, s->x_pitch, s->x_plane);
+  if (read < 0 || !VIEW(x, 0, false)) return false;
+  const cln_buffer *x = m->buffers + s->x_buffer;
+  return require(c, s->stride == 1, "contradictory flags") &&
+         require(c, x->kind == CLN_BUFFER_ARENA, "strips read past an input's end") &&
+         inside(c, x->offset + s->x_at, read, m->header->arena_floats + CLN_SLACK, "data outside its buffer");
+}
+
+static bool depthwise(checker *c, const void *record) {
+  const cln_depthwise *s = record;
+  bool ok = SIDE(s->channels) && SIDE(s->batch) && SIDE(s->out_w) && SIDE(s->y_pitch) && SIDE(s->y_plane) &&
+            SIDE(s->in_h) && SIDE(s->x_pitch) && SIDE(s->x_plane) && PAD(s->pad_top) && PAD(s->pad_left) && ACT(s) &&
+            window(c, s) && output_planes(c, s->out_h, s->out_w, s->y_pitch, s->y_plane, s->y_border);
+  cln_depthwise_layout l;
+  if (!ok || !require(c, cln_depthwise_layout_of(s, c->model->isa, &l), "size out of range")) return false;
+  int64_t planes = EXTENT(s->channels, s->batch), out = EXTENT(s->channels, s->batch, s->y_plane);
+  if (!require(c, out >= 0 && (int64_t)s->out_h * s->stride < INT32_MAX / 2, "size out of range")) return false;
+  if (s->direct) {
+    if (!windows_inside(c, s, &l, planes)) return false;
+  } else {
+    int64_t read = planes_span(c, planes, s->in_h, s->in_w, s->x_pitch, s->x_plane);
+    if (read < 0 || !VIEW(x, read, false)) return false;
+  }
+  return view(c, s->y_buffer, s->y_at - s->y_border, out, true) && floats(c, s->bias, s->channels) &&
+         floats(c, s->weights, EXTENT(s->channels, s->kernel, s->kernel));
+}
+
 static bool dense(checker *c, const void *record) {
   const cln_dense *s = record;
   if (!SIDE(s->columns) || !SIDE(s->batch) || !SIDE(s->outputs) || !kernels(c, s->chunk, s->vectors) || !ACT(s))
@@ -300,7 +343,7 @@ static bool (*const checks[CLN_OP_COUNT])(checker *, const void *) = {
     [CLN_OP_CNM] = cnm,       [CLN_OP_WINOGRAD] = winograd, [CLN_OP_DENSE] = dense, [CLN_OP_POOL] = pool,
     [CLN_OP_AFFINE] = affine, [CLN_OP_UNARY] = unary,       [CLN_OP_BINARY] = binary, [CLN_OP_COPY] = copy,
     [CLN_OP_FILL] = fill,     [CLN_OP_SOFTMAX] = softmax,   [CLN_OP_LRN] = lrn,
-    [CLN_OP_GLOBAL_POOL] = global_pool,
+    [CLN_OP_GLOBAL_POOL] = global_pool, [CLN_OP_DEPTHWISE] = depthwise,
 };
 
 static bool buffers(checker *c) {
@@ -356,7 +399,9 @@ static int64_t pool_scratch(const cln_pool *s) {
 /* Floats of scratch that a step other than `cnm` asks for, per thread. */
 static int64_t step_scratch(const cln_model *model, const cln_order_entry *entry) {
   cln_winograd_layout l;
+  cln_depthwise_layout d;
   if (entry->op == CLN_OP_WINOGRAD && cln_winograd_layout_of(entry->record, model->lanes, &l)) return l.scratch_floats;
+  if (entry->op == CLN_OP_DEPTHWISE && cln_depthwise_layout_of(entry->record, model->isa, &d)) return d.scratch_floats;
   if (entry->op == CLN_OP_POOL) return pool_scratch(entry->record);
   if (entry->op != CLN_OP_DENSE) return 0;
   const cln_dense *s = entry->record;

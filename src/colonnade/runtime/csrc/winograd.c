@@ -157,13 +157,6 @@ static void finish_row(float *restrict line, float *restrict more, float bias, c
   copy_floats(y, line, n);
 }
 
-/* Borders of y before a plane's first row of outputs and after row `line`. */
-static void zero_borders(const cln_winograd *s, float *plane, int32_t line) {
-  int64_t end = (int64_t)line * s->y_pitch + s->out_w, last = s->y_plane - s->y_border;
-  if (line == 0) zero_floats(plane - s->y_border, s->y_border);
-  zero_floats(plane + end, line + 1 < s->out_h ? s->y_pitch - s->out_w : (int32_t)(last - end));
-}
-
 /* The outputs of one channel's tiles. */
 static void output_channel(const work *w, const float *sums, int32_t channel) {
   const cln_winograd *s = w->step;
@@ -183,7 +176,8 @@ static void output_channel(const work *w, const float *sums, int32_t channel) {
       else
         merge(w->line, w->block + 4 * i * phase, phase, p.count, 4);
       finish_row(w->line, w->rows, w->bias[channel], residual, w->y + at, n, act);
-      if (x + n == s->out_w) zero_borders(s, w->y + plane, line);
+      if (x + n == s->out_w)
+        zero_around(w->y + plane, line, s->out_h, s->out_w, s->y_pitch, s->y_plane, s->y_border);
     }
   }
 }

@@ -1,0 +1,114 @@
+/* Depthwise convolutions: each plane of outputs from one plane of inputs, by the window kernels (kernels/depthwise.py).
+ *
+ *   for plane:                                                       (one work item)
+ *     for band of output rows:
+ *       pad      the input rows to scratch, split by column modulo the stride; x with borders is read as it is
+ *       compute  for R rows of the band: one call for all columns; the last R rows of a plane end where it does
+ *
+ * Vectors that are longer than a row run over its end, into rows that are computed after it. Where they would run over the
+ * plane's end as well, outputs take the way through a small buffer. */
+#include "depthwise.h"
+
+#include "activation.h"
+#include "isa.h"
+#include "rows.h"
+
+typedef struct {
+  const cln_depthwise *step;
+  cln_depthwise_layout l;
+  cln_window_kernel kernel;
+  cln_window a; /* what is equal for all calls */
+  row_span spans[CLN_MAX_WINDOW_STRIDE]; /* of the phases of a padded row */
+  const float *x, *weights, *bias;
+  float *y, *rows, *edge; /* the last two in scratch */
+} work;
+
+/* The rows of a plane of x that outputs first .. first + count - 1 are computed from. Their paddings left and right are
+ * zero already. */
+static void pad_band(const work *w, const float *x, int32_t first, int32_t count) {
+  const cln_depthwise *s = w->step;
+  float *to = w->rows + w->l.lead;
+  int32_t y = first * s->stride - s->pad_top, end = y + (count - 1) * s->stride + s->kernel;
+  for (; y < end; ++y, to += w->l.pitch) {
+    if (y < 0 || y >= s->in_h) {
+      zero_floats(to, (s->stride - 1) * w->l.phase + w->l.row);
+      continue;
+    }
+    const float *from = x + (int64_t)y * s->x_pitch;
+    if (s->stride == 2)
+      pad_pairs(to, to + w->l.phase, w->l.row, from, w->spans, true);
+    else
+      pad_row(to, w->l.row, from, w->spans[0], 1, true);
+  }
+}
+
+/* R rows of outputs, the first at `line` of the plane y. */
+static void compute_rows(const work *w, cln_window a, float *y, int32_t line) {
+  const cln_depthwise *s = w->step;
+  const cln_act act = CLN_ACT_OF(s);
+  float *rows = y + (int64_t)line * s->y_pitch;
+  bool over = s->out_w < w->l.width &&
+              (int64_t)(line + s->tile_rows - 1) * s->y_pitch + w->l.width > s->y_plane - s->y_border;
+  a.y = over ? w->edge : rows;
+  a.y_pitch = over ? w->l.width : s->y_pitch;
+  w->kernel(&a);
+  if (!over && act.kind == CLN_ACT_CLAMP) return;
+  for (int32_t r = 0; r < s->tile_rows; ++r, rows += s->y_pitch) {
+    if (over) copy_floats(rows, w->edge + r * (int64_t)w->l.width, s->out_w);
+    if (act.kind != CLN_ACT_CLAMP) cln_activate(rows, rows, s->out_w, act);
+  }
+}
+
+static void run_plane(const work *w, int64_t plane) {
+  const cln_depthwise *s = w->step;
+  const float *x = w->x + plane * s->x_plane;
+  float *y = w->y + plane * s->y_plane;
+  int64_t channel = plane / s->batch;
+  cln_window a = w->a;
+  a.w = w->weights + channel * s->kernel * s->kernel;
+  a.bias = w->bias[channel];
+  for (int32_t first = 0; first < s->out_h; first += w->l.band) {
+    int32_t count = s->out_h - first < w->l.band ? s->out_h - first : w->l.band;
+    int32_t begin = count < s->tile_rows ? s->out_h - s->tile_rows : first, end = first + count;
+    if (!s->direct) pad_band(w, x, begin, end - begin);
+    const float *rows = s->direct ? x + (int64_t)begin * s->x_pitch : w->rows + w->l.lead;
+    for (int32_t line = begin; line < end; line += s->tile_rows) {
+      int32_t at = line + s->tile_rows <= end ? line : end - s->tile_rows;
+      a.x = rows + (int64_t)(at - begin) * s->stride * w->l.pitch;
+      compute_rows(w, a, y, at);
+    }
+  }
+  if (s->y_plane > s->out_h * (int64_t)s->out_w)
+    for (int32_t line = 0; line < s->out_h; ++line)
+      zero_around(y, line, s->out_h, s->out_w, s->y_pitch, s->y_plane, s->y_border);
+}
+
+void CLN_ISA(cln_run_depthwise)(cln_session *session, int32_t order, int thread) {
+  const cln_model *model = session->model;
+  const cln_depthwise *s = model->order[order].record;
+  const cln_act act = CLN_ACT_OF(s);
+  const bool clamp = act.kind == CLN_ACT_CLAMP;
+  work w = {
+      .step = s,
+      .kernel = (*model->isa->windows)[s->kernel][s->stride][s->tile_rows][s->vectors],
+      .x = cln_at(session, s->x_buffer, s->x_at),
+      .weights = model->floats + s->weights,
+      .bias = model->floats + s->bias,
+      .y = cln_at(session, s->y_buffer, s->y_at),
+      .rows = session->scratch + thread * model->scratch_floats,
+  };
+  cln_depthwise_layout_of(s, model->isa, &w.l); /* has been checked */
+  w.edge = w.rows + w.l.edge_at;
+  for (int32_t phase = 0; phase < s->stride; ++phase)
+    w.spans[phase] = span_of(w.l.row, s->in_w, phase - s->pad_left, s->stride);
+  w.a = (cln_window){
+      .pitch = w.l.pitch,
+      .phase = w.l.phase,
+      .lo = clamp ? act.lo : -INFINITY,
+      .hi = clamp ? act.hi : INFINITY,
+      .count = (size_t)s->out_w,
+  };
+  memset(w.rows, 0, (size_t)w.l.edge_at * sizeof *w.rows);
+  int64_t plane, planes = (int64_t)s->channels * s->batch;
+  while ((plane = cln_claim(session, order, 0)) < planes) run_plane(&w, plane);
+}

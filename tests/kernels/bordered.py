@@ -1,0 +1,57 @@
+"""One convolution between planes with any borders."""
+
+from __future__ import annotations
+
+import numpy as np
+from layers import Compiled, assert_close, random_feeds
+
+from colonnade.graph.ir import Graph
+from colonnade.graph.reference import run_reference
+from colonnade.modelfile.program import Program, Storage, Value, View
+from colonnade.modelfile.writer import floats_of, write
+from colonnade.plan.candidate import Candidate
+from colonnade.plan.copy import Strided, copy_step, row_major
+from colonnade.plan.lower import conv_problems
+from colonnade.plan.planes import Borders, Planes
+from colonnade.plan.step import convolution_step
+from colonnade.runtime.binding import checksum
+from colonnade.runtime.session import Session
+from colonnade.target.targets import Target
+
+
+def check_borders(
+    graph: Graph,
+    candidate: Candidate,
+    target: Target,
+    threads: int,
+    x_borders: Borders,
+    y_borders: Borders,
+    tolerance: float = 1e-5,
+) -> None:
+    """The only convolution of `graph`, whose input is copied to planes with `x_borders`: outputs as the oracle's, and
+    nothing but zeros around them."""
+    (problem,) = (p.with_borders(x_borders, y_borders) for p in conv_problems(graph).values())
+    g, feeds = problem.geometry, random_feeds(graph)
+    expected = np.swapaxes(run_reference(graph, feeds)["y0"], 0, 1)
+    program, shape = Program(target), (g.channels, g.batch, g.height, g.width)
+    given = Storage(floats_of(shape), "input", 0)
+    x = View(Storage(g.channels * g.batch * g.source.floats))
+    out = Storage(g.rows * g.batch * g.target.floats, "output", 0)
+    program.inputs.append(Value("x0", shape, given))
+    program.outputs.append(Value("y0", (out.floats,), out))
+    inside = Strided(x.shifted(g.source.origin), g.source.strides(g.batch))
+    program.steps.append(copy_step("x0", shape, Strided(View(given), row_major(shape)), inside))
+    program.steps.append(convolution_step(problem, candidate, target.lanes, program.constants, x, View(out), None))
+    session = Session(Compiled(write(program, checksum)), threads=threads)
+    flat = session.run(None, {"x0": np.swapaxes(feeds["x0"], 0, 1)})[0]
+    assert_close(_inside(flat, g.target, expected.shape), expected, tolerance)
+    places = np.zeros(out.floats, np.int64)
+    _inside(places, g.target, expected.shape)[...] = 1
+    assert places.sum() == expected.size
+    assert not flat[places == 0].any()
+
+
+def _inside(flat: np.ndarray, planes: Planes, shape: tuple[int, ...]) -> np.ndarray:
+    """The images of [channel][image] planes."""
+    strides = [flat.itemsize * stride for stride in planes.strides(shape[1])]
+    return np.lib.stride_tricks.as_strided(flat[planes.origin :], shape, strides)

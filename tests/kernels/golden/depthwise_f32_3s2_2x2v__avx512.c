@@ -1,0 +1,110 @@
+static void depthwise_f32_3s2_2x2v__avx512(const cln_window *a) {
+  const int64_t pitch = a->pitch, y_pitch = a->y_pitch;
+  const int64_t phase = a->phase;
+  const __m512 w0 = _mm512_set1_ps(a->w[0]);
+  const __m512 w1 = _mm512_set1_ps(a->w[1]);
+  const __m512 w2 = _mm512_set1_ps(a->w[2]);
+  const __m512 w3 = _mm512_set1_ps(a->w[3]);
+  const __m512 w4 = _mm512_set1_ps(a->w[4]);
+  const __m512 w5 = _mm512_set1_ps(a->w[5]);
+  const __m512 w6 = _mm512_set1_ps(a->w[6]);
+  const __m512 w7 = _mm512_set1_ps(a->w[7]);
+  const __m512 w8 = _mm512_set1_ps(a->w[8]);
+  const __m512 bias = _mm512_set1_ps(a->bias);
+  for (size_t p = 0;;) {
+    const float *x = a->x + p;
+    float *y = a->y + p;
+    __m512 c0_0, c1_0;
+    {
+      const float *row = x + 0 * pitch + 0 * phase + 0;
+      const __m512 x0 = _mm512_loadu_ps(row + 0);
+      c0_0 = _mm512_mul_ps(w0, x0);
+    }
+    {
+      const float *row = x + 0 * pitch + 1 * phase + 0;
+      const __m512 x0 = _mm512_loadu_ps(row + 0);
+      c0_0 = _mm512_fmadd_ps(w1, x0, c0_0);
+    }
+    {
+      const float *row = x + 0 * pitch + 0 * phase + 1;
+      const __m512 x0 = _mm512_loadu_ps(row + 0);
+      c0_0 = _mm512_fmadd_ps(w2, x0, c0_0);
+    }
+    {
+      const float *row = x + 1 * pitch + 0 * phase + 0;
+      const __m512 x0 = _mm512_loadu_ps(row + 0);
+      c0_0 = _mm512_fmadd_ps(w3, x0, c0_0);
+    }
+    {
+      const float *row = x + 1 * pitch + 1 * phase + 0;
+      const __m512 x0 = _mm512_loadu_ps(row + 0);
+      c0_0 = _mm512_fmadd_ps(w4, x0, c0_0);
+    }
+    {
+      const float *row = x + 1 * pitch + 0 * phase + 1;
+      const __m512 x0 = _mm512_loadu_ps(row + 0);
+      c0_0 = _mm512_fmadd_ps(w5, x0, c0_0);
+    }
+    {
+      const float *row = x + 2 * pitch + 0 * phase + 0;
+      const __m512 x0 = _mm512_loadu_ps(row + 0);
+      c0_0 = _mm512_fmadd_ps(w6, x0, c0_0);
+      c1_0 = _mm512_mul_ps(w0, x0);
+    }
+    {
+      const float *row = x + 2 * pitch + 1 * phase + 0;
+      const __m512 x0 = _mm512_loadu_ps(row + 0);
+      c0_0 = _mm512_fmadd_ps(w7, x0, c0_0);
+      c1_0 = _mm512_fmadd_ps(w1, x0, c1_0);
+    }
+    {
+      const float *row = x + 2 * pitch + 0 * phase + 1;
+      const __m512 x0 = _mm512_loadu_ps(row + 0);
+      c0_0 = _mm512_fmadd_ps(w8, x0, c0_0);
+      c1_0 = _mm512_fmadd_ps(w2, x0, c1_0);
+    }
+    {
+      const float *row = x + 3 * pitch + 0 * phase + 0;
+      const __m512 x0 = _mm512_loadu_ps(row + 0);
+      c1_0 = _mm512_fmadd_ps(w3, x0, c1_0);
+    }
+    {
+      const float *row = x + 3 * pitch + 1 * phase + 0;
+      const __m512 x0 = _mm512_loadu_ps(row + 0);
+      c1_0 = _mm512_fmadd_ps(w4, x0, c1_0);
+    }
+    {
+      const float *row = x + 3 * pitch + 0 * phase + 1;
+      const __m512 x0 = _mm512_loadu_ps(row + 0);
+      c1_0 = _mm512_fmadd_ps(w5, x0, c1_0);
+    }
+    {
+      const float *row = x + 4 * pitch + 0 * phase + 0;
+      const __m512 x0 = _mm512_loadu_ps(row + 0);
+      c1_0 = _mm512_fmadd_ps(w6, x0, c1_0);
+    }
+    {
+      const float *row = x + 4 * pitch + 1 * phase + 0;
+      const __m512 x0 = _mm512_loadu_ps(row + 0);
+      c1_0 = _mm512_fmadd_ps(w7, x0, c1_0);
+    }
+    {
+      const float *row = x + 4 * pitch + 0 * phase + 1;
+      const __m512 x0 = _mm512_loadu_ps(row + 0);
+      c1_0 = _mm512_fmadd_ps(w8, x0, c1_0);
+    }
+    c0_0 = _mm512_add_ps(bias, c0_0);
+    c1_0 = _mm512_add_ps(bias, c1_0);
+    {
+      const __m512 lo = _mm512_set1_ps(a->lo), hi = _mm512_set1_ps(a->hi);
+      c0_0 = _mm512_max_ps(lo, c0_0);
+      c0_0 = _mm512_min_ps(hi, c0_0);
+      c1_0 = _mm512_max_ps(lo, c1_0);
+      c1_0 = _mm512_min_ps(hi, c1_0);
+    }
+    _mm512_storeu_ps(y + 0 * y_pitch + 0, c0_0);
+    _mm512_storeu_ps(y + 1 * y_pitch + 0, c1_0);
+    if (p + 16 >= a->count) break;
+    p = p + 32 <= a->count ? p + 16 : a->count - 16;
+  }
+}
