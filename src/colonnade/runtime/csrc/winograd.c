@@ -73,23 +73,28 @@ static inline void merge(float *restrict line, const float *restrict from, int64
     for (int32_t j = 0; j < m; ++j) line[i * m + j] = from[j * phase + i];
 }
 
-/* Row y of the padded image, split. The line's paddings are zero already. */
-static void split_row(const work *w, const float *image, int32_t y, float *to) {
+static bool in_image(const cln_winograd *s, int32_t y) { return y >= s->pad_top && y - s->pad_top < s->in_h; }
+
+/* Row y of the padded image, if it is no padding. The line's paddings left and right are zero already. */
+static void fetch_row(const work *w, const float *image, int32_t y, float *line) {
   const cln_winograd *s = w->step;
-  int64_t phase = w->l.phase, width = s->m * phase, left = s->pad_left, from = (int64_t)(y - s->pad_top) * s->x_pitch;
-  if (y < s->pad_top || y - s->pad_top >= s->in_h) {
-    zero_floats(to, (int32_t)width);
-    return;
-  }
-  int64_t room = left < width ? width - left : 0;
-  if (room) copy_floats(w->line + left, image + from, (int32_t)(s->in_w < room ? s->in_w : room));
-  if (s->m == 2)
-    split(to, w->line, phase, w->l.tiles_w + 1, 2);
-  else
-    split(to, w->line, phase, w->l.tiles_w + 1, 4);
+  int64_t width = s->m * w->l.phase, room = s->pad_left < width ? width - s->pad_left : 0;
+  if (!room || !in_image(s, y)) return;
+  copy_floats(line + s->pad_left, image + (int64_t)(y - s->pad_top) * s->x_pitch,
+              (int32_t)(s->in_w < room ? s->in_w : room));
 }
 
-/* One channel's tiles. The rows that two tiles share are split once. */
+static void split_row(const work *w, const float *line, int32_t y, float *to) {
+  if (!in_image(w->step, y))
+    zero_floats(to, (int32_t)(w->step->m * w->l.phase));
+  else if (w->step->m == 2)
+    split(to, line, w->l.phase, w->l.tiles_w + 1, 2);
+  else
+    split(to, line, w->l.phase, w->l.tiles_w + 1, 4);
+}
+
+/* One channel's tiles. The rows that two tiles share are split once, and all lines fetched before the first is split: a
+ * vector that spans several stores has to wait for the last of them. */
 static void transform_channel(const work *w, const float *x, float *to) {
   const cln_winograd *s = w->step;
   int64_t row_floats = s->m * w->l.phase;
@@ -99,9 +104,11 @@ static void transform_channel(const work *w, const float *x, float *to) {
     bool follows = p.at && p.ty;
     first = follows ? (first + s->m) % w->l.n : 0;
     const float *rows[MAX_SIDE];
+    const int32_t fresh = follows ? w->l.n - s->m : 0;
+    for (int32_t i = fresh; i < w->l.n; ++i) fetch_row(w, image, s->m * p.ty + i, w->line + i * row_floats);
     for (int32_t i = 0; i < w->l.n; ++i) {
       float *row = w->rows + (first + i) % w->l.n * row_floats;
-      if (!follows || i >= w->l.n - s->m) split_row(w, image, s->m * p.ty + i, row);
+      if (i >= fresh) split_row(w, w->line + i * row_floats, s->m * p.ty + i, row);
       rows[i] = row + p.tx;
     }
     w->input(&(cln_transform){
@@ -117,7 +124,7 @@ static void transform_channel(const work *w, const float *x, float *to) {
 static void transform_panel(const work *w) {
   const cln_winograd *s = w->step;
   int64_t plane = (int64_t)s->batch * s->x_plane;
-  memset(w->line, 0, (size_t)(s->m * w->l.phase) * sizeof *w->line);
+  memset(w->line, 0, (size_t)(w->l.n * s->m * w->l.phase) * sizeof *w->line);
   for (int32_t c = 0; c < s->channels; ++c)
     transform_channel(w, w->x + c * plane, w->data + c * w->l.panel);
 }

@@ -37,7 +37,7 @@ static inline bool cln_winograd_layout_of(const cln_winograd *s, int32_t lanes, 
   l->sums_at = l->data_at + n * n * l->data_step;
   l->rows_at = l->sums_at + n * n * l->sums_step;
   l->line_at = l->rows_at + n * m * l->phase + CLN_SLACK;
-  l->block_at = l->line_at + m * l->phase;
+  l->block_at = l->line_at + n * m * l->phase;
   l->scratch_floats = l->block_at + m * m * l->phase + CLN_SLACK;
   return true;
 }
