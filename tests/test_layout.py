@@ -18,6 +18,7 @@ ORDER: tuple[tuple[str, ...], ...] = (
     ("errors",),
     ("files",),
     ("graph",),
+    ("data",),
     ("zoo", "sparse"),
     ("target",),
     ("kernels",),
