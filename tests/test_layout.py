@@ -26,6 +26,7 @@ ORDER: tuple[tuple[str, ...], ...] = (
     ("runtime",),
     ("remote", "deploy"),
     ("plan",),
+    ("accuracy",),
     ("api",),
     ("bench",),
     ("cli",),

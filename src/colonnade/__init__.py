@@ -13,7 +13,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from colonnade.api import Model, compile, load, prune
+    from colonnade.api import Model, compile, evaluate, load, prune
     from colonnade.errors import ColonnadeError
     from colonnade.plan.compiler import CompiledModel
     from colonnade.runtime.session import Session
@@ -24,13 +24,14 @@ _HOMES = {
     "load": "colonnade.api",
     "prune": "colonnade.api",
     "compile": "colonnade.api",
+    "evaluate": "colonnade.api",
     "Model": "colonnade.api",
     "CompiledModel": "colonnade.plan.compiler",
     "Session": "colonnade.runtime.session",
     "ColonnadeError": "colonnade.errors",
 }
 
-__all__ = ["ColonnadeError", "CompiledModel", "Model", "Session", "compile", "load", "prune"]
+__all__ = ["ColonnadeError", "CompiledModel", "Model", "Session", "compile", "evaluate", "load", "prune"]
 
 
 def __getattr__(name: str) -> object:

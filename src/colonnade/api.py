@@ -1,4 +1,4 @@
-"""The verbs of the Python API: load, prune, compile. `Session` runs what `compile` makes."""
+"""The verbs of the Python API: load, prune, compile, evaluate. `Session` runs what `compile` makes."""
 
 from __future__ import annotations
 
@@ -10,6 +10,10 @@ from typing import Literal
 
 import onnx
 
+from colonnade.accuracy.classifier import Classifier, open_classifier
+from colonnade.accuracy.evaluation import Evaluation
+from colonnade.accuracy.evaluation import evaluate as evaluate_classifiers
+from colonnade.data import Preprocess, open_dataset, parse_preprocess
 from colonnade.graph.onnx_file import read_model
 from colonnade.graph.onnx_import import import_model
 from colonnade.graph.passes import optimize
@@ -84,3 +88,37 @@ def compile(
     return compile_graph(
         graph, target=target, threads=threads, plan=plan, runner=runner, progress=progress, cache_dir=cache_dir
     )
+
+
+def evaluate(
+    model: Model | CompiledModel | str | os.PathLike[str],
+    data: str | os.PathLike[str],
+    *,
+    against: Model | CompiledModel | str | os.PathLike[str] | None = None,
+    labels: str | os.PathLike[str] | None = None,
+    preprocess: Preprocess | str | None = None,
+    samples: int | None = None,
+    seed: int = 0,
+    batch: int | None = None,
+    threads: int = 1,
+    input_size: int | None = None,
+    progress: Progress | None = None,
+) -> Evaluation:
+    """Top-1, top-5 and speed of a classifier, and how it differs from `against` on the same images.
+
+    Models are compiled ones (a path that ends in .colonnade), or ONNX, which is compiled with the default plan for
+    `batch` and `input_size`. `data` and `labels` name what `open_dataset` reads; `preprocess` is what
+    `parse_preprocess` reads, and needed unless images are f32. `samples` images are drawn by `seed`, classes in
+    proportion; None: all. ColonnadeError for whatever does not fit.
+    """
+    images = open_dataset(data, labels)
+    if samples is not None:
+        images = images.sample(samples, seed)
+    chosen = parse_preprocess(preprocess) if isinstance(preprocess, str) else preprocess
+
+    def opened(source: Model | CompiledModel | str | os.PathLike[str]) -> Classifier:
+        content, name = (source.proto, source.name) if isinstance(source, Model) else (source, None)
+        return open_classifier(content, name=name, batch=batch, input_size=input_size, threads=threads)
+
+    classifiers = [opened(source) for source in (model, against) if source is not None]
+    return evaluate_classifiers(images, classifiers, chosen, progress or (lambda *_: None))

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import typer
 
-from colonnade.cli import deploy, measure, model, product
+from colonnade.cli import accuracy, deploy, measure, model, product
 from colonnade.errors import ColonnadeError
 
 EXIT_MISTAKE = 2
@@ -29,6 +29,7 @@ for command in (
     model.prune,
     product.compile_model,
     product.run,
+    accuracy.evaluate,
     deploy.deploy,
     deploy.targets,
     measure.bench,

@@ -29,7 +29,7 @@ def checked_labels(labels: np.ndarray, count: int, label: str) -> np.ndarray:
 
 
 def read_labels(path: Path, names: Sequence[str], count: int) -> np.ndarray:
-    """Labels of `count` images: an .npy, `y` in an .npz, or text with a line for each image in the order of their names.
+    """Labels of `count` images: an .npy, `y` in an .npz, or text with a line for each image, in the order of names.
 
     A line is a class index, or an image's file name, blanks or a comma, and its index; lines with names may come in any
     order, and then `names` are all the images. ColonnadeError for anything else.

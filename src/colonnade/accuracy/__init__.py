@@ -1,0 +1,1 @@
+"""How often a network is right: on labelled images, and beside another network."""
