@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 from digit_networks import answers, write_network
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from onnx import helper
@@ -131,6 +131,7 @@ def test_data_and_models_that_do_not_fit(digits: Digits, folders: Path, tmp_path
     assert few.top5 is None
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_rank_is_the_place_in_a_stable_sort(data: st.DataObject) -> None:
     shape = data.draw(st.tuples(st.integers(1, 6), st.integers(2, 8)))

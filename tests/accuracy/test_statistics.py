@@ -6,7 +6,7 @@ import math
 from fractions import Fraction
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from colonnade.accuracy.statistics import mcnemar, paired_difference, proportion
@@ -20,6 +20,7 @@ def counts(draw: st.DrawFn) -> tuple[int, int]:
     return draw(st.integers(0, total)), total
 
 
+@settings(deadline=None)
 @given(counts())
 def test_wilson_bounds_are_z_standard_errors_away(drawn: tuple[int, int]) -> None:
     """The definition, not the formula: |share - bound| = Z sqrt(bound (1 - bound) / total)."""
@@ -33,6 +34,7 @@ def test_wilson_bounds_are_z_standard_errors_away(drawn: tuple[int, int]) -> Non
         assert found.low < found.value < found.high
 
 
+@settings(deadline=None)
 @given(counts())
 def test_wilson_of_the_wrong_answers_mirrors(drawn: tuple[int, int]) -> None:
     count, total = drawn
@@ -47,6 +49,7 @@ def test_extremes_reach_the_ends() -> None:
     assert proportion(0, 10).high == pytest.approx(Z * Z / (10 + Z * Z))
 
 
+@settings(deadline=None)
 @given(first=st.integers(0, 60), second=st.integers(0, 60))
 def test_mcnemar_is_the_binomial_tail(first: int, second: int) -> None:
     differing = first + second
@@ -60,6 +63,7 @@ def test_mcnemar_of_large_counts() -> None:
     assert 0.01 < mcnemar(12_300, 12_700) < 0.012  # the normal approximation with continuity correction gives 0.0116
 
 
+@settings(deadline=None)
 @given(first=st.integers(0, 400), second=st.integers(0, 400), rest=st.integers(1, 10_000))
 def test_difference_turns_with_the_order(first: int, second: int, rest: int) -> None:
     total = first + second + rest

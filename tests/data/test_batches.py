@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from colonnade.data import Preprocess, open_dataset, read_batches
@@ -29,6 +29,7 @@ def numbered(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@settings(deadline=None)
 @given(batch=st.integers(1, 200), count=st.integers(1, 160), seed=st.integers(0, 9))
 def test_images_and_labels_in_order(numbered: Path, batch: int, count: int, seed: int) -> None:
     data = open_dataset(numbered).sample(count, seed)

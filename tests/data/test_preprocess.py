@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from colonnade.data import IMAGENET, Preprocess, parse_preprocess
@@ -70,6 +70,7 @@ def test_imagenet_geometry(image: tuple[int, int], resized: tuple[int, int], cor
 sides = st.integers(1, 3000)
 
 
+@settings(deadline=None)
 @given(image=st.tuples(sides, sides), size=st.tuples(sides, sides), extra=st.none() | st.integers(0, 500))
 def test_cut_lies_within_the_resized_image(image: tuple[int, int], size: tuple[int, int], extra: int | None) -> None:
     preprocess = Preprocess(resize=None if extra is None else max(size) + extra).fitted((1, *size))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from colonnade.data import open_dataset
@@ -23,6 +23,7 @@ def _assert_sample(chosen: np.ndarray, total: int, count: int) -> None:
     assert chosen[-1] < total
 
 
+@settings(deadline=None)
 @given(total=st.integers(1, 400), count=st.integers(1, 500), seed=seeds)
 def test_without_labels(total: int, count: int, seed: int) -> None:
     chosen = sample_indices(total, count, seed)
@@ -30,6 +31,7 @@ def test_without_labels(total: int, count: int, seed: int) -> None:
     np.testing.assert_array_equal(chosen, sample_indices(total, count, seed))
 
 
+@settings(deadline=None)
 @given(labels=st.lists(st.integers(0, 12), min_size=1, max_size=300), count=st.integers(1, 320), seed=seeds)
 def test_classes_in_proportion(labels: list[int], count: int, seed: int) -> None:
     y = np.array(labels)
