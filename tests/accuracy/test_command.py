@@ -47,7 +47,12 @@ def test_table_sentences_and_json(digits: Digits, tmp_path: Path, capfd: pytest.
     assert good["top1"]["low"] < good["top1"]["value"] < good["top1"]["high"] < good["top5"]["value"]
     difference = good["top1"]["value"] - weak["top1"]["value"]
     assert read["comparison"]["difference"]["value"] == pytest.approx(difference)
-    for shown in (f"{good['top1']['value']:.2%}", f"{weak['top5']['value']:.2%}", f"{difference * 100:+.2f} points"):
+    for shown in (
+        f"{good['top1']['value']:.2%}",
+        f"{weak['top5']['value']:.2%}",
+        f"{difference * 100:+.2f} points",
+        "McNemar's p < 0.0001",
+    ):
         assert shown in text
 
 

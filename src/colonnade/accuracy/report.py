@@ -15,6 +15,8 @@ from colonnade.files import write_atomic
 if TYPE_CHECKING:
     from rich.table import Table
 
+_LEAST_P = 1e-4  # no smaller probability is worth printing
+
 
 def table(found: Evaluation) -> Table:
     """A row for each model."""
@@ -68,6 +70,6 @@ def _sentences(found: Comparison, first: str, second: str) -> list[str]:
         lines.append(
             f"top-1 differs by {by.value * 100:+.2f} points ({by.low * 100:+.2f} to {by.high * 100:+.2f}): "
             f"{found.only_first} images only {first} gets right, {found.only_second} only {second}; "
-            f"McNemar's p = {found.p_value:.2g}"
+            f"McNemar's p {f'= {found.p_value:.2g}' if found.p_value >= _LEAST_P else f'< {_LEAST_P:g}'}"
         )
     return lines
