@@ -8,10 +8,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import onnx
-from onnx import numpy_helper
+from onnx import helper, numpy_helper
 
 from colonnade.errors import ColonnadeError
 
+# From this IR version on an initializer need not be listed among the graph's inputs.
+_CONSTANTS_NEED_NO_INPUT = 4
 # With fewer channels per group a convolution has too few columns to choose from.
 _MIN_CHANNELS = 5
 
@@ -20,12 +22,13 @@ _MIN_CHANNELS = 5
 class Convolution:
     """A Conv node of the main graph, by its name or, lacking one, its output's.
 
-    source: the value that its weights come from, behind Identity nodes: two convolutions may share one. tensor: the
-    message inside the model that holds that value, an initializer or a Constant node's; None when it is computed.
-    shared: operators other than convolutions read it too.
+    node: the message inside the model. source: the value that its weights come from, behind Identity nodes: two
+    convolutions may share one. tensor: the message inside the model that holds that value, an initializer or a
+    Constant node's; None when it is computed. shared: operators other than convolutions read it too.
     """
 
     name: str
+    node: onnx.NodeProto
     groups: int
     reads_input: bool
     source: str
@@ -98,6 +101,7 @@ def find_convolutions(model: onnx.ModelProto) -> tuple[Convolution, ...]:
         found.append(
             Convolution(
                 name=node.name or node.output[0],
+                node=node,
                 groups=next((attribute.i for attribute in node.attribute if attribute.name == "group"), 1),
                 reads_input=source(node.input[0]) in inputs,
                 source=origin,
@@ -106,6 +110,29 @@ def find_convolutions(model: onnx.ModelProto) -> tuple[Convolution, ...]:
             )
         )
     return tuple(found)
+
+
+def set_bias(model: onnx.ModelProto, convolution: Convolution, bias: np.ndarray) -> None:
+    """Give a convolution of `model` the bias [Cout] in place of what it had, as an initializer of its own: files may
+    share equal ones. What it had is left out if nothing else reads it."""
+    graph, node = model.graph, convolution.node
+    listed = [entry.name for entry in graph.input]
+    taken = {name for other in graph.node for name in (*other.input, *other.output)}
+    taken.update(listed, (tensor.name for tensor in graph.initializer))
+    stem = f"{node.output[0]}/bias"
+    name = next(name for name in (stem, *(f"{stem}.{i}" for i in range(len(taken)))) if name not in taken)
+    old = node.input[2] if len(node.input) > 2 else ""
+    del node.input[2:]
+    node.input.append(name)
+    graph.initializer.append(numpy_helper.from_array(bias, name))
+    if model.ir_version < _CONSTANTS_NEED_NO_INPUT:
+        kind = helper.np_dtype_to_tensor_dtype(bias.dtype)
+        graph.input.append(helper.make_tensor_value_info(name, kind, bias.shape))
+    stored = [tensor.name for tensor in graph.initializer]
+    if old in stored and old not in set(_values_read(graph)):
+        del graph.initializer[stored.index(old)]
+        if old in listed:
+            del graph.input[listed.index(old)]
 
 
 def _constant_tensors(graph: onnx.GraphProto) -> dict[str, onnx.TensorProto]:

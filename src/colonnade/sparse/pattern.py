@@ -56,7 +56,11 @@ def kept_columns(columns: int, sparsity: float) -> int:
 
 def column_mask(weights: np.ndarray, pattern: Pattern) -> np.ndarray:
     """True where a tile keeps a column: bool [ceil(rows / T), K] for weights [rows, K]."""
-    scores = column_scores(weights, pattern.tile)
+    return mask_of_scores(column_scores(weights, pattern.tile), pattern)
+
+
+def mask_of_scores(scores: np.ndarray, pattern: Pattern) -> np.ndarray:
+    """True for the columns of the largest scores in each group of each tile: bool [tiles, K] for scores [tiles, K]."""
     columns = scores.shape[1]
     group = min(pattern.group or columns, columns)
     whole = columns - columns % group
@@ -64,6 +68,13 @@ def column_mask(weights: np.ndarray, pattern: Pattern) -> np.ndarray:
     if whole < columns:
         parts.append(_keep_largest(scores[:, whole:], pattern.sparsity))
     return np.concatenate(parts, axis=1)
+
+
+def dropped_per_group(columns: int, pattern: Pattern) -> tuple[np.ndarray, np.ndarray]:
+    """The group of each of `columns` columns, i64 [columns], and how many columns each group drops, i64 [groups]."""
+    group_of = np.arange(columns) // min(pattern.group or columns, columns)
+    sizes = np.bincount(group_of)
+    return group_of, np.array([size - kept_columns(int(size), pattern.sparsity) for size in sizes])
 
 
 def column_scores(weights: np.ndarray, tile: int) -> np.ndarray:

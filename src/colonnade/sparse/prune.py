@@ -31,8 +31,9 @@ class LayerReport:
     """What became of one convolution.
 
     shape: [Cout, Cin/groups, kh, kw], empty when the weights are not constant. columns: Cin/groups * kh * kw, of
-    which every tile keeps `kept_columns`. achieved: fraction of zeros. A layer left dense has a `reason`, and neither
-    a tile nor a requested sparsity.
+    which every tile keeps `kept_columns`. achieved: fraction of zeros. error: with calibration, the mean squared error
+    of the output on the samples as a fraction of its variance. A layer left dense has a `reason`, and neither a tile
+    nor a requested sparsity.
     """
 
     name: str
@@ -42,6 +43,7 @@ class LayerReport:
     achieved: float
     requested: float | None = None
     tile: int | None = None
+    error: float | None = None
     reason: str | None = None
 
     @property
@@ -86,30 +88,54 @@ def prune_model(
     """
     request = Pattern(sparsity, DEFAULT_TILE if tile == "auto" else tile, group)
     choose = choose_tile if tile == "auto" else None
-    pruned = onnx.ModelProto()
-    pruned.CopyFrom(model)
-    convolutions = find_convolutions(pruned)
+    task = begin(model, skip)
+    layers = tuple(
+        left_dense(convolution, reason) if reason else _prune(convolution, request, choose)
+        for convolution, reason in zip(task.convolutions, task.reasons, strict=True)
+    )
+    task.record(sparsity=sparsity, tile=tile, group=group, skip=list(skip))
+    return task.model, PruneReport(layers)
+
+
+@dataclass(frozen=True)
+class Task:
+    """A copy of a model on its way to be pruned: its convolutions and, for each, why it stays dense, or None."""
+
+    model: onnx.ModelProto
+    convolutions: tuple[Convolution, ...]
+    reasons: tuple[str | None, ...]
+
+    def record(self, **request: object) -> None:
+        """Put the request into the model's metadata."""
+        properties = {entry.key: entry.value for entry in self.model.metadata_props}
+        properties[METADATA_KEY] = json.dumps(request)
+        helper.set_model_props(self.model, properties)
+
+
+def begin(
+    model: onnx.ModelProto, skip: Sequence[str], why_dense: Callable[[Convolution], str | None] = Convolution.why_dense
+) -> Task:
+    """A copy of `model` and what is to be pruned in it. ColonnadeError if nothing is, or `skip` names what is not
+    there, or weights cannot be read."""
+    copy = onnx.ModelProto()
+    copy.CopyFrom(model)
+    convolutions = find_convolutions(copy)
     label = model.graph.name or "model"
     if not convolutions:
         raise ColonnadeError(f"{label}: nothing to prune: it has no convolutions")
-    reasons = _why_dense(convolutions, skip)
+    reasons = _why_dense(convolutions, skip, why_dense)
     if all(reasons):
         counts = "; ".join(f"{count} x {reason}" for reason, count in Counter(reasons).items())
         raise ColonnadeError(f"{label}: nothing to prune, all {len(reasons)} convolutions stay dense: {counts}")
-    layers = [
-        _left_dense(convolution, reason) if reason else _prune(convolution, request, choose)
-        for convolution, reason in zip(convolutions, reasons, strict=True)
-    ]
-    properties = {entry.key: entry.value for entry in pruned.metadata_props}
-    properties[METADATA_KEY] = json.dumps({"sparsity": sparsity, "tile": tile, "group": group, "skip": list(skip)})
-    helper.set_model_props(pruned, properties)
-    return pruned, PruneReport(tuple(layers))
+    return Task(copy, convolutions, tuple(reasons))
 
 
-def _why_dense(convolutions: Sequence[Convolution], skip: Sequence[str]) -> list[str | None]:
+def _why_dense(
+    convolutions: Sequence[Convolution], skip: Sequence[str], why_dense: Callable[[Convolution], str | None]
+) -> list[str | None]:
     """For each convolution why it stays dense, or None. Those that share weights stay dense together."""
     skipped = _matching([convolution.name for convolution in convolutions], skip)
-    own = ["named in skip" if c.name in skipped else c.why_dense() for c in convolutions]
+    own = ["named in skip" if c.name in skipped else why_dense(c) for c in convolutions]
     keeper = {c.source: c.name for c, reason in zip(convolutions, own, strict=True) if reason}
     return [
         reason or (f"shares its weights with {keeper[c.source]!r}, which stays dense" if c.source in keeper else None)
@@ -117,7 +143,8 @@ def _why_dense(convolutions: Sequence[Convolution], skip: Sequence[str]) -> list
     ]
 
 
-def _left_dense(convolution: Convolution, reason: str) -> LayerReport:
+def left_dense(convolution: Convolution, reason: str) -> LayerReport:
+    """Of a convolution that is not touched."""
     weights = convolution.weights()
     if weights is None:
         return LayerReport(convolution.name, (), 0, 0, 0.0, reason=reason)
@@ -127,24 +154,45 @@ def _left_dense(convolution: Convolution, reason: str) -> LayerReport:
 
 def _prune(convolution: Convolution, request: Pattern, choose_tile: ChooseTile | None) -> LayerReport:
     """Writes the zeros into the convolution's tensor."""
-    weights = convolution.weights()
-    assert weights is not None  # else it has a reason to stay dense
-    if not np.isfinite(weights).all():
-        raise ColonnadeError(f"convolution {convolution.name!r}: weights hold NaN or infinity; repair the model first")
-    rows, columns = len(weights) // convolution.groups, weights[0].size
-    pattern = replace(request, tile=choose_tile(rows, columns, request.sparsity)) if choose_tile else request
+    weights = finite_weights(convolution)
+    pattern = pattern_of(convolution, weights, request, choose_tile)
     mask = convolution_mask(weights, convolution.groups, pattern)
     result = np.where(mask, weights, weights.dtype.type(0))
     if not mask.all():
         convolution.store(result)
+    return layer_report(convolution, result, int(mask[0].sum()), pattern)
+
+
+def finite_weights(convolution: Convolution) -> np.ndarray:
+    """Of a convolution that has no reason to stay dense. ColonnadeError unless all are finite."""
+    weights = convolution.weights()
+    assert weights is not None  # else it has a reason to stay dense
+    if not np.isfinite(weights).all():
+        raise ColonnadeError(f"convolution {convolution.name!r}: weights hold NaN or infinity; repair the model first")
+    return weights
+
+
+def pattern_of(
+    convolution: Convolution, weights: np.ndarray, request: Pattern, choose_tile: ChooseTile | None
+) -> Pattern:
+    """The pattern of one layer: that of the request, with the tile that `choose_tile` gives it."""
+    rows, columns = len(weights) // convolution.groups, weights[0].size
+    return replace(request, tile=choose_tile(rows, columns, request.sparsity)) if choose_tile else request
+
+
+def layer_report(
+    convolution: Convolution, weights: np.ndarray, kept: int, pattern: Pattern, error: float | None = None
+) -> LayerReport:
+    """Of a convolution whose new weights are `weights`, of which every tile keeps `kept` columns."""
     return LayerReport(
         name=convolution.name,
         shape=weights.shape,
-        columns=columns,
-        kept_columns=int(mask[0].sum()),
-        achieved=_zeros(result),
-        requested=request.sparsity,
+        columns=weights[0].size,
+        kept_columns=kept,
+        achieved=_zeros(weights),
+        requested=pattern.sparsity,
         tile=pattern.tile,
+        error=error,
     )
 
 
