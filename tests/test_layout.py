@@ -26,7 +26,7 @@ ORDER: tuple[tuple[str, ...], ...] = (
     ("runtime",),
     ("remote", "deploy"),
     ("plan",),
-    ("accuracy",),
+    ("accuracy", "calibrate"),
     ("api",),
     ("bench",),
     ("cli",),

@@ -1,0 +1,73 @@
+"""New weights for one group of a convolution: tiles, their columns, the weights on them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from colonnade.calibrate.cluster import clustered, consecutive
+from colonnade.calibrate.moments import Moments
+from colonnade.calibrate.quadratic import Quadratic
+from colonnade.calibrate.select import eliminate
+from colonnade.calibrate.settings import Calibration
+from colonnade.sparse.pattern import Pattern, mask_of_scores
+
+Tiles = tuple[tuple[np.ndarray, np.ndarray], ...]  # rows and columns that each keeps, ascending i64
+
+
+@dataclass(frozen=True)
+class NewWeights:
+    """weights: f64 [rows, K]; shift: what to add to the bias, [rows]; error, energy: [rows], mean squared error of the
+    output on the samples, and variance of the dense network's output."""
+
+    weights: np.ndarray
+    shift: np.ndarray
+    error: np.ndarray
+    energy: np.ndarray
+
+
+def prune_group(moments: Moments, weights: np.ndarray, pattern: Pattern, settings: Calibration) -> NewWeights:
+    """New weights in place of the dense ones, [rows, K]."""
+    weights = weights.astype(np.float64)
+    loss = Quadratic.of(moments, weights, settings.damping)
+    result = np.zeros_like(weights)
+    for rows, columns in choose_tiles(moments, weights, loss, pattern, settings):
+        part = loss.rows(rows).solve(columns) if settings.solve else weights[np.ix_(rows, columns)]
+        result[np.ix_(rows, columns)] = part
+    if settings.match:
+        result *= _deviation_ratio(moments, result)[:, None]
+    mean = result @ moments.mean_x
+    shift = moments.mean_y - mean if settings.match or settings.solve else np.zeros(len(weights))
+    error = moments.var_y + ((result @ moments.cov_xx - 2 * moments.cov_yx) * result).sum(axis=1)
+    return NewWeights(result, shift, error + (moments.mean_y - mean - shift) ** 2, moments.var_y)
+
+
+def choose_tiles(
+    moments: Moments, weights: np.ndarray, loss: Quadratic, pattern: Pattern, settings: Calibration
+) -> Tiles:
+    """Rows and columns of each tile."""
+    if settings.method == "obs":
+        return _choose_by_loss(loss, pattern, settings.cluster)
+    importance = np.abs(weights)
+    if settings.method == "activation":
+        importance = importance * np.sqrt(np.diag(moments.cov_xx) + moments.mean_x**2)
+    tiles = clustered(importance, pattern) if settings.cluster else consecutive(len(weights), pattern.tile)
+    masks = mask_of_scores(np.stack([importance[rows].sum(axis=0) for rows in tiles]), pattern)
+    return tuple((rows, np.flatnonzero(mask)) for rows, mask in zip(tiles, masks, strict=True))
+
+
+def _choose_by_loss(loss: Quadratic, pattern: Pattern, cluster: bool) -> Tiles:
+    inverse = loss.inverse()
+    free = loss.target @ inverse  # the weights of least loss with all columns
+    importance = np.square(free) / np.diag(inverse)
+    tiles = clustered(importance, pattern) if cluster else consecutive(len(free), pattern.tile)
+    return tuple((rows, eliminate(inverse, free[rows], pattern)) for rows in tiles)
+
+
+def _deviation_ratio(moments: Moments, weights: np.ndarray) -> np.ndarray:
+    """Deviation of the dense network's output over that of `weights`: [rows], 1 where either is nothing."""
+    found = ((weights @ moments.cov_xx) * weights).sum(axis=1)
+    usable = (found > 1e-12 * moments.var_y) & (moments.var_y > 0)
+    ratio: np.ndarray = np.sqrt(np.divide(moments.var_y, found, out=np.ones_like(found), where=usable))
+    return ratio
