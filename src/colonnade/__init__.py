@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from colonnade.api import Model, compile, evaluate, load, prune
+    from colonnade.calibrate.settings import Calibration
     from colonnade.errors import ColonnadeError
     from colonnade.plan.compiler import CompiledModel
     from colonnade.runtime.session import Session
@@ -26,12 +27,13 @@ _HOMES = {
     "compile": "colonnade.api",
     "evaluate": "colonnade.api",
     "Model": "colonnade.api",
+    "Calibration": "colonnade.calibrate.settings",
     "CompiledModel": "colonnade.plan.compiler",
     "Session": "colonnade.runtime.session",
     "ColonnadeError": "colonnade.errors",
 }
 
-__all__ = ["ColonnadeError", "CompiledModel", "Model", "Session", "compile", "evaluate", "load", "prune"]
+__all__ = ["Calibration", "ColonnadeError", "CompiledModel", "Model", "Session", "compile", "evaluate", "load", "prune"]
 
 
 def __getattr__(name: str) -> object:

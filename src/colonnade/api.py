@@ -8,12 +8,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
 import onnx
 
 from colonnade.accuracy.classifier import Classifier, open_classifier
 from colonnade.accuracy.evaluation import Evaluation
 from colonnade.accuracy.evaluation import evaluate as evaluate_classifiers
-from colonnade.data import Preprocess, open_dataset, parse_preprocess
+from colonnade.calibrate.prune import calibrate_model
+from colonnade.calibrate.settings import DEFAULT_SAMPLES, Calibration
+from colonnade.data import Preprocess, open_dataset, parse_preprocess, read_batches
+from colonnade.errors import ColonnadeError
 from colonnade.graph.onnx_file import read_model
 from colonnade.graph.onnx_import import import_model
 from colonnade.graph.passes import optimize
@@ -51,18 +55,71 @@ def prune(
     group: int | None = None,
     skip: Sequence[str] = (),
     target: str = "native",
+    calibrate: np.ndarray | str | os.PathLike[str] | None = None,
+    samples: int = DEFAULT_SAMPLES,
+    preprocess: Preprocess | str | None = None,
+    input_size: int | None = None,
+    settings: Calibration | None = None,
+    work_folder: Path | None = None,
+    progress: Progress | None = None,
 ) -> Model:
     """Zero whole columns of each tile of `tile` output channels until `sparsity` (0 to 1) of a layer is zeros.
 
     Of every `group` consecutive columns the same number is kept (None: one group of all columns). The stem, depthwise
     convolutions, fully connected layers and those named in `skip` stay dense. tile "auto": per layer the smallest
     tile that is estimated to run near the best speed on `target`. ColonnadeError for values out of range.
+
+    `calibrate`: images, f32 [N, C, H, W] or a path that `open_dataset` reads, of which `samples` are drawn by the
+    settings' seed. Then columns, weights and biases come from what the network does on them (`calibrate_model`), by
+    `settings`; work that was killed goes on in `work_folder`. `preprocess` and `input_size` are as for `evaluate`.
     """
     choose = None
     if tile == "auto":
         choose = tile_chooser(optimize(import_model(model.proto)), resolve_target(target), group)
-    proto, report = prune_model(model.proto, sparsity=sparsity, tile=tile, group=group, skip=skip, choose_tile=choose)
+    if calibrate is None:
+        proto, report = prune_model(
+            model.proto, sparsity=sparsity, tile=tile, group=group, skip=skip, choose_tile=choose
+        )
+        return Model(proto, model.name, report)
+    settings = settings or Calibration()
+    images = (
+        calibrate
+        if isinstance(calibrate, np.ndarray)
+        else _read_images(model, calibrate, samples, settings.seed, preprocess, input_size)
+    )
+    proto, report = calibrate_model(
+        model.proto,
+        images,
+        sparsity=sparsity,
+        tile=tile,
+        group=group,
+        skip=skip,
+        choose_tile=choose,
+        settings=settings,
+        work_folder=work_folder,
+        progress=progress or (lambda *_: None),
+    )
     return Model(proto, model.name, report)
+
+
+def _read_images(
+    model: Model,
+    path: str | os.PathLike[str],
+    samples: int,
+    seed: int,
+    preprocess: Preprocess | str | None,
+    input_size: int | None,
+) -> np.ndarray:
+    """At most `samples` images of a data set, as the model takes them: f32 [N, C, H, W]."""
+    graph = import_model(model.proto, input_size=input_size)
+    shape = graph.shape(graph.inputs[0])
+    if len(graph.inputs) != 1 or len(shape) != 4:
+        raise ColonnadeError(f"{model.name}: its input is not one image; calibration needs a model with such")
+    chosen = parse_preprocess(preprocess) if isinstance(preprocess, str) else preprocess
+    images = open_dataset(path).sample(samples, seed)
+    return np.concatenate(
+        [batch.x for batch in read_batches(images, (shape[1], shape[2], shape[3]), preprocess=chosen)]
+    )
 
 
 def compile(

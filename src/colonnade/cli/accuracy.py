@@ -7,7 +7,15 @@ from typing import Annotated
 
 import typer
 
-from colonnade.cli.options import BatchOption, SizeOption, ThreadsOption, check_positive, print_table, progress_bar
+from colonnade.cli.options import (
+    BatchOption,
+    PreprocessOption,
+    SizeOption,
+    ThreadsOption,
+    check_positive,
+    print_table,
+    progress_bar,
+)
 
 
 def evaluate(
@@ -17,9 +25,7 @@ def evaluate(
     ],
     against: Annotated[Path | None, typer.Option(help="Second model, ONNX or compiled, on the same images.")] = None,
     labels: Annotated[Path | None, typer.Option(help="Labels of images that have none: text or .npy.")] = None,
-    preprocess: Annotated[
-        str | None, typer.Option(help="imagenet, or size=N,resize=N,mean=A/B/C,std=A/B/C,filter=bilinear.")
-    ] = None,
+    preprocess: PreprocessOption = None,
     samples: Annotated[int | None, typer.Option(help="Images to draw, classes in proportion. [default: all]")] = None,
     seed: Annotated[int, typer.Option(help="Of the draw.")] = 0,
     batch: BatchOption = None,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
@@ -11,6 +11,7 @@ from colonnade.cli.options import (
     BatchOption,
     GroupOption,
     ModelArgument,
+    PreprocessOption,
     SizeOption,
     SkipOption,
     TileOption,
@@ -19,12 +20,14 @@ from colonnade.cli.options import (
     parse_sparsities,
     parse_tile,
     print_table,
+    progress_bar,
 )
 from colonnade.errors import ColonnadeError
 
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from colonnade.calibrate.settings import Method
     from colonnade.graph.ir import Graph
 
 
@@ -63,18 +66,44 @@ def prune(
     tile: TileOption = "8",
     group: GroupOption = "all",
     skip: SkipOption = None,
+    calibrate: Annotated[
+        Path | None, typer.Option(help="Images to prune by: folder, .npy or .npz. [default: magnitude alone]")
+    ] = None,
+    samples: Annotated[int, typer.Option(help="Images to draw from those of --calibrate.")] = 512,
+    method: Annotated[str, typer.Option(help="How columns are chosen: magnitude, activation or obs.")] = "obs",
+    preprocess: PreprocessOption = None,
+    input_size: SizeOption = None,
+    seed: Annotated[int, typer.Option(help="Of the draw of images and positions.")] = 0,
 ) -> None:
     """Zero whole columns of weights within each tile of output channels; the result is ordinary ONNX."""
     from colonnade import api
+    from colonnade.calibrate.settings import Calibration
     from colonnade.files import check_writable
 
     sparsities = parse_sparsities(sparsity)
     if len(sparsities) != 1:
         raise ColonnadeError(f"--sparsity: {sparsity} is a list; give one number")
+    check_positive("--samples", samples)
+    check_positive("--input-size", input_size)
+    if calibrate is None and (method, preprocess, input_size) != ("obs", None, None):
+        raise ColonnadeError("--method, --preprocess and --input-size say how to use images; give --calibrate as well")
+    settings = Calibration(method=cast("Method", method), seed=seed)
     check_writable(output)
-    pruned = api.prune(
-        api.load(model), sparsities[0], tile=parse_tile(tile), group=parse_group(group), skip=tuple(skip or ())
-    )
+    with progress_bar() as tell:
+        pruned = api.prune(
+            api.load(model),
+            sparsities[0],
+            tile=parse_tile(tile),
+            group=parse_group(group),
+            skip=tuple(skip or ()),
+            calibrate=calibrate,
+            samples=samples,
+            preprocess=preprocess,
+            input_size=input_size,
+            settings=settings,
+            work_folder=output.with_name(f"{output.name}.partial"),
+            progress=tell,
+        )
     report = pruned.report
     assert report is not None
     pruned.save(output)

@@ -34,6 +34,9 @@ SparsitiesOption = Annotated[str, typer.Option("--sparsity", help="Comma-separat
 TileOption = Annotated[str, typer.Option(help="Output channels per tile, or auto.")]
 GroupOption = Annotated[str, typer.Option(help="Columns per group that keep the same number each, or all.")]
 SkipOption = Annotated[list[str] | None, typer.Option(help="Layer to leave dense. Repeat for more.")]
+PreprocessOption = Annotated[
+    str | None, typer.Option(help="imagenet, or size=N,resize=N,mean=A/B/C,std=A/B/C,filter=bilinear.")
+]
 TargetOption = Annotated[str, typer.Option(help="native, or a name that `colonnade targets` lists.")]
 PlanOption = Annotated[str, typer.Option(help="tuned: profile each layer; default: measure nothing.")]
 RunnerOption = Annotated[str, typer.Option(help="Where to profile: local, spike (modelled), ssh://USER@HOST[:PORT].")]
