@@ -30,12 +30,17 @@ def convolved(op: Conv, x: np.ndarray, weights: np.ndarray) -> np.ndarray:
     return y.reshape(len(x), len(weights), -1)
 
 
+def in_onnx_order(columns: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """From kh, kw, Cin/groups to Cin/groups, kh, kw."""
+    return np.moveaxis(columns.reshape(*columns.shape[:2], *shape[2:], shape[1]), -1, 2).reshape(columns.shape)
+
+
 @pytest.mark.parametrize(("op", "shape"), SHAPES)
 def test_im2col_times_weights_is_the_convolution(op: Conv, shape: tuple[int, ...]) -> None:
     x, weights = random(3, 4, 7, 8), random(*shape, seed=1)
     expected = convolved(op, x, weights)
     positions = np.arange(0, expected.shape[2], 2)
-    columns = im2col(op, shape[2:], x, positions)
+    columns = in_onnx_order(im2col(op, shape[2:], x, positions), shape)
     found = columns @ weights.reshape(op.groups, shape[0] // op.groups, -1).transpose(0, 2, 1)
     found = found.reshape(op.groups, 3, len(positions), -1).transpose(1, 0, 3, 2).reshape(3, shape[0], -1)
     assert np.allclose(found, expected[:, :, positions], atol=1e-5)
@@ -56,7 +61,7 @@ def test_moments_of_all_positions(
     found = collect(op, weights, Data(dense, pruned, before, after, gain), positions=10**6, seed=0)
     assert len(found) == op.groups
     y = convolved(op, dense, weights) + ((before - after)[..., 0] / gain[:, np.newaxis])
-    x = im2col(op, shape[2:], pruned, np.arange(y.shape[2]))
+    x = in_onnx_order(im2col(op, shape[2:], pruned, np.arange(y.shape[2])), shape)
     rows = shape[0] // op.groups
     for group, moments in enumerate(found):
         part = y[:, group * rows : (group + 1) * rows].transpose(0, 2, 1).reshape(-1, rows).astype(np.float64)

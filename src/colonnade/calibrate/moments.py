@@ -57,17 +57,18 @@ def collect(op: Conv, weights: np.ndarray, data: Data, positions: int, seed: int
     each = min(height * width, -(-max(positions, 16 * columns) // count))
     rng = np.random.default_rng(seed)
     sums = [_Sums(len(weights) // op.groups, columns) for _ in range(op.groups)]
-    matrices = weights.reshape(op.groups, -1, columns)
+    places = _places(weights)
+    matrices = weights.reshape(op.groups, -1, columns)[:, :, np.argsort(places)].transpose(0, 2, 1)
     images = max(1, _CHUNK // (each * columns * op.groups))
     for start in range(0, count, images):
         part = slice(start, start + images)
         chosen = np.sort(rng.permutation(height * width)[:each])
         x = im2col(op, kernel, _finite(data.pruned, part), chosen)
-        y = np.matmul(im2col(op, kernel, _finite(data.dense, part), chosen), matrices.transpose(0, 2, 1))
+        y = np.matmul(im2col(op, kernel, _finite(data.dense, part), chosen), matrices)
         y += _made_up(data, part, chosen, y.shape)
         for sums_of_group, x_of_group, y_of_group in zip(sums, x, y, strict=True):
             sums_of_group.add(x_of_group, y_of_group)
-    return tuple(sums_of_group.moments() for sums_of_group in sums)
+    return tuple(sums_of_group.moments(places) for sums_of_group in sums)
 
 
 def _made_up(data: Data, part: slice, positions: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
@@ -95,15 +96,26 @@ def output_size(op: Conv, kernel: tuple[int, ...], plane: tuple[int, ...]) -> tu
 
 def im2col(op: Conv, kernel: tuple[int, ...], x: np.ndarray, positions: np.ndarray) -> np.ndarray:
     """The data matrix of x [n, Cin, H, W] at the given output positions, counted row by row, transposed:
-    [groups, n * positions, K] with K = Cin/groups * kh * kw in the order of ONNX weights."""
+    [groups, n * positions, K]. Its columns are in the order kh, kw, Cin/groups: whole pixels are copied."""
     top, left, bottom, right = op.pads
-    padded = np.pad(x, ((0, 0), (0, 0), (top, bottom), (left, right)))
-    extent = tuple((k - 1) * d + 1 for k, d in zip(kernel, op.dilations, strict=True))
-    windows = np.lib.stride_tricks.sliding_window_view(padded, extent, axis=(2, 3))
-    windows = windows[:, :, :: op.strides[0], :: op.strides[1], :: op.dilations[0], :: op.dilations[1]]
-    chosen = windows[:, :, *np.divmod(positions, windows.shape[3])]  # [n, Cin, positions, kh, kw]
-    grouped = chosen.reshape(len(x), op.groups, -1, len(positions), *kernel)
-    return grouped.transpose(1, 0, 3, 2, 4, 5).reshape(op.groups, len(x) * len(positions), -1)
+    count, channels, height, width = x.shape
+    padded = np.zeros((count, top + height + bottom, left + width + right, channels), x.dtype)
+    padded[:, top : top + height, left : left + width] = x.transpose(0, 2, 3, 1)
+    y, x0 = np.divmod(positions, output_size(op, kernel, (height, width))[1])
+    rows = y[:, np.newaxis] * op.strides[0] + np.arange(kernel[0]) * op.dilations[0]
+    columns = x0[:, np.newaxis] * op.strides[1] + np.arange(kernel[1]) * op.dilations[1]
+    pixels = rows[:, :, np.newaxis] * padded.shape[2] + columns[:, np.newaxis, :]  # [positions, kh, kw]
+    found = padded.reshape(count, -1, channels).take(pixels.reshape(-1), axis=1)
+    grouped = found.reshape(count * len(positions), -1, op.groups, channels // op.groups)
+    result: np.ndarray = grouped.transpose(2, 0, 1, 3).reshape(op.groups, count * len(positions), -1)
+    return result
+
+
+def _places(weights: np.ndarray) -> np.ndarray:
+    """Where im2col puts each column of weights [Cout, Cin/groups, kh, kw] in ONNX order: i64 [K]."""
+    _, channels, *kernel = weights.shape
+    places: np.ndarray = np.arange(weights[0].size).reshape(*kernel, channels).transpose(2, 0, 1).reshape(-1)
+    return places
 
 
 class _Sums:
@@ -128,14 +140,15 @@ class _Sums:
         self._xx += x.T @ x
         self._yx += y.T @ x
 
-    def moments(self) -> Moments:
+    def moments(self, places: np.ndarray) -> Moments:
+        """With column k of the moments from column places[k] of x."""
         assert self._shift is not None
         mean_x, mean_y = self._x / self._count, self._y / self._count
         return Moments(
-            mean_x=mean_x + self._shift,
+            mean_x=(mean_x + self._shift)[places],
             mean_y=mean_y,
-            cov_xx=self._xx / self._count - np.outer(mean_x, mean_x),
-            cov_yx=self._yx / self._count - np.outer(mean_y, mean_x),
+            cov_xx=(self._xx / self._count - np.outer(mean_x, mean_x))[np.ix_(places, places)],
+            cov_yx=(self._yx / self._count - np.outer(mean_y, mean_x))[:, places],
             var_y=np.maximum(self._yy / self._count - mean_y**2, 0),
         )
 
