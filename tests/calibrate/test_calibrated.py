@@ -254,6 +254,7 @@ def test_a_model_with_two_inputs() -> None:
     [
         ({"method": "best"}, "method is 'best': it must be one of magnitude, activation, obs"),
         ({"damping": 0.0}, "damping is 0.0: it must be above 0"),
+        ({"rectify": -1}, "rectify is -1: it must be at least 0"),
         ({"positions": 0}, "positions is 0: it must be at least 1"),
         ({"seed": -1}, "seed is -1: it must be at least 0"),
     ],

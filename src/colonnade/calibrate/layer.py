@@ -18,43 +18,39 @@ Tiles = tuple[tuple[np.ndarray, np.ndarray], ...]  # rows and columns that each 
 
 @dataclass(frozen=True)
 class NewWeights:
-    """weights: f64 [rows, K]; shift: what to add to the bias, [rows]; error, energy: [rows], mean squared error of the
-    output on the samples, and variance of the dense network's output."""
+    """Of one group. weights: f64 [rows, K]; shift: what to add to the bias, [rows]; error: mean squared error of the
+    output on the samples, [rows]."""
 
     weights: np.ndarray
     shift: np.ndarray
     error: np.ndarray
-    energy: np.ndarray
 
 
-def prune_group(moments: Moments, weights: np.ndarray, pattern: Pattern, settings: Calibration) -> NewWeights:
-    """New weights in place of the dense ones, [rows, K]."""
-    weights = weights.astype(np.float64)
-    loss = Quadratic.of(moments, weights, settings.damping)
-    result = np.zeros_like(weights)
-    for rows, columns in choose_tiles(moments, weights, loss, pattern, settings):
-        part = loss.rows(rows).solve(columns) if settings.solve else weights[np.ix_(rows, columns)]
-        result[np.ix_(rows, columns)] = part
-    if settings.match:
-        result *= _deviation_ratio(moments, result)[:, None]
-    mean = result @ moments.mean_x
-    shift = moments.mean_y - mean if settings.match or settings.solve else np.zeros(len(weights))
-    error = moments.var_y + ((result @ moments.cov_xx - 2 * moments.cov_yx) * result).sum(axis=1)
-    return NewWeights(result, shift, error + (moments.mean_y - mean - shift) ** 2, moments.var_y)
-
-
-def choose_tiles(
-    moments: Moments, weights: np.ndarray, loss: Quadratic, pattern: Pattern, settings: Calibration
-) -> Tiles:
-    """Rows and columns of each tile."""
+def choose_tiles(moments: Moments, weights: np.ndarray, pattern: Pattern, settings: Calibration) -> Tiles:
+    """Rows and columns of each tile of one group, for dense weights [rows, K]."""
     if settings.method == "obs":
-        return _choose_by_loss(loss, pattern, settings.cluster)
-    importance = np.abs(weights)
+        return _choose_by_loss(Quadratic.of(moments, weights, settings.damping), pattern, settings.cluster)
+    importance = np.abs(weights, dtype=np.float64)
     if settings.method == "activation":
         importance = importance * np.sqrt(np.diag(moments.cov_xx) + moments.mean_x**2)
     tiles = clustered(importance, pattern) if settings.cluster else consecutive(len(weights), pattern.tile)
     masks = mask_of_scores(np.stack([importance[rows].sum(axis=0) for rows in tiles]), pattern)
     return tuple((rows, np.flatnonzero(mask)) for rows, mask in zip(tiles, masks, strict=True))
+
+
+def new_weights(moments: Moments, weights: np.ndarray, tiles: Tiles, settings: Calibration) -> NewWeights:
+    """Weights and bias for the columns chosen, in place of dense weights [rows, K]."""
+    loss = Quadratic.of(moments, weights, settings.damping)
+    result = np.zeros(weights.shape)
+    for rows, columns in tiles:
+        part = loss.rows(rows).solve(columns) if settings.solve else weights[np.ix_(rows, columns)]
+        result[np.ix_(rows, columns)] = part
+    if settings.match:
+        result *= _deviation_ratio(moments, result)[:, np.newaxis]
+    missing = moments.mean_y - result @ moments.mean_x
+    shift = missing if settings.match or settings.solve else np.zeros(len(weights))
+    error = moments.var_y + ((result @ moments.cov_xx - 2 * moments.cov_yx) * result).sum(axis=1)
+    return NewWeights(result, shift, error + (missing - shift) ** 2)
 
 
 def _choose_by_loss(loss: Quadratic, pattern: Pattern, cluster: bool) -> Tiles:

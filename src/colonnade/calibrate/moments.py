@@ -1,21 +1,30 @@
 """First and second moments of a convolution's data, over sampled images and positions.
 
-X is what im2col would build of the pruned network's input, Y what the dense network's convolution makes of its own
-input, without bias. A position is one output pixel of one image: a column of X [K, P] and of Y [rows, P].
+X is what im2col would build of the pruned network's input, Y what the convolution should make of it, without bias. A
+position is one output pixel of one image: a column of X [K, P] and of Y [rows, P].
+
+What follows the convolution says what it should make. With z = gain * (y + bias) + shift + skip, where the residual
+connection carries another value in the pruned network than in the dense one, Y is what gives the dense network's z. And
+where a rectifier follows, max(z, 0), and the dense z is not positive, any z' <= 0 is as good: there Y is what gives
+min(z', 0), with z' of the weights found last. Solving for that and setting Y anew cannot make the error behind the
+rectifier larger (majorize and minimize; Hunter and Lange 2004).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from colonnade.calibrate.columns import im2col, output_size, places
+from colonnade.calibrate.site import Following
 from colonnade.errors import ColonnadeError
 from colonnade.graph.ir import Conv
 
 # Elements of X in memory at a time.
 _CHUNK = 2**24
-# Of a layer's largest gain: what is below cannot make up for a difference on the residual connection.
+# Of a layer's largest gain: channels below hardly reach z and cannot make up for anything there.
 _LEAST_GAIN = 0.01
 
 
@@ -35,93 +44,117 @@ class Moments:
 
 @dataclass(frozen=True)
 class Data:
-    """What a convolution sees on the samples, f32 [N, channels, H, W] in either network: its input, and what a residual
-    connection adds to `gain` [Cout] times its output."""
+    """A convolution of the dense network, and what it sees on the samples.
 
+    weights: f32 [Cout, Cin/groups, kh, kw]; bias: [Cout]. dense, pruned: its input in either network, f32 [N, Cin, H,
+    W]; skips: what the residual connection carries in the dense and in the pruned one, [N, Cout, Ho, Wo]. About
+    `positions` output positions are looked at, or 16 K where that is more, the same number of each image, chosen by
+    `seed`.
+    """
+
+    op: Conv
+    weights: np.ndarray
+    bias: np.ndarray
+    following: Following
     dense: np.ndarray
     pruned: np.ndarray
-    skip_dense: np.ndarray | None = None
-    skip_pruned: np.ndarray | None = None
-    gain: np.ndarray | None = None
+    skips: tuple[np.ndarray, np.ndarray] | None
+    positions: int
+    seed: int
+
+    def matrices(self, weights: np.ndarray) -> np.ndarray:
+        """Weights [groups, rows, K] or in ONNX shape, to multiply what im2col gives: f32 [groups, K, rows]."""
+        order = np.argsort(places(self.weights))
+        grouped = weights.reshape(self.op.groups, -1, len(order))
+        return grouped[:, :, order].transpose(0, 2, 1).astype(np.float32)
+
+    def per_group(self, channels: np.ndarray) -> np.ndarray:
+        """Values [..., Cout] as f32 [groups, ..., rows]."""
+        grouped = channels.reshape(*channels.shape[:-1], self.op.groups, -1)
+        return np.moveaxis(grouped, -2, 0).astype(np.float32)
 
 
-def collect(op: Conv, weights: np.ndarray, data: Data, positions: int, seed: int) -> tuple[Moments, ...]:
-    """Moments of each group of a convolution with dense weights f32 [Cout, Cin/groups, kh, kw].
+def collect(data: Data) -> tuple[Moments, ...]:
+    """Moments of each group. ColonnadeError for data that are not finite."""
+    sums = [_Sums(*shape, squares=True) for shape in _sizes(data)]
+    for x, y, skips in _chunks(data):
+        _add(sums, x, _wanted(data, y, skips, None))
+    return tuple(sum_.moments(places(data.weights)) for sum_ in sums)
 
-    With a residual connection Y also makes up for what the pruned network adds there differently. About `positions`
-    positions are used, or 16 K where that is more, the same number of each image, chosen by `seed`. ColonnadeError for
-    inputs that are not finite.
-    """
-    kernel, columns, count = weights.shape[2:], weights[0].size, len(data.pruned)
-    height, width = output_size(op, kernel, data.pruned.shape[2:])
-    each = min(height * width, -(-max(positions, 16 * columns) // count))
-    rng = np.random.default_rng(seed)
-    sums = [_Sums(len(weights) // op.groups, columns) for _ in range(op.groups)]
-    places = _places(weights)
-    matrices = weights.reshape(op.groups, -1, columns)[:, :, np.argsort(places)].transpose(0, 2, 1)
-    images = max(1, _CHUNK // (each * columns * op.groups))
+
+def rectified(data: Data, moments: Sequence[Moments], weights: np.ndarray, bias: np.ndarray) -> tuple[Moments, ...]:
+    """The moments with Y set anew by weights [groups, rows, K] and a bias [Cout] in place of the dense ones."""
+    sums = [_Sums(*shape, squares=False) for shape in _sizes(data)]
+    matrices, offset = data.matrices(weights), data.per_group(bias[np.newaxis])
+    for x, y, skips in _chunks(data):
+        _add(sums, x, _wanted(data, y, skips, np.matmul(x, matrices) + offset))
+    found = (sum_.moments(places(data.weights)) for sum_ in sums)
+    return tuple(
+        replace(old, mean_y=new.mean_y, cov_yx=new.cov_yx, var_y=new.var_y)
+        for old, new in zip(moments, found, strict=True)
+    )
+
+
+def _wanted(data: Data, y: np.ndarray, skips: tuple[np.ndarray, np.ndarray], found: np.ndarray | None) -> np.ndarray:
+    """Y without bias, [groups, positions, rows]. y: that of the dense network. found: with bias, of the weights found
+    last; None where there are none yet."""
+    gain, shift, bias = (
+        data.per_group(values[np.newaxis]) for values in (data.following.gain, data.following.shift, data.bias)
+    )
+    heard = np.abs(gain) > _LEAST_GAIN * np.abs(gain).max()
+    z = gain * (y + bias) + shift + skips[0]
+    if found is not None:
+        z = np.where(z > 0, z, np.minimum(gain * found + shift + skips[1], 0))
+    result: np.ndarray = np.where(heard, (z - shift - skips[1]) / np.where(heard, gain, 1) - bias, y)
+    return result
+
+
+def _chunks(data: Data) -> Iterator[tuple[np.ndarray, np.ndarray, tuple[np.ndarray, np.ndarray]]]:
+    """For some samples at a time: X [groups, positions, K]; the dense network's Y [groups, positions, rows], without
+    bias; what the residual connection carries in either network, in the shape of Y, or zeros."""
+    kernel, columns, count = data.weights.shape[2:], data.weights[0].size, len(data.pruned)
+    height, width = output_size(data.op, kernel, data.pruned.shape[2:])
+    each = min(height * width, -(-max(data.positions, 16 * columns) // count))
+    rng = np.random.default_rng(data.seed)
+    matrices = data.matrices(data.weights)
+    images = max(1, _CHUNK // (each * columns * data.op.groups))
     for start in range(0, count, images):
         part = slice(start, start + images)
         chosen = np.sort(rng.permutation(height * width)[:each])
-        x = im2col(op, kernel, _finite(data.pruned, part), chosen)
-        y = np.matmul(im2col(op, kernel, _finite(data.dense, part), chosen), matrices)
-        y += _made_up(data, part, chosen, y.shape)
-        for sums_of_group, x_of_group, y_of_group in zip(sums, x, y, strict=True):
-            sums_of_group.add(x_of_group, y_of_group)
-    return tuple(sums_of_group.moments(places) for sums_of_group in sums)
+        x = im2col(data.op, kernel, _finite(data.pruned, part), chosen)
+        y = np.matmul(im2col(data.op, kernel, _finite(data.dense, part), chosen), matrices)
+        yield x, y, _carried(data, part, chosen)
 
 
-def _made_up(data: Data, part: slice, positions: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """What the output of some samples should be more than in the dense network so that, after the residual addition,
-    the sum is the same: [groups, samples * positions, rows]. Nothing for channels that hardly get there."""
-    if data.skip_dense is None or data.skip_pruned is None or data.gain is None:
-        return np.zeros(shape, np.float32)
-    difference = _finite(data.skip_dense, part) - _finite(data.skip_pruned, part)
-    chosen = difference.reshape(*difference.shape[:2], -1)[:, :, positions]
-    heard = np.abs(data.gain) > _LEAST_GAIN * np.abs(data.gain).max()
-    inverse = np.divide(1, data.gain, out=np.zeros(len(data.gain)), where=heard).astype(np.float32)
-    flat = (chosen * inverse[:, np.newaxis]).transpose(0, 2, 1).reshape(shape[1], shape[0], shape[2])
-    result: np.ndarray = flat.transpose(1, 0, 2)
-    return result
+def _carried(data: Data, part: slice, positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    if data.skips is None:
+        zero = np.zeros((1, 1, 1), np.float32)
+        return zero, zero
+
+    def at_positions(skip: np.ndarray) -> np.ndarray:
+        values = _finite(skip, part)
+        chosen = values.reshape(*values.shape[:2], -1)[:, :, positions]
+        return data.per_group(chosen.transpose(0, 2, 1).reshape(-1, values.shape[1]))
+
+    return at_positions(data.skips[0]), at_positions(data.skips[1])
 
 
-def output_size(op: Conv, kernel: tuple[int, ...], plane: tuple[int, ...]) -> tuple[int, int]:
-    """Height and width of what a convolution makes of a plane of H x W."""
-    padded = (plane[0] + op.pads[0] + op.pads[2], plane[1] + op.pads[1] + op.pads[3])
-    sizes = [
-        (p - (k - 1) * d - 1) // s + 1 for p, k, d, s in zip(padded, kernel, op.dilations, op.strides, strict=True)
-    ]
-    return sizes[0], sizes[1]
+def _sizes(data: Data) -> list[tuple[int, int]]:
+    """Rows and columns of each group."""
+    return [(len(data.weights) // data.op.groups, data.weights[0].size)] * data.op.groups
 
 
-def im2col(op: Conv, kernel: tuple[int, ...], x: np.ndarray, positions: np.ndarray) -> np.ndarray:
-    """The data matrix of x [n, Cin, H, W] at the given output positions, counted row by row, transposed:
-    [groups, n * positions, K]. Its columns are in the order kh, kw, Cin/groups: whole pixels are copied."""
-    top, left, bottom, right = op.pads
-    count, channels, height, width = x.shape
-    padded = np.zeros((count, top + height + bottom, left + width + right, channels), x.dtype)
-    padded[:, top : top + height, left : left + width] = x.transpose(0, 2, 3, 1)
-    y, x0 = np.divmod(positions, output_size(op, kernel, (height, width))[1])
-    rows = y[:, np.newaxis] * op.strides[0] + np.arange(kernel[0]) * op.dilations[0]
-    columns = x0[:, np.newaxis] * op.strides[1] + np.arange(kernel[1]) * op.dilations[1]
-    pixels = rows[:, :, np.newaxis] * padded.shape[2] + columns[:, np.newaxis, :]  # [positions, kh, kw]
-    found = padded.reshape(count, -1, channels).take(pixels.reshape(-1), axis=1)
-    grouped = found.reshape(count * len(positions), -1, op.groups, channels // op.groups)
-    result: np.ndarray = grouped.transpose(2, 0, 1, 3).reshape(op.groups, count * len(positions), -1)
-    return result
-
-
-def _places(weights: np.ndarray) -> np.ndarray:
-    """Where im2col puts each column of weights [Cout, Cin/groups, kh, kw] in ONNX order: i64 [K]."""
-    _, channels, *kernel = weights.shape
-    places: np.ndarray = np.arange(weights[0].size).reshape(*kernel, channels).transpose(2, 0, 1).reshape(-1)
-    return places
+def _add(sums: Sequence[_Sums], x: np.ndarray, y: np.ndarray) -> None:
+    for sum_, x_of_group, y_of_group in zip(sums, x, y, strict=True):
+        sum_.add(x_of_group, y_of_group)
 
 
 class _Sums:
     """Sums over positions, each chunk's products in f32 and all else in float64."""
 
-    def __init__(self, rows: int, columns: int) -> None:
+    def __init__(self, rows: int, columns: int, *, squares: bool) -> None:
+        """squares: cov_xx is wanted; without it, it stays zero."""
+        self._squares = squares
         self._count = 0
         self._x, self._y, self._yy = np.zeros(columns), np.zeros(rows), np.zeros(rows)
         self._xx, self._yx = np.zeros((columns, columns)), np.zeros((rows, columns))
@@ -137,18 +170,19 @@ class _Sums:
         self._x += x.sum(axis=0, dtype=np.float64)
         self._y += y.sum(axis=0, dtype=np.float64)
         self._yy += np.square(y, dtype=np.float64).sum(axis=0)
-        self._xx += x.T @ x
+        if self._squares:
+            self._xx += x.T @ x
         self._yx += y.T @ x
 
-    def moments(self, places: np.ndarray) -> Moments:
-        """With column k of the moments from column places[k] of x."""
+    def moments(self, order: np.ndarray) -> Moments:
+        """With column k of the moments from column order[k] of x."""
         assert self._shift is not None
         mean_x, mean_y = self._x / self._count, self._y / self._count
         return Moments(
-            mean_x=(mean_x + self._shift)[places],
+            mean_x=(mean_x + self._shift)[order],
             mean_y=mean_y,
-            cov_xx=(self._xx / self._count - np.outer(mean_x, mean_x))[np.ix_(places, places)],
-            cov_yx=(self._yx / self._count - np.outer(mean_y, mean_x))[:, places],
+            cov_xx=(self._xx / self._count - np.outer(mean_x, mean_x))[np.ix_(order, order)],
+            cov_yx=(self._yx / self._count - np.outer(mean_y, mean_x))[:, order],
             var_y=np.maximum(self._yy / self._count - mean_y**2, 0),
         )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -12,8 +12,8 @@ import numpy as np
 import onnx
 
 from colonnade import __version__
-from colonnade.calibrate.layer import prune_group
-from colonnade.calibrate.moments import Data, collect
+from colonnade.calibrate.layer import NewWeights, Tiles, choose_tiles, new_weights
+from colonnade.calibrate.moments import Data, Moments, collect, rectified
 from colonnade.calibrate.network import Network, cut, own_constants, prepared
 from colonnade.calibrate.settings import MIN_SAMPLES, Calibration
 from colonnade.calibrate.site import Site, sites
@@ -75,9 +75,9 @@ def calibrate_model(
     layers.sort(key=lambda layer: places[_output(layer.convolution)])
     asked = {"sparsity": sparsity, "tile": tile, "group": group, "skip": list(skip), "calibration": asdict(settings)}
     key = repr((__version__, asked, [layer.pattern for layer in layers])).encode()
-    key += model.SerializeToString(deterministic=True) + np.ascontiguousarray(samples).tobytes()
+    key += model.SerializeToString(deterministic=True)
     with workplace(work_folder) as (folder, activations):
-        results = _prune(graph, layers, samples, settings, Finished(folder, key), activations, progress)
+        results = _prune(graph, layers, samples, settings, Finished(folder, key, samples), activations, progress)
     reports = {
         _output(layer.convolution): _store(task.model, layer, result)
         for layer, result in zip(layers, results, strict=True)
@@ -178,21 +178,43 @@ def _prune(
 
 
 def _prune_layer(graph: Graph, layer: _Layer, dense: Network, pruned: Network, settings: Calibration) -> NewLayer:
-    site = layer.site
+    site, following = layer.site, layer.site.following
     weights, bias = (graph.constants[name] for name in own_constants(site))
-    data = Data(dense.read(site.node.inputs[0]), pruned.read(site.node.inputs[0]))
-    if site.skip:
-        value = site.skip.value
-        data = replace(data, skip_dense=dense.read(value), skip_pruned=pruned.read(value), gain=site.skip.gain)
-    moments = collect(site.op, weights, data, settings.positions, settings.seed)
-    matrices = weights.reshape(site.op.groups, -1, weights[0].size)
-    groups = [prune_group(m, matrix, layer.pattern, settings) for m, matrix in zip(moments, matrices, strict=True)]
-    energy = sum(float(group.energy.sum()) for group in groups)
-    return NewLayer(
-        weights=np.concatenate([group.weights for group in groups]).reshape(weights.shape).astype(F32),
-        bias=(bias + np.concatenate([group.shift for group in groups])).astype(F32),
-        error=sum(float(group.error.sum()) for group in groups) / energy if energy else 0.0,
+    data = Data(
+        op=site.op,
+        weights=weights,
+        bias=bias,
+        following=following,
+        dense=dense.read(site.node.inputs[0]),
+        pruned=pruned.read(site.node.inputs[0]),
+        skips=(dense.read(following.skip), pruned.read(following.skip)) if following.skip else None,
+        positions=settings.positions,
+        seed=settings.seed,
     )
+    moments = collect(data)
+    energy = sum(float(group.var_y.sum()) for group in moments)
+    matrices = weights.reshape(site.op.groups, -1, weights[0].size)
+    tiles = [choose_tiles(m, w, layer.pattern, settings) for m, w in zip(moments, matrices, strict=True)]
+    new = _solved(moments, matrices, tiles, settings)
+    if following.rectified and settings.solve:
+        for _ in range(settings.rectify):
+            moments = rectified(data, moments, np.stack([group.weights for group in new]), bias + _shifts(new))
+            new = _solved(moments, matrices, tiles, settings)
+    return NewLayer(
+        weights=np.concatenate([group.weights for group in new]).reshape(weights.shape).astype(F32),
+        bias=(bias + _shifts(new)).astype(F32),
+        error=sum(float(group.error.sum()) for group in new) / energy if energy else 0.0,
+    )
+
+
+def _solved(
+    moments: Sequence[Moments], matrices: np.ndarray, tiles: Sequence[Tiles], settings: Calibration
+) -> list[NewWeights]:
+    return [new_weights(m, w, t, settings) for m, w, t in zip(moments, matrices, tiles, strict=True)]
+
+
+def _shifts(groups: Sequence[NewWeights]) -> np.ndarray:
+    return np.concatenate([group.shift for group in groups])
 
 
 def _store(model: onnx.ModelProto, layer: _Layer, result: NewLayer) -> LayerReport:

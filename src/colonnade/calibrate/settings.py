@@ -18,14 +18,16 @@ class Calibration:
     """How columns are chosen and weights are corrected. ColonnadeError for values out of range.
 
     method: by which score a tile chooses its columns (`select.py`). solve: kept weights and bias are the least-squares
-    solution; without it they stay as they are. match: mean and deviation of each output channel are made those of
-    the dense network. cluster: output channels that need the same columns share a tile; without it tiles are
-    consecutive channels. damping: noise added to each input when solving, as a fraction of the mean variance of the
-    inputs. positions: how many output positions a layer's moments are taken from, about. seed: of which positions.
+    solution; without it they stay as they are. rectify: rounds in which they are solved again for what is left of the
+    output behind a rectifier (`moments.py`). match: mean and deviation of each output channel are made those of the
+    dense network. cluster: output channels that need the same columns share a tile; without it tiles are consecutive
+    channels. damping: noise added to each input when solving, as a fraction of the mean variance of the inputs.
+    positions: how many output positions a layer's moments are taken from, about. seed: of which positions.
     """
 
     method: Method = "obs"
     solve: bool = True
+    rectify: int = 2
     match: bool = True
     cluster: bool = True
     damping: float = 0.01
@@ -37,6 +39,8 @@ class Calibration:
             raise ColonnadeError(f"method is {self.method!r}: it must be one of {', '.join(METHODS)}")
         if not 0 < self.damping < float("inf"):
             raise ColonnadeError(f"damping is {self.damping}: it must be above 0 and finite")
+        if self.rectify < 0:
+            raise ColonnadeError(f"rectify is {self.rectify}: it must be at least 0")
         if self.positions < 1:
             raise ColonnadeError(f"positions is {self.positions}: it must be at least 1")
         if self.seed < 0:

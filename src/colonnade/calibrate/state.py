@@ -31,9 +31,10 @@ class NewLayer:
 class Finished:
     """The finished layers of one request, by their places in the order of pruning."""
 
-    def __init__(self, folder: Path, request: bytes) -> None:
-        """request: all that the result depends on. Layers of other requests in `folder` are not seen."""
+    def __init__(self, folder: Path, request: bytes, samples: np.ndarray) -> None:
+        """request, samples: all that the result depends on. Layers of other requests in `folder` are not seen."""
         digest = hashlib.sha256(request)
+        digest.update(np.ascontiguousarray(samples).data)
         for source in sorted(Path(__file__).parent.glob("*.py")):
             digest.update(source.read_bytes())
         self._folder, self._key = folder, digest.hexdigest()[:32]
