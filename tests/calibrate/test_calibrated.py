@@ -132,8 +132,9 @@ def test_a_killed_run_goes_on_where_it_stopped(tmp_path: Path, monkeypatch: pyte
     with pytest.raises(Killed):
         calibrate_model(model, samples, sparsity=0.5, work_folder=folder, progress=kill)
     assert len(list(folder.glob("*.npz"))) == 2
-    (folder / "activations").mkdir()  # what kill -9 would leave
-    (folder / "activations" / "dense-0.f32").write_bytes(b"old")
+    left = folder / "colonnade-activations" / "dense-0.f32"  # what kill -9 would leave
+    left.parent.mkdir()
+    left.write_bytes(b"old")
 
     solved = []
     original = module._prune_layer
@@ -184,6 +185,29 @@ def test_a_damaged_layer_is_made_again(tmp_path: Path) -> None:
         calibrate_model(model, samples, sparsity=0.5, work_folder=folder, progress=damage)
     found, _ = calibrate_model(model, samples, sparsity=0.5, work_folder=folder)
     assert found.SerializeToString(deterministic=True) == expected.SerializeToString(deterministic=True)
+
+
+def test_nothing_of_the_users_is_removed(tmp_path: Path) -> None:
+    own = tmp_path / "activations"
+    own.write_text("mine")
+    calibrate_model(residual_network(), images(), sparsity=0.5, work_folder=tmp_path)
+    assert list(tmp_path.iterdir()) == [own]
+
+
+def test_a_run_that_fails_at_once_leaves_no_folder(tmp_path: Path) -> None:
+    folder = tmp_path / "work"
+
+    def fail(*_: object) -> None:
+        raise Killed
+
+    with pytest.raises(Killed):
+        calibrate_model(residual_network(), images(), sparsity=0.5, work_folder=folder, progress=fail)
+    assert not folder.exists()
+
+
+def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
+    with pytest.raises(ColonnadeError, match="unfinished work cannot be kept there: No such file"):
+        calibrate_model(residual_network(), images(), sparsity=0.5, work_folder=tmp_path / "no" / "work")
 
 
 def test_two_processes_do_not_work_in_one_folder(tmp_path: Path) -> None:

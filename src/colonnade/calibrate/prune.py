@@ -74,7 +74,7 @@ def calibrate_model(
     ]
     layers.sort(key=lambda layer: places[_output(layer.convolution)])
     asked = {"sparsity": sparsity, "tile": tile, "group": group, "skip": list(skip), "calibration": asdict(settings)}
-    key = repr((__version__, asked, [layer.pattern for layer in layers])).encode()
+    key = repr((__version__, asked, [layer.pattern for layer in layers], samples.shape)).encode()
     key += model.SerializeToString(deterministic=True)
     with workplace(work_folder) as (folder, activations):
         results = _prune(graph, layers, samples, settings, Finished(folder, key, samples), activations, progress)
@@ -115,11 +115,10 @@ def _graph_for(model: onnx.ModelProto, samples: np.ndarray) -> Graph:
     bad = np.flatnonzero(~np.isfinite(samples).reshape(len(samples), -1).all(axis=1))
     if len(bad):
         raise ColonnadeError(f"sample {bad[0]} holds NaN or infinity; leave it out")
-    graph = import_model(model, batch=1)
+    plane = (samples.shape[2], samples.shape[3])
+    graph = import_model(model, batch=1, input_size=plane if _has_open_plane(model) else None)
     if len(graph.inputs) != 1:
         raise ColonnadeError(f"{graph.name}: has {len(graph.inputs)} inputs; calibration needs a model with one")
-    if graph.shape(graph.inputs[0])[1:] != samples.shape[1:] and _has_open_plane(model, graph.inputs[0]):
-        graph = import_model(model, batch=1, input_size=(samples.shape[2], samples.shape[3]))
     wanted = graph.shape(graph.inputs[0])[1:]
     if wanted != samples.shape[1:]:
         raise ColonnadeError(
@@ -128,9 +127,8 @@ def _graph_for(model: onnx.ModelProto, samples: np.ndarray) -> Graph:
     return graph
 
 
-def _has_open_plane(model: onnx.ModelProto, name: str) -> bool:
-    entry = next(entry for entry in model.graph.input if entry.name == name)
-    return any(d.dim_value < 1 for d in entry.type.tensor_type.shape.dim[2:])
+def _has_open_plane(model: onnx.ModelProto) -> bool:
+    return any(size.dim_value < 1 for entry in model.graph.input for size in entry.type.tensor_type.shape.dim[2:])
 
 
 def _why_dense(model: onnx.ModelProto, known: Mapping[str, Site]) -> Callable[[Convolution], str | None]:

@@ -9,7 +9,7 @@ import shutil
 import tempfile
 import zipfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +17,8 @@ import numpy as np
 
 from colonnade.errors import ColonnadeError
 from colonnade.files import write_atomic
+
+_SUFFIX = ".layer.npz"
 
 
 @dataclass(frozen=True)
@@ -54,23 +56,39 @@ class Finished:
         write_atomic(self._path(index), stream.getvalue())
 
     def _path(self, index: int) -> Path:
-        return self._folder / f"{self._key}-{index}.npz"
+        return self._folder / f"{self._key}-{index}{_SUFFIX}"
 
 
 @contextmanager
 def workplace(folder: Path | None) -> Iterator[tuple[Path, Path]]:
     """A folder for finished layers and an empty one inside it for activations, which ends with the `with`.
 
-    The first is `folder`, made if need be; it goes when all went well and stays otherwise. None: a temporary one.
-    ColonnadeError if it cannot be made, or another process works in it.
+    The first is `folder`, made if need be. Finished layers stay in it unless all went well; without them it goes, if it
+    holds nothing else. None: a temporary one. ColonnadeError if it cannot be made, or another process works in it.
     """
     if folder is None:
         with tempfile.TemporaryDirectory(prefix="colonnade-") as temporary:
             yield Path(temporary), Path(tempfile.mkdtemp(dir=temporary))
         return
+    with _locked(folder):
+        activations = folder / "colonnade-activations"
+        shutil.rmtree(activations, ignore_errors=True)
+        activations.mkdir()
+        try:
+            yield folder, activations
+            for path in folder.glob(f"*{_SUFFIX}"):
+                path.unlink()
+        finally:
+            shutil.rmtree(activations, ignore_errors=True)
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """For one process at a time."""
+    path = folder / "colonnade-lock"
     try:
         folder.mkdir(exist_ok=True)
-        lock = (folder / "lock").open("w")
+        lock = path.open("w")
     except OSError as error:
         raise ColonnadeError(f"{folder}: unfinished work cannot be kept there: {error.strerror}") from error
     with lock:
@@ -78,11 +96,9 @@ def workplace(folder: Path | None) -> Iterator[tuple[Path, Path]]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             raise ColonnadeError(f"{folder}: another process is at work there; wait for it") from None
-        activations = folder / "activations"
-        shutil.rmtree(activations, ignore_errors=True)
-        activations.mkdir()
         try:
-            yield folder, activations
+            yield
         finally:
-            shutil.rmtree(activations, ignore_errors=True)
-        shutil.rmtree(folder)
+            path.unlink(missing_ok=True)
+            with suppress(OSError):  # it holds something
+                folder.rmdir()
