@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -55,6 +55,7 @@ def prune(
     group: int | None = None,
     skip: Sequence[str] = (),
     target: str = "native",
+    own: Mapping[str, float] | None = None,
     calibrate: np.ndarray | str | os.PathLike[str] | None = None,
     samples: int = DEFAULT_SAMPLES,
     preprocess: Preprocess | str | None = None,
@@ -67,7 +68,8 @@ def prune(
 
     Of every `group` consecutive columns the same number is kept (None: one group of all columns). The stem, depthwise
     convolutions, fully connected layers and those named in `skip` stay dense. tile "auto": per layer the smallest
-    tile that is estimated to run near the best speed on `target`. ColonnadeError for values out of range.
+    tile that is estimated to run near the best speed on `target`. own: sparsities of single layers by name, instead of
+    `sparsity`; one of 0 leaves a layer dense. ColonnadeError for values out of range.
 
     `calibrate`: images, f32 [N, C, H, W] or a path that `open_dataset` reads, of which `samples` are drawn by the
     settings' seed. Then columns, weights and biases come from what the network does on them (`calibrate_model`), by
@@ -78,7 +80,7 @@ def prune(
         choose = tile_chooser(optimize(import_model(model.proto)), resolve_target(target), group)
     if calibrate is None:
         proto, report = prune_model(
-            model.proto, sparsity=sparsity, tile=tile, group=group, skip=skip, choose_tile=choose
+            model.proto, sparsity=sparsity, tile=tile, group=group, skip=skip, choose_tile=choose, own=own
         )
         return Model(proto, model.name, report)
     settings = settings or Calibration()
@@ -95,6 +97,7 @@ def prune(
         group=group,
         skip=skip,
         choose_tile=choose,
+        own=own,
         settings=settings,
         work_folder=work_folder,
         progress=progress or (lambda *_: None),

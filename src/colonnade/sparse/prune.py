@@ -6,7 +6,7 @@ import difflib
 import json
 import math
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import Literal
@@ -76,9 +76,11 @@ def prune_model(
     group: int | None = None,
     skip: Sequence[str] = (),
     choose_tile: ChooseTile | None = None,
+    own: Mapping[str, float] | None = None,
 ) -> tuple[onnx.ModelProto, PruneReport]:
     """A copy of `model` with column-wise zeros (`sparse.pattern`) in its convolutions, and what was done to each.
 
+    own: sparsities of single convolutions by name, instead of `sparsity`; one of 0 leaves a convolution untouched.
     tile "auto" asks `choose_tile` per layer (8 without it). The stem, depthwise convolutions, those of at most 4
     input channels per group and those named in `skip` (names or globs such as "layer4.*") stay dense, as does every
     operator but Conv. The copy records the request in its metadata, on which nothing depends.
@@ -88,12 +90,13 @@ def prune_model(
     """
     request = Pattern(sparsity, DEFAULT_TILE if tile == "auto" else tile, group)
     choose = choose_tile if tile == "auto" else None
-    task = begin(model, skip)
+    own = own or {}
+    task = begin(model, skip, own)
     layers = tuple(
-        left_dense(convolution, reason) if reason else _prune(convolution, request, choose)
+        left_dense(convolution, reason) if reason else _prune(convolution, of_layer(convolution, request, own), choose)
         for convolution, reason in zip(task.convolutions, task.reasons, strict=True)
     )
-    task.record(sparsity=sparsity, tile=tile, group=group, skip=list(skip))
+    task.record(sparsity=sparsity, tile=tile, group=group, skip=list(skip), **({"own": dict(own)} if own else {}))
     return task.model, PruneReport(layers)
 
 
@@ -113,17 +116,26 @@ class Task:
 
 
 def begin(
-    model: onnx.ModelProto, skip: Sequence[str], why_dense: Callable[[Convolution], str | None] = Convolution.why_dense
+    model: onnx.ModelProto,
+    skip: Sequence[str],
+    own: Mapping[str, float],
+    why_dense: Callable[[Convolution], str | None] = Convolution.why_dense,
 ) -> Task:
-    """A copy of `model` and what is to be pruned in it. ColonnadeError if nothing is, or `skip` names what is not
-    there, or weights cannot be read."""
+    """A copy of `model` and what is to be pruned in it. ColonnadeError if nothing is, or `skip` or `own` names what is
+    not there, or weights cannot be read."""
     copy = onnx.ModelProto()
     copy.CopyFrom(model)
     convolutions = find_convolutions(copy)
     label = model.graph.name or "model"
     if not convolutions:
         raise ColonnadeError(f"{label}: nothing to prune: it has no convolutions")
-    reasons = _why_dense(convolutions, skip, why_dense)
+    if strange := own.keys() - {convolution.name for convolution in convolutions}:
+        raise ColonnadeError(f"{label}: no convolution is called {min(strange)!r}, for which a sparsity is given")
+
+    def why(convolution: Convolution) -> str | None:
+        return why_dense(convolution) or ("is to have sparsity 0" if own.get(convolution.name) == 0 else None)
+
+    reasons = _why_dense(convolutions, skip, why)
     if all(reasons):
         counts = "; ".join(f"{count} x {reason}" for reason, count in Counter(reasons).items())
         raise ColonnadeError(f"{label}: nothing to prune, all {len(reasons)} convolutions stay dense: {counts}")
@@ -170,6 +182,11 @@ def finite_weights(convolution: Convolution) -> np.ndarray:
     if not np.isfinite(weights).all():
         raise ColonnadeError(f"convolution {convolution.name!r}: weights hold NaN or infinity; repair the model first")
     return weights
+
+
+def of_layer(convolution: Convolution, request: Pattern, own: Mapping[str, float]) -> Pattern:
+    """The request with the sparsity that a layer has of its own, if it has one."""
+    return replace(request, sparsity=own.get(convolution.name, request.sparsity))
 
 
 def pattern_of(
