@@ -29,6 +29,7 @@ ORDER: tuple[tuple[str, ...], ...] = (
     ("accuracy", "calibrate"),
     ("api",),
     ("bench",),
+    ("budget",),
     ("cli",),
     ("__main__",),
 )

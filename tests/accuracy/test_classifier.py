@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from digit_networks import answers, write_network
+from digit_networks import Digits, answers, write_network
 from onnx import helper
 
 import colonnade as package
 from colonnade.accuracy.classifier import open_classifier
 from colonnade.errors import ColonnadeError
-
-if TYPE_CHECKING:
-    from tests.accuracy.conftest import Digits
 
 
 @pytest.mark.parametrize("batch", [1, 7, 64])

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from digit_networks import Digits
 from PIL import Image
 
 import colonnade as package
 from colonnade.cli import main
-
-if TYPE_CHECKING:
-    from tests.accuracy.conftest import Digits
 
 
 def _call(capfd: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str, str]:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from digit_networks import answers, write_network
+from digit_networks import Digits, answers, write_network
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -17,9 +16,6 @@ from PIL import Image
 import colonnade as package
 from colonnade.accuracy.evaluation import rank_of
 from colonnade.errors import ColonnadeError
-
-if TYPE_CHECKING:
-    from tests.accuracy.conftest import Digits
 
 
 @pytest.mark.parametrize("batch", [None, 64])

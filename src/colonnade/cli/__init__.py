@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import typer
 
-from colonnade.cli import accuracy, deploy, measure, model, product
+from colonnade.cli import accuracy, budget, deploy, measure, model, product
 from colonnade.errors import ColonnadeError
 
 EXIT_MISTAKE = 2
@@ -30,6 +30,7 @@ for command in (
     product.compile_model,
     product.run,
     accuracy.evaluate,
+    budget.allocate,
     deploy.deploy,
     deploy.targets,
     measure.bench,

@@ -1,0 +1,75 @@
+"""Prunes each layer as far as a goal for the whole network asks, and no layer further than it pays."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from colonnade import api
+from colonnade.accuracy.classifier import Classifier, open_classifier
+from colonnade.bench.progress import silent
+from colonnade.bench.run import Options
+from colonnade.bench.subject import open_model
+from colonnade.budget.goal import Goal
+from colonnade.budget.sensitivity import relative_error
+from colonnade.budget.tables import DENSE, Tables, calibrated, measure
+from colonnade.calibrate.settings import Calibration
+from colonnade.data import Dataset, Preprocess, read_batches
+from colonnade.errors import ColonnadeError
+
+
+@dataclass(frozen=True)
+class Allocation:
+    """The pruned model and the sparsity of each layer that was considered. cost: of the whole network, as in the
+    tables; predicted: the sum of the errors of its layers; error: of all of them together, on all images."""
+
+    model: api.Model
+    goal: Goal
+    tables: Tables
+    sparsities: Mapping[str, float]
+    cost: float
+    predicted: float
+    error: float
+
+
+def allocate(
+    source: str,
+    data: Dataset,
+    goal: Goal,
+    options: Options,
+    settings: Calibration | None = None,
+    preprocess: Preprocess | None = None,
+    tell: api.Progress = silent,
+) -> Allocation:
+    """Prune the classifier `source` (a zoo name or an ONNX file), each layer to one of `options.sparsities` or not at
+    all, such that its scores for the images of `data` change as little as `goal` allows.
+
+    Layers are pruned by what they do on these images (`calibrate_model`), by `settings`. ColonnadeError for a
+    goal out of reach, which says how far this network goes.
+    """
+    options.check()
+    model = open_model(source, input_size=options.input_size)
+    dense = _open(model, options)
+    images = np.concatenate([batch.x for batch in read_batches(data, dense.shape, preprocess=preprocess)])
+    tables = measure(source, model, images, options, settings, goal.timed, tell)
+    found = tables.curve.within(goal.limit(tables.dense_cost))
+    if found is None:
+        raise ColonnadeError(f"{model.name}: {goal} is out of reach; {_furthest(tables, goal)}")
+    chosen = [tables.sparsities[option] for option in found.options[1:]]
+    sparsities = dict(zip(tables.layers, chosen, strict=True))
+    pruned = calibrated(model, images, DENSE, sparsities, options, settings, tell) if any(chosen) else model
+    error = relative_error(_open(pruned, options).scores(images)[0], dense.scores(images)[0])
+    return Allocation(pruned, goal, tables, sparsities, found.cost, found.loss, error)
+
+
+def _open(model: api.Model, options: Options) -> Classifier:
+    return open_classifier(model.proto, name=model.name, input_size=options.input_size, threads=options.threads)
+
+
+def _furthest(tables: Tables, goal: Goal) -> str:
+    cost, most = float(tables.curve.cost[0]), f"{max(tables.sparsities):g}"
+    if not goal.timed:
+        return f"with sparsities up to {most} it has {1 - cost:.1%} zeros at most"
+    return f"with sparsities up to {most} it takes {cost:.2f} ms at least, {tables.dense_cost / cost:.2f}x"

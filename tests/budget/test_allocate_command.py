@@ -1,0 +1,85 @@
+"""`colonnade allocate`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import onnx
+import pytest
+from digit_networks import Digits
+
+from colonnade.cli import main
+
+
+def _call(capfd: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str, str]:
+    code = main(["allocate", *(str(argument) for argument in arguments)])
+    captured = capfd.readouterr()
+    return code, captured.out, captured.err
+
+
+def test_model_tables_and_curve_are_written(digits: Digits, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    out, found, plot = (tmp_path / name for name in ("out.onnx", "found.json", "curve.svg"))
+    options = (
+        "--latency",
+        "1000 ms",
+        "--levels",
+        "0.5,0.9",
+        "--plan",
+        "default",
+        "--repeat",
+        3,
+        "--input-size",
+        8,
+        "--samples",
+        32,
+    )
+    code, text, errors = _call(
+        capfd, digits.deep, "--data", digits.data, *options, "-o", out, "--json", found, "--plot", plot
+    )
+    assert (code, errors) == (0, "")
+    onnx.checker.check_model(onnx.load(out))
+    read = json.loads(found.read_text())
+    assert read["cost"] == pytest.approx(read["dense_cost"])
+    assert [layer["name"] for layer in read["layers"]] == ["conv1", "conv2"]
+    errors_on_curve = [point["error"] for point in read["curve"]]
+    assert errors_on_curve == sorted(errors_on_curve, reverse=True)
+    assert plot.stat().st_size > 0
+    for shown in ("conv2", "least predicted error", str(out)):
+        assert shown in text
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ((), ("latency, speedup and sparsity", "there are 0")),
+        (("--latency", "5ms", "--speedup", "2x"), ("there are 2",)),
+        (("--latency", "soon"), ("--latency", "soon", "of ms")),
+        (("--speedup", "-2x"), ("speedup -2x", "out of range")),
+        (("--sparsity", "0.5", "--levels", "0"), ("at least one above 0",)),
+        (("--sparsity", "0.5", "--levels", "0.5,2"), ("out of range",)),
+        (("--sparsity", "0.5", "--samples", "0"), ("--samples",)),
+        (("--sparsity", "0.5", "--samples", "9"), ("9 samples", "at least 16")),
+        (("--sparsity", "0.5", "--method", "guess"), ("guess", "obs")),
+        (("--sparsity", "0.95", "--levels", "0.5", "--samples", "32"), ("out of reach", "at most")),
+        (("--sparsity", "0.5", "--skip", "conv1", "--skip", "conv2"), ("nothing to prune",)),
+        (("--sparsity", "0.5", "--preprocess", "mean=0"), ("taken as it is",)),
+        (("--sparsity", "0.5", "--plot", "curve.pdf"), (".png or .svg",)),
+    ],
+)
+def test_mistakes(
+    digits: Digits,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    options: tuple[str, ...],
+    words: tuple[str, ...],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    code, text, errors = _call(capfd, digits.deep, "--data", digits.data, "--input-size", 8, "-o", "out.onnx", *options)
+    assert (code, text) == (2, "")
+    assert errors.startswith("error: ")
+    assert errors.count("\n") == 1
+    for word in words:
+        assert word in errors
+    assert not list(tmp_path.iterdir())

@@ -1,0 +1,106 @@
+"""Goals met on a network that reads digits."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from digit_networks import Digits, answers
+from onnx import numpy_helper
+
+import colonnade as package
+from colonnade.bench.run import Options
+from colonnade.budget.allocation import Allocation, allocate
+from colonnade.budget.goal import Goal
+from colonnade.budget.sensitivity import relative_error
+from colonnade.budget.tables import Tables
+from colonnade.calibrate.settings import Calibration
+from colonnade.data import open_dataset
+from colonnade.errors import ColonnadeError
+
+LEVELS = (0.5, 0.75)
+QUICK = Calibration(positions=500)
+
+
+def _allocate(digits: Digits, goal: Goal, **changes: object) -> Allocation:
+    options = Options(sparsities=LEVELS, repeat=3, plan="default", input_size=8, **changes)
+    return allocate(str(digits.deep), open_dataset(digits.data).sample(48), goal, options, QUICK)
+
+
+def _zeros(model: onnx.ModelProto) -> dict[str, float]:
+    arrays = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
+    return {name: float((array == 0).mean()) for name, array in arrays.items() if name.startswith("kernel")}
+
+
+def test_sparsity_is_reached_and_costs_less_than_the_same_everywhere(digits: Digits, tmp_path: Path) -> None:
+    found = _allocate(digits, Goal(sparsity=0.6))
+    assert set(found.sparsities) == {"conv1", "conv2"}
+    zeros, sizes = _zeros(found.model.proto), {"kernel1": 16 * 8, "kernel2": 24 * 16}
+    share = sum(zeros[name] * size for name, size in sizes.items()) / sum(sizes.values())
+    assert share == pytest.approx(1 - found.cost, abs=1e-3)
+    assert share >= 0.6
+    assert zeros["kernel0"] == 0
+    assert zeros["kernel1"] == pytest.approx(found.sparsities["conv1"], abs=0.01)
+    chosen = digits.x[open_dataset(digits.data).sample(48).indices]
+    dense = answers(digits.deep, chosen)
+    errors = []
+    for model in (found.model, package.prune(package.load(digits.deep), 0.75, calibrate=chosen, settings=QUICK)):
+        model.save(tmp_path / "pruned.onnx")
+        errors.append(relative_error(answers(tmp_path / "pruned.onnx", chosen), dense))
+    assert found.error == pytest.approx(errors[0], rel=1e-3)
+    assert errors[0] < errors[1]
+
+
+def test_the_rest_of_the_network_counts() -> None:
+    """10 ms of which 3 are no layer's: twice as fast means that layers of 7 ms have 2 left."""
+    cost, error = np.array([[4.0, 2.0, 1.0], [3.0, 2.5, 1.0]]), np.array([[0.0, 1.0, 4.0], [0.0, 1.0, 2.0]])
+    tables = Tables(("a", "b"), (0.0, 0.5, 0.75), cost, 3.0, error)
+    assert tables.dense_cost == 10
+    found = tables.curve.within(Goal(speedup=2).limit(tables.dense_cost))
+    assert found is not None
+    assert (found.cost, found.loss, found.options[1:]) == (5, 6, (2, 2))
+    found = tables.curve.within(Goal(latency=6.5).limit(tables.dense_cost))
+    assert found is not None
+    assert (found.cost, found.loss, found.options[1:]) == (6, 3, (1, 2))
+    assert tables.curve.within(Goal(speedup=2.1).limit(tables.dense_cost)) is None
+
+
+def test_a_goal_that_dense_meets_prunes_nothing(digits: Digits) -> None:
+    found = _allocate(digits, Goal(latency=1e6))
+    assert set(found.sparsities.values()) == {0.0}
+    assert found.model.proto == package.load(digits.deep).proto
+    assert found.error == found.predicted == 0
+    assert found.cost == pytest.approx(found.tables.dense_cost)
+
+
+def test_goals_out_of_reach_say_what_is_in_reach(digits: Digits) -> None:
+    with pytest.raises(
+        ColonnadeError, match=r"sparsity 0\.99 is out of reach; .* up to 0\.75 it has 7\d\.\d% zeros at most"
+    ):
+        _allocate(digits, Goal(sparsity=0.99))
+    with pytest.raises(
+        ColonnadeError, match=r"speedup 1000x is out of reach; .* it takes \d+\.\d+ ms at least, \d+\.\d+x"
+    ):
+        _allocate(digits, Goal(speedup=1000))
+
+
+def test_layers_that_are_skipped_are_not_considered(digits: Digits) -> None:
+    with pytest.raises(ColonnadeError, match=r"75\.0% zeros at most"):
+        _allocate(digits, Goal(sparsity=0.9), skip=("conv1",))
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({}, "there are 0"),
+        ({"latency": 5.0, "speedup": 2.0}, "there are 2"),
+        ({"latency": 0.0}, "latency 0 ms: out of range"),
+        ({"speedup": np.inf}, "speedup infx: out of range"),
+        ({"sparsity": 1.0}, "sparsity 1: out of range"),
+    ],
+)
+def test_goals_that_are_none(values: dict[str, float], words: str) -> None:
+    with pytest.raises(ColonnadeError, match=words):
+        Goal(**values)
