@@ -20,6 +20,7 @@ from colonnade.target.isa import Isa
 
 LOOKAHEAD = 8  # columns between a row's prefetch and its use; `off` has this many readable entries past its end
 LINE_FLOATS = 16  # f32 elements of a cache line
+WEIGHTS_AHEAD = 512  # floats between a weight's prefetch and its use: weights are read once a run, from far away
 
 
 def kernel_source(isa: Isa, shape: Shape) -> str:
@@ -67,17 +68,24 @@ def _initialise(ops: TileOps, isa: Isa, shape: Shape) -> Iterator[str]:
 
 
 def _columns(ops: TileOps, isa: Isa, shape: Shape, count: int) -> Iterator[str]:
+    yield from _prefetches(ops, "w", WEIGHTS_AHEAD, count * shape.rows)
     for i in range(count):
         yield "{"
         yield f"  const float *row = (const float *)(x + off[{i}]);"
-        for start in range(0, shape.vectors * isa.lanes, LINE_FLOATS):
-            prefetch = ops.prefetch(f"x + off[{LOOKAHEAD + i}] + {4 * start}")
-            if prefetch:
-                yield f"  {prefetch};"
+        ahead = f"(const float *)(x + off[{LOOKAHEAD + i}])"
+        yield from _indent(_prefetches(ops, ahead, 0, shape.vectors * isa.lanes))
         yield from _indent(_one_column(ops, isa, shape, i))
         yield "}"
     yield f"off += {count};"
     yield f"w += {count * shape.rows};"
+
+
+def _prefetches(ops: TileOps, base: str, first: int, floats: int) -> Iterator[str]:
+    """Of every cache line of some floats, from the first one on."""
+    for start in range(first, first + floats, LINE_FLOATS):
+        prefetch = ops.prefetch(f"{base} + {start}")
+        if prefetch:
+            yield f"{prefetch};"
 
 
 def _one_column(ops: TileOps, isa: Isa, shape: Shape, i: int) -> Iterator[str]:

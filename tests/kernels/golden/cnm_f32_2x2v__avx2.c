@@ -31,9 +31,10 @@ static void cnm_f32_2x2v__avx2(const cln_tile *a) {
       c1_1 = _mm256_set1_ps(0.0f);
     }
     for (; n >= 2; n -= 2) {
+      _mm_prefetch((const char *)(w + 512), _MM_HINT_T0);
       {
         const float *row = (const float *)(x + off[0]);
-        _mm_prefetch((const char *)(x + off[8] + 0), _MM_HINT_T0);
+        _mm_prefetch((const char *)((const float *)(x + off[8]) + 0), _MM_HINT_T0);
         const __m256 x0 = _mm256_loadu_ps(row + 0);
         const __m256 x1 = _mm256_loadu_ps(row + 8);
         const __m256 w0 = _mm256_set1_ps(w[0]);
@@ -45,7 +46,7 @@ static void cnm_f32_2x2v__avx2(const cln_tile *a) {
       }
       {
         const float *row = (const float *)(x + off[1]);
-        _mm_prefetch((const char *)(x + off[9] + 0), _MM_HINT_T0);
+        _mm_prefetch((const char *)((const float *)(x + off[9]) + 0), _MM_HINT_T0);
         const __m256 x0 = _mm256_loadu_ps(row + 0);
         const __m256 x1 = _mm256_loadu_ps(row + 8);
         const __m256 w0 = _mm256_set1_ps(w[2]);
@@ -59,9 +60,10 @@ static void cnm_f32_2x2v__avx2(const cln_tile *a) {
       w += 4;
     }
     for (; n != 0; --n) {
+      _mm_prefetch((const char *)(w + 512), _MM_HINT_T0);
       {
         const float *row = (const float *)(x + off[0]);
-        _mm_prefetch((const char *)(x + off[8] + 0), _MM_HINT_T0);
+        _mm_prefetch((const char *)((const float *)(x + off[8]) + 0), _MM_HINT_T0);
         const __m256 x0 = _mm256_loadu_ps(row + 0);
         const __m256 x1 = _mm256_loadu_ps(row + 8);
         const __m256 w0 = _mm256_set1_ps(w[0]);

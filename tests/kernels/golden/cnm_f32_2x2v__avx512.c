@@ -23,9 +23,10 @@ static void cnm_f32_2x2v__avx512(const cln_tile *a) {
       c1_0 = _mm512_set1_ps(0.0f);
     }
     for (; n >= 2; n -= 2) {
+      _mm_prefetch((const char *)(w + 512), _MM_HINT_T0);
       {
         const float *row = (const float *)(x + off[0]);
-        _mm_prefetch((const char *)(x + off[8] + 0), _MM_HINT_T0);
+        _mm_prefetch((const char *)((const float *)(x + off[8]) + 0), _MM_HINT_T0);
         const __m512 x0 = _mm512_loadu_ps(row + 0);
         const __m512 w0 = _mm512_set1_ps(w[0]);
         c0_0 = _mm512_fmadd_ps(w0, x0, c0_0);
@@ -34,7 +35,7 @@ static void cnm_f32_2x2v__avx512(const cln_tile *a) {
       }
       {
         const float *row = (const float *)(x + off[1]);
-        _mm_prefetch((const char *)(x + off[9] + 0), _MM_HINT_T0);
+        _mm_prefetch((const char *)((const float *)(x + off[9]) + 0), _MM_HINT_T0);
         const __m512 x0 = _mm512_loadu_ps(row + 0);
         const __m512 w0 = _mm512_set1_ps(w[2]);
         c0_0 = _mm512_fmadd_ps(w0, x0, c0_0);
@@ -45,9 +46,10 @@ static void cnm_f32_2x2v__avx512(const cln_tile *a) {
       w += 4;
     }
     for (; n != 0; --n) {
+      _mm_prefetch((const char *)(w + 512), _MM_HINT_T0);
       {
         const float *row = (const float *)(x + off[0]);
-        _mm_prefetch((const char *)(x + off[8] + 0), _MM_HINT_T0);
+        _mm_prefetch((const char *)((const float *)(x + off[8]) + 0), _MM_HINT_T0);
         const __m512 x0 = _mm512_loadu_ps(row + 0);
         const __m512 w0 = _mm512_set1_ps(w[0]);
         c0_0 = _mm512_fmadd_ps(w0, x0, c0_0);

@@ -31,9 +31,10 @@ static void cnm_f32_2x2v__generic(const cln_tile *a) {
       c1_1 = VEC_SET1(0.0f);
     }
     for (; n >= 2; n -= 2) {
+      __builtin_prefetch(w + 512);
       {
         const float *row = (const float *)(x + off[0]);
-        __builtin_prefetch(x + off[8] + 0);
+        __builtin_prefetch((const float *)(x + off[8]) + 0);
         const vec x0 = (*(const vec *)(row + 0));
         const vec x1 = (*(const vec *)(row + 4));
         const vec w0 = VEC_SET1(w[0]);
@@ -45,7 +46,7 @@ static void cnm_f32_2x2v__generic(const cln_tile *a) {
       }
       {
         const float *row = (const float *)(x + off[1]);
-        __builtin_prefetch(x + off[9] + 0);
+        __builtin_prefetch((const float *)(x + off[9]) + 0);
         const vec x0 = (*(const vec *)(row + 0));
         const vec x1 = (*(const vec *)(row + 4));
         const vec w0 = VEC_SET1(w[2]);
@@ -59,9 +60,10 @@ static void cnm_f32_2x2v__generic(const cln_tile *a) {
       w += 4;
     }
     for (; n != 0; --n) {
+      __builtin_prefetch(w + 512);
       {
         const float *row = (const float *)(x + off[0]);
-        __builtin_prefetch(x + off[8] + 0);
+        __builtin_prefetch((const float *)(x + off[8]) + 0);
         const vec x0 = (*(const vec *)(row + 0));
         const vec x1 = (*(const vec *)(row + 4));
         const vec w0 = VEC_SET1(w[0]);

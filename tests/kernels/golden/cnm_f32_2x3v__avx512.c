@@ -31,10 +31,11 @@ static void cnm_f32_2x3v__avx512(const cln_tile *a) {
       c1_1 = _mm256_set1_ps(0.0f);
     }
     for (; n >= 2; n -= 2) {
+      _mm_prefetch((const char *)(w + 512), _MM_HINT_T0);
       {
         const float *row = (const float *)(x + off[0]);
-        _mm_prefetch((const char *)(x + off[8] + 0), _MM_HINT_T0);
-        _mm_prefetch((const char *)(x + off[8] + 64), _MM_HINT_T0);
+        _mm_prefetch((const char *)((const float *)(x + off[8]) + 0), _MM_HINT_T0);
+        _mm_prefetch((const char *)((const float *)(x + off[8]) + 16), _MM_HINT_T0);
         const __m512 x0 = _mm512_loadu_ps(row + 0);
         const __m256 x1 = _mm256_loadu_ps(row + 16);
         const __m512 w0 = _mm512_set1_ps(w[0]);
@@ -46,8 +47,8 @@ static void cnm_f32_2x3v__avx512(const cln_tile *a) {
       }
       {
         const float *row = (const float *)(x + off[1]);
-        _mm_prefetch((const char *)(x + off[9] + 0), _MM_HINT_T0);
-        _mm_prefetch((const char *)(x + off[9] + 64), _MM_HINT_T0);
+        _mm_prefetch((const char *)((const float *)(x + off[9]) + 0), _MM_HINT_T0);
+        _mm_prefetch((const char *)((const float *)(x + off[9]) + 16), _MM_HINT_T0);
         const __m512 x0 = _mm512_loadu_ps(row + 0);
         const __m256 x1 = _mm256_loadu_ps(row + 16);
         const __m512 w0 = _mm512_set1_ps(w[2]);
@@ -61,10 +62,11 @@ static void cnm_f32_2x3v__avx512(const cln_tile *a) {
       w += 4;
     }
     for (; n != 0; --n) {
+      _mm_prefetch((const char *)(w + 512), _MM_HINT_T0);
       {
         const float *row = (const float *)(x + off[0]);
-        _mm_prefetch((const char *)(x + off[8] + 0), _MM_HINT_T0);
-        _mm_prefetch((const char *)(x + off[8] + 64), _MM_HINT_T0);
+        _mm_prefetch((const char *)((const float *)(x + off[8]) + 0), _MM_HINT_T0);
+        _mm_prefetch((const char *)((const float *)(x + off[8]) + 16), _MM_HINT_T0);
         const __m512 x0 = _mm512_loadu_ps(row + 0);
         const __m256 x1 = _mm256_loadu_ps(row + 16);
         const __m512 w0 = _mm512_set1_ps(w[0]);
