@@ -67,6 +67,17 @@ def test_far_closer_to_the_dense_network_than_magnitude(sparsity: float) -> None
     assert output_error(by_images, model) < 0.3 * output_error(by_magnitude, model)
 
 
+@pytest.mark.parametrize(("size", "made_up"), [(12, True), (6, False)])
+def test_few_positions_make_up_for_nothing(size: int, made_up: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The projection ends a residual branch with 16 columns: 36 positions of 24 images are enough, 9 are not."""
+    model, samples = residual_network(plane=("H", "W")), images(size=size)
+    found, _ = calibrate_model(model, samples, sparsity=0.5)
+    monkeypatch.setattr(module, "_POSITIONS_TO_MAKE_UP", 10**9)
+    without, _ = calibrate_model(model, samples, sparsity=0.5)
+    same = {name: np.array_equal(constants(found)[f"{name}.w"], constants(without)[f"{name}.w"]) for name in PRUNED[:3]}
+    assert same == {"first": True, "second": True, "down": not made_up}
+
+
 def test_each_part_can_be_left_out() -> None:
     model = residual_network()
     plain = Calibration("magnitude", solve=False, match=False, cluster=False)

@@ -74,6 +74,13 @@ class Data:
         return np.moveaxis(grouped, -2, 0).astype(np.float32)
 
 
+def positions_of_each(op: Conv, weights: np.ndarray, inputs: np.ndarray, positions: int) -> int:
+    """How many output positions of each image are looked at. inputs: [N, Cin, H, W]; the rest as in Data."""
+    height, width = output_size(op, weights.shape[2:], inputs.shape[2:])
+    wanted = max(positions, 16 * int(weights[0].size))
+    return min(height * width, -(-wanted // len(inputs)))
+
+
 def collect(data: Data) -> tuple[Moments, ...]:
     """Moments of each group. ColonnadeError for data that are not finite."""
     sums = [_Sums(*shape, squares=True) for shape in _sizes(data)]
@@ -114,7 +121,7 @@ def _chunks(data: Data) -> Iterator[tuple[np.ndarray, np.ndarray, tuple[np.ndarr
     bias; what the residual connection carries in either network, in the shape of Y, or zeros."""
     kernel, columns, count = data.weights.shape[2:], data.weights[0].size, len(data.pruned)
     height, width = output_size(data.op, kernel, data.pruned.shape[2:])
-    each = min(height * width, -(-max(data.positions, 16 * columns) // count))
+    each = positions_of_each(data.op, data.weights, data.pruned, data.positions)
     rng = np.random.default_rng(data.seed)
     matrices = data.matrices(data.weights)
     images = max(1, _CHUNK // (each * columns * data.op.groups))

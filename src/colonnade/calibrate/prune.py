@@ -13,10 +13,10 @@ import onnx
 
 from colonnade import __version__
 from colonnade.calibrate.layer import NewWeights, Tiles, choose_tiles, new_weights
-from colonnade.calibrate.moments import Data, Moments, collect, rectified
+from colonnade.calibrate.moments import Data, Moments, collect, positions_of_each, rectified
 from colonnade.calibrate.network import Network, cut, own_constants, prepared
 from colonnade.calibrate.settings import MIN_SAMPLES, Calibration
-from colonnade.calibrate.site import Site, sites
+from colonnade.calibrate.site import Following, Site, sites
 from colonnade.calibrate.state import Finished, NewLayer, workplace
 from colonnade.calibrate.store import Store
 from colonnade.errors import ColonnadeError
@@ -38,6 +38,10 @@ from colonnade.sparse.prune import (
 )
 
 Progress = Callable[[str, int, int], None]
+
+# For each column: with fewer, what a residual branch learns of the difference on the other side is mostly noise, as
+# that may be far larger than what the branch itself makes (measured with MobileNet-V2).
+_POSITIONS_TO_MAKE_UP = 32
 
 
 def calibrate_model(
@@ -184,13 +188,17 @@ def _prune(
 def _prune_layer(graph: Graph, layer: _Layer, dense: Network, pruned: Network, settings: Calibration) -> NewLayer:
     site, following = layer.site, layer.site.following
     weights, bias = (graph.constants[name] for name in own_constants(site))
+    inputs = pruned.read(site.node.inputs[0])
+    count = len(inputs) * positions_of_each(site.op, weights, inputs, settings.positions)
+    if following.skip and count < _POSITIONS_TO_MAKE_UP * weights[0].size:
+        following = Following(following.gain, following.shift)
     data = Data(
         op=site.op,
         weights=weights,
         bias=bias,
         following=following,
         dense=dense.read(site.node.inputs[0]),
-        pruned=pruned.read(site.node.inputs[0]),
+        pruned=inputs,
         skips=(dense.read(following.skip), pruned.read(following.skip)) if following.skip else None,
         positions=settings.positions,
         seed=settings.seed,
