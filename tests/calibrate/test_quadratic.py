@@ -22,9 +22,12 @@ def problem(seed: int, rows: int, columns: int, positions: int) -> tuple[np.ndar
     return x, x @ weights.T + rng.standard_normal((positions, rows)) + rng.standard_normal(rows), weights
 
 
-def moments(x: np.ndarray, y: np.ndarray) -> Moments:
+def moments(x: np.ndarray, y: np.ndarray, count: int = 10**15) -> Moments:
+    """As if from `count` positions."""
     dx, dy = x - x.mean(axis=0), y - y.mean(axis=0)
-    return Moments(x.mean(axis=0), y.mean(axis=0), dx.T @ dx / len(x), dy.T @ dx / len(x), np.square(dy).mean(axis=0))
+    return Moments(
+        count, x.mean(axis=0), y.mean(axis=0), dx.T @ dx / len(x), dy.T @ dx / len(x), np.square(dy).mean(axis=0)
+    )
 
 
 def with_noise(x: np.ndarray, y: np.ndarray, weights: np.ndarray, damping: float) -> tuple[np.ndarray, np.ndarray]:
@@ -67,8 +70,17 @@ def test_the_loss_is_the_mean_squared_error(seed: int) -> None:
 
 def test_data_that_say_nothing_leave_the_weights_as_they_are() -> None:
     weights = np.arange(6.0).reshape(2, 3)
-    still = Moments(np.ones(3), np.ones(2), np.zeros((3, 3)), np.zeros((2, 3)), np.zeros(2))
+    still = Moments(100, np.ones(3), np.ones(2), np.zeros((3, 3)), np.zeros((2, 3)), np.zeros(2))
     assert np.array_equal(Quadratic.of(still, weights, 0.01).solve(np.array([0, 2])), weights[:, [0, 2]])
+
+
+def test_few_positions_damp_more() -> None:
+    x, y, weights = problem(5, 2, 8, positions=40)
+    few = Quadratic.of(moments(x, y, count=16), weights, 0.01)
+    damped = Quadratic.of(moments(x, y), weights, 0.01 + 0.1 * 8 / 16)
+    assert np.allclose(few.hessian, damped.hessian)
+    assert np.allclose(few.target, damped.target)
+    assert np.allclose(few.energy, damped.energy)
 
 
 def test_inverse() -> None:

@@ -32,9 +32,11 @@ _LEAST_GAIN = 0.01
 class Moments:
     """Of one group of a convolution, all float64.
 
-    mean_x [K], mean_y [rows]; cov_xx [K, K], cov_yx [rows, K], var_y [rows]: covariances per position.
+    count: positions; mean_x [K], mean_y [rows]; cov_xx [K, K], cov_yx [rows, K], var_y [rows]: covariances per
+    position.
     """
 
+    count: int
     mean_x: np.ndarray
     mean_y: np.ndarray
     cov_xx: np.ndarray
@@ -186,6 +188,7 @@ class _Sums:
         assert self._shift is not None
         mean_x, mean_y = self._x / self._count, self._y / self._count
         return Moments(
+            count=self._count,
             mean_x=(mean_x + self._shift)[order],
             mean_y=mean_y,
             cov_xx=(self._xx / self._count - np.outer(mean_x, mean_x))[np.ix_(order, order)],

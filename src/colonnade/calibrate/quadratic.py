@@ -18,6 +18,10 @@ from scipy import linalg
 
 from colonnade.calibrate.moments import Moments
 
+# Times columns per position: covariances of few positions fit these and no others. Measured with MobileNet-V2 on 64
+# images, where it lowers the error on other images from 0.68 to 0.49 of the variance; with the usual numbers it hardly changes the damping.
+_FEW_POSITIONS = 0.1
+
 
 @dataclass(frozen=True)
 class Quadratic:
@@ -29,8 +33,10 @@ class Quadratic:
 
     @classmethod
     def of(cls, moments: Moments, weights: np.ndarray, damping: float) -> Quadratic:
-        """Of dense weights [rows, K]; the noise has `damping` times the mean variance of the inputs."""
-        noise = damping * float(np.mean(np.diag(moments.cov_xx))) or 1.0
+        """Of dense weights [rows, K]. The noise has `damping` times the mean variance of the inputs, and more where
+        there are few positions for the number of columns."""
+        share = damping + _FEW_POSITIONS * len(moments.mean_x) / moments.count
+        noise = share * float(np.mean(np.diag(moments.cov_xx))) or 1.0
         hessian = moments.cov_xx.copy()
         hessian[np.diag_indices_from(hessian)] += noise
         return cls(
