@@ -18,8 +18,9 @@ from scipy import linalg
 
 from colonnade.calibrate.moments import Moments
 
-# Times columns per position: covariances of few positions fit these and no others. Measured with MobileNet-V2 on 64
-# images, where it lowers the error on other images from 0.68 to 0.49 of the variance; with the usual numbers it hardly changes the damping.
+# Times columns per position: covariances of few positions fit these and no others. Measured with MobileNet-V2 at
+# 64 x 64 on 64 images, without residual make-up: the error on other images falls from 0.68 to 0.49 of the variance.
+# With the usual numbers it hardly changes the damping.
 _FEW_POSITIONS = 0.1
 
 
