@@ -28,7 +28,7 @@ ORDER: tuple[tuple[str, ...], ...] = (
     ("plan",),
     ("accuracy", "calibrate"),
     ("api",),
-    ("bench",),
+    ("bench", "train"),
     ("budget",),
     ("cli",),
     ("__main__",),

@@ -135,15 +135,17 @@ def begin(
     def why(convolution: Convolution) -> str | None:
         return why_dense(convolution) or ("is to have sparsity 0" if own.get(convolution.name) == 0 else None)
 
-    reasons = _why_dense(convolutions, skip, why)
+    reasons = reasons_dense(convolutions, skip, why)
     if all(reasons):
         counts = "; ".join(f"{count} x {reason}" for reason, count in Counter(reasons).items())
         raise ColonnadeError(f"{label}: nothing to prune, all {len(reasons)} convolutions stay dense: {counts}")
     return Task(copy, convolutions, tuple(reasons))
 
 
-def _why_dense(
-    convolutions: Sequence[Convolution], skip: Sequence[str], why_dense: Callable[[Convolution], str | None]
+def reasons_dense(
+    convolutions: Sequence[Convolution],
+    skip: Sequence[str],
+    why_dense: Callable[[Convolution], str | None] = Convolution.why_dense,
 ) -> list[str | None]:
     """For each convolution why it stays dense, or None. Those that share weights stay dense together."""
     skipped = _matching([convolution.name for convolution in convolutions], skip)

@@ -1,0 +1,110 @@
+"""Trains a dense network of this example from scratch and writes its weights and its log.
+
+    python train_dense.py resnet --output DIR [--epochs 8] [--seed 0]
+
+SGD with Nesterov's momentum, one cycle of the learning rate, shift and flip. After each epoch DIR/last.pt is replaced,
+from which the same command goes on; the log is DIR/log.jsonl.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+import time
+from pathlib import Path
+
+import networks
+import torch
+from torch import nn
+from torch.utils.data import DataLoader
+
+from colonnade.files import write_atomic
+from colonnade.train.datasets import FASHION_MNIST, Augment, EpochSampler, fashion_mnist
+
+BATCH = 128
+PEAK_RATE = 0.15
+NETWORKS = {"resnet": networks.fashion_resnet, "mobilenet": networks.fashion_mobilenet}
+
+
+def main() -> None:
+    options = _parse()
+    torch.set_num_threads(options.threads)
+    torch.manual_seed(options.seed)
+    options.output.mkdir(parents=True, exist_ok=True)
+    train, test = fashion_mnist(options.data, Augment(shift=2, flip=True), options.seed)
+    sampler = EpochSampler(len(train), options.seed)
+    batches = DataLoader(train, BATCH, sampler=sampler, drop_last=True)
+    model = NETWORKS[options.network]().to(memory_format=torch.channels_last)
+    optimizer = torch.optim.SGD(model.parameters(), lr=PEAK_RATE, momentum=0.9, weight_decay=5e-4, nesterov=True)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, PEAK_RATE, total_steps=options.epochs * len(batches), pct_start=0.25
+    )
+    parts = {"model": model, "optimizer": optimizer, "schedule": schedule}
+    checkpoint = options.output / "last.pt"
+    start = _resume(checkpoint, parts)
+    for epoch in range(start, options.epochs):
+        sampler.epoch = epoch
+        began = time.monotonic()
+        loss = _train_epoch(model, batches, optimizer, schedule)
+        line = {"epoch": epoch, "loss": loss, "accuracy": accuracy(model, test), "seconds": time.monotonic() - began}
+        with (options.output / "log.jsonl").open("a") as log:
+            print(json.dumps(line), file=log)
+        state = {"epoch": epoch + 1} | {name: part.state_dict() for name, part in parts.items()}
+        _save(checkpoint, state)
+    _save(options.output / "weights.pt", model.state_dict())
+
+
+def accuracy(model: nn.Module, test: torch.utils.data.Dataset) -> float:
+    """Fraction of the test images whose class is found."""
+    model.eval()
+    right = 0
+    with torch.inference_mode():
+        for images, labels in DataLoader(test, 500, sampler=EpochSampler(len(test), None)):
+            right += int((model(images).argmax(1) == labels).sum())
+    return right / len(test)
+
+
+def _train_epoch(model: nn.Module, batches: DataLoader, optimizer: torch.optim.Optimizer, schedule: object) -> float:
+    """Mean loss of the epoch."""
+    model.train()
+    total = 0.0
+    for images, labels in batches:
+        loss = nn.functional.cross_entropy(model(images.to(memory_format=torch.channels_last)), labels)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        schedule.step()
+        total += loss.item()
+    return total / len(batches)
+
+
+def _resume(checkpoint: Path, parts: dict[str, object]) -> int:
+    """Load what a run that was stopped has left; the epoch to go on with."""
+    if not checkpoint.exists():
+        return 0
+    state = torch.load(checkpoint, weights_only=True)
+    for name, part in parts.items():
+        part.load_state_dict(state[name])
+    return state["epoch"]
+
+
+def _save(path: Path, state: object) -> None:
+    buffer = io.BytesIO()
+    torch.save(state, buffer)
+    write_atomic(path, buffer.getvalue())
+
+
+def _parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("network", choices=NETWORKS)
+    parser.add_argument("--output", type=Path, required=True, help="folder for checkpoint, log and weights")
+    parser.add_argument("--data", type=Path, default=FASHION_MNIST, help="folder of the four files")
+    parser.add_argument("--epochs", type=int, default=8)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--threads", type=int, default=1)
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()
