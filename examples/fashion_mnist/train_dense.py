@@ -20,9 +20,19 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from colonnade.files import write_atomic
-from colonnade.train.datasets import FASHION_MNIST, Augment, EpochSampler, fashion_mnist
+from colonnade.train.datasets import (
+    FASHION_MNIST,
+    Augment,
+    Key,
+    LabelledImages,
+    batches,
+    collate,
+    evaluation_batches,
+    fashion_mnist,
+)
 
 BATCH = 128
+TEST_BATCH = 500
 PEAK_RATE = 0.15
 NETWORKS = {"resnet": networks.fashion_resnet, "mobilenet": networks.fashion_mobilenet}
 
@@ -33,20 +43,19 @@ def main() -> None:
     torch.manual_seed(options.seed)
     options.output.mkdir(parents=True, exist_ok=True)
     train, test = fashion_mnist(options.data, Augment(shift=2, flip=True), options.seed)
-    sampler = EpochSampler(len(train), options.seed)
-    batches = DataLoader(train, BATCH, sampler=sampler, drop_last=True)
     model = NETWORKS[options.network]().to(memory_format=torch.channels_last)
     optimizer = torch.optim.SGD(model.parameters(), lr=PEAK_RATE, momentum=0.9, weight_decay=5e-4, nesterov=True)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, PEAK_RATE, total_steps=options.epochs * len(batches), pct_start=0.25
+        optimizer, PEAK_RATE, total_steps=options.epochs * (len(train) // BATCH), pct_start=0.25
     )
     parts = {"model": model, "optimizer": optimizer, "schedule": schedule}
     checkpoint = options.output / "last.pt"
     start = _resume(checkpoint, parts)
     for epoch in range(start, options.epochs):
-        sampler.epoch = epoch
         began = time.monotonic()
-        loss = _train_epoch(model, batches, optimizer, schedule)
+        loss = _train_epoch(
+            model, _load(train, batches(len(train), BATCH, epoch=epoch, seed=options.seed)), optimizer, schedule
+        )
         line = {"epoch": epoch, "loss": loss, "accuracy": accuracy(model, test), "seconds": time.monotonic() - began}
         with (options.output / "log.jsonl").open("a") as log:
             print(json.dumps(line), file=log)
@@ -55,28 +64,33 @@ def main() -> None:
     _save(options.output / "weights.pt", model.state_dict())
 
 
-def accuracy(model: nn.Module, test: torch.utils.data.Dataset) -> float:
+def accuracy(model: nn.Module, test: LabelledImages) -> float:
     """Fraction of the test images whose class is found."""
     model.eval()
     right = 0
     with torch.inference_mode():
-        for images, labels in DataLoader(test, 500, sampler=EpochSampler(len(test), None)):
-            right += int((model(images).argmax(1) == labels).sum())
+        for batch in _load(test, evaluation_batches(len(test), TEST_BATCH)):
+            right += int((model(batch.images).argmax(1) == batch.labels).sum())
     return right / len(test)
 
 
-def _train_epoch(model: nn.Module, batches: DataLoader, optimizer: torch.optim.Optimizer, schedule: object) -> float:
+def _load(images: LabelledImages, keys: list[list[Key]]) -> DataLoader:
+    return DataLoader(images, batch_sampler=keys, collate_fn=collate)
+
+
+def _train_epoch(model: nn.Module, loader: DataLoader, optimizer: torch.optim.Optimizer, schedule: object) -> float:
     """Mean loss of the epoch."""
     model.train()
     total = 0.0
-    for images, labels in batches:
-        loss = nn.functional.cross_entropy(model(images.to(memory_format=torch.channels_last)), labels)
+    for batch in loader:
+        logits = model(batch.images.to(memory_format=torch.channels_last))
+        loss = nn.functional.cross_entropy(logits, batch.labels)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
         schedule.step()
         total += loss.item()
-    return total / len(batches)
+    return total / len(loader)
 
 
 def _resume(checkpoint: Path, parts: dict[str, object]) -> int:

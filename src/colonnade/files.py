@@ -8,6 +8,8 @@ from pathlib import Path
 
 from colonnade.errors import ColonnadeError
 
+_PARTIAL = ".colonnade-"
+
 
 def check_writable(path: Path) -> None:
     """ColonnadeError unless a file can be created or replaced at `path`. Call it before long work."""
@@ -27,7 +29,7 @@ def write_atomic(path: Path, data: bytes) -> None:
     """Write `data` to `path` by way of a temporary file beside it. ColonnadeError, and nothing left behind, if the
     directory is missing, closed or full."""
     check_writable(path)
-    partial = path.with_name(f".colonnade-{secrets.token_hex(8)}")
+    partial = path.with_name(f"{_PARTIAL}{secrets.token_hex(8)}")
     try:
         with partial.open("xb") as stream:
             stream.write(data)
@@ -36,3 +38,9 @@ def write_atomic(path: Path, data: bytes) -> None:
         raise ColonnadeError(f"{path}: cannot be written: {error.strerror}") from error
     finally:
         partial.unlink(missing_ok=True)
+
+
+def remove_partial(folder: Path) -> None:
+    """Remove what `write_atomic` has left in a folder where its process was killed."""
+    for path in folder.glob(f"{_PARTIAL}*"):
+        path.unlink(missing_ok=True)

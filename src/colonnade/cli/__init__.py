@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import typer
 
-from colonnade.cli import accuracy, budget, deploy, measure, model, product
+from colonnade.cli import accuracy, budget, deploy, measure, model, product, training
 from colonnade.errors import ColonnadeError
 
 EXIT_MISTAKE = 2
@@ -36,6 +36,7 @@ for command in (
     measure.bench,
     measure.forecast,
     measure.profile,
+    training.finetune,
 ):
     app.command(command.__name__.removesuffix("_model"))(command)
 

@@ -1,6 +1,6 @@
 """Labelled images for training: Fashion-MNIST, scikit-learn's digits, and folders of pictures.
 
-Nothing here keeps a state. A dataset is asked for a key (epoch, index): whatever is random about that image follows
+Nothing here keeps a state. A data set is asked for a key (epoch, index): whatever is random about that image follows
 from the key and the seed alone, so any number of processes, and a run that is resumed, see the same pictures.
 """
 
@@ -8,22 +8,30 @@ from __future__ import annotations
 
 import gzip
 import struct
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import Dataset, Sampler
+from torch.utils.data import Dataset
 
+from colonnade.data.images import ImageFiles, Unreadable, decode, list_images
+from colonnade.data.preprocess import Preprocess
 from colonnade.errors import ColonnadeError
+from colonnade.train.recipe import DataSection
 
 Key = tuple[int, int]
+Item = tuple[Tensor | Unreadable, int]
 
 FASHION_MNIST = Path("/usr/share/datasets/fashion-mnist")
 _IDX_UBYTE = 0x08
 _DIGITS_TEST_EVERY = 5
+# Shorter side of a picture before the cut, in units of the cut's: 256 of 224 for tests; 256 to 480 of 224 for training,
+# as in He et al. 2015, section 3.4.
+_RESIZE = 256 / 224
+_LARGEST_RESIZE = 480 / 224
 
 
 @dataclass(frozen=True)
@@ -45,17 +53,41 @@ class Augment:
         return image
 
 
-class ArrayImages(Dataset[tuple[Tensor, int]]):
-    """Images in memory: uint8 [N, C, H, W] and labels [N]. Pixels are divided by 255, then normalised by mean and
-    deviation of this set or of the one given."""
+class LabelledImages(Dataset[Item]):
+    """An item is an image f32 [C, H, W], or why it cannot be read, and its class."""
+
+    def __init__(self, labels: np.ndarray, augment: Augment, seed: int) -> None:
+        self._labels: list[int] = labels.tolist()
+        self._augment = augment
+        self._seed = seed
+
+    def __len__(self) -> int:
+        return len(self._labels)
+
+    @property
+    def classes(self) -> int:
+        """One more than the largest class."""
+        return max(self._labels) + 1
+
+    def __getitem__(self, key: Key) -> Item:
+        epoch, index = key
+        random = np.random.default_rng((self._seed, epoch, index))
+        image = self._read(index, random)
+        return (self._augment.apply(image, random) if isinstance(image, Tensor) else image), self._labels[index]
+
+    def _read(self, index: int, random: np.random.Generator) -> Tensor | Unreadable:
+        raise NotImplementedError
+
+
+class ArrayImages(LabelledImages):
+    """Images in memory, uint8 [N, C, H, W]. Pixels are divided by 255, then normalised by mean and deviation of this
+    set or of the one given."""
 
     def __init__(
         self, images: np.ndarray, labels: np.ndarray, augment: Augment, seed: int = 0, like: ArrayImages | None = None
     ) -> None:
+        super().__init__(labels, augment, seed)
         self._images = torch.from_numpy(images)
-        self._labels = labels.tolist()
-        self._augment = augment
-        self._seed = seed
         self._mean, self._deviation = like.statistics if like else _statistics(images)
 
     @property
@@ -63,13 +95,152 @@ class ArrayImages(Dataset[tuple[Tensor, int]]):
         """Mean and standard deviation by which pixels, from 0 to 1, are normalised."""
         return self._mean, self._deviation
 
-    def __len__(self) -> int:
-        return len(self._labels)
+    def _read(self, index: int, random: np.random.Generator) -> Tensor:
+        return (self._images[index].float() / 255 - self._mean) / self._deviation
 
-    def __getitem__(self, key: Key) -> tuple[Tensor, int]:
-        epoch, index = key
-        image = (self._images[index].float() / 255 - self._mean) / self._deviation
-        return self._augment.apply(image, np.random.default_rng((self._seed, epoch, index))), self._labels[index]
+
+class PictureImages(LabelledImages):
+    """Files of a folder of class folders, normalised by `preprocess`. random_cut: the shorter side is resized to a
+    random length and the cut is at a random place."""
+
+    def __init__(
+        self, files: ImageFiles, labels: np.ndarray, preprocess: Preprocess, random_cut: bool, flip: bool, seed: int
+    ) -> None:
+        super().__init__(labels, Augment(flip=flip), seed)
+        self._files = files
+        self._preprocess = preprocess
+        self._random_cut = random_cut
+
+    def _read(self, index: int, random: np.random.Generator) -> Tensor | Unreadable:
+        preprocess = _random_cut(self._preprocess, random) if self._random_cut else self._preprocess
+        path = self._files.folder / self._files.names[index]
+        try:
+            pixels = decode(path.read_bytes(), 3, preprocess)
+        except OSError as error:
+            return Unreadable(f"{path}: {error.strerror}")
+        if isinstance(pixels, Unreadable):
+            return Unreadable(f"{path}: {pixels.reason}")
+        return torch.from_numpy(preprocess.normalised(pixels))
+
+
+@dataclass(frozen=True)
+class _RandomCut(Preprocess):
+    """Cuts at a place of its own: fractions, from 0 to below 1, of the rows and columns left over."""
+
+    place: tuple[float, float] = (0.0, 0.0)
+
+    def corner(self, height: int, width: int) -> tuple[int, int]:
+        assert self.size is not None
+        return int(self.place[0] * (height - self.size[0] + 1)), int(self.place[1] * (width - self.size[1] + 1))
+
+
+def _random_cut(preprocess: Preprocess, random: np.random.Generator) -> Preprocess:
+    assert preprocess.size is not None
+    side = preprocess.size[0]
+    resize = int(random.integers(round(side * _RESIZE), round(side * _LARGEST_RESIZE) + 1))
+    top, left = random.random(2).tolist()
+    return _RandomCut(preprocess.mean, preprocess.std, preprocess.size, resize, place=(top, left))
+
+
+def open_datasets(section: DataSection, folder: Path, seed: int) -> tuple[LabelledImages, LabelledImages]:
+    """Training and test images of a recipe. `folder`: where relative paths begin. ColonnadeError for data that is not
+    there or does not fit."""
+    if section.kind == "folder":
+        return _open_folder(section, folder, seed)
+    augment = Augment(section.shift, section.flip)
+    if section.kind == "digits":
+        return _open_digits(augment, seed)
+    return fashion_mnist(folder / (section.path or FASHION_MNIST), augment, seed)
+
+
+def fashion_mnist(folder: Path, augment: Augment, seed: int) -> tuple[ArrayImages, ArrayImages]:
+    """60000 training and 10000 test images [1, 28, 28] from the four files of the data set."""
+    if not folder.is_dir():
+        raise ColonnadeError(f"{folder}: there is no Fashion-MNIST; apt-get install dataset-fashion-mnist, or set path")
+    images, labels, test_images, test_labels = (
+        _read_idx(folder / f"{part}-{what}-ubyte.gz")
+        for part in ("train", "t10k")
+        for what in ("images-idx3", "labels-idx1")
+    )
+    for part, some, classes in (("train", images, labels), ("t10k", test_images, test_labels)):
+        if some.ndim != 3 or classes.shape != some.shape[:1]:
+            raise ColonnadeError(
+                f"{folder}: {part} has images {list(some.shape)} and labels {list(classes.shape)}, which do not match"
+            )
+    train = ArrayImages(images[:, None], labels, augment, seed)
+    return train, ArrayImages(test_images[:, None], test_labels, Augment(), like=train)
+
+
+def batches(length: int, batch: int, *, epoch: int, seed: int, process: int = 0, processes: int = 1) -> list[list[Key]]:
+    """Keys of an epoch's training images for one of several processes, in the order that seed and epoch give: whole
+    batches of `batch` images over all processes, of which each has an equal part. What is left over is not used."""
+    order = np.arange(length)
+    np.random.default_rng((seed, epoch)).shuffle(order)
+    whole = order[: length - length % batch].reshape(-1, processes, batch // processes)
+    return [[(epoch, index) for index in part] for part in whole[:, process].tolist()]
+
+
+def evaluation_batches(length: int, batch: int, *, process: int = 0, processes: int = 1) -> list[list[Key]]:
+    """Keys of the test images of one of several processes; every image belongs to one."""
+    own = range(process, length, processes)
+    return [[(0, index) for index in own[start : start + batch]] for start in range(0, len(own), batch)]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """images f32 [n, C, H, W] and labels i64 [n] of what could be read; reasons of what could not."""
+
+    images: Tensor
+    labels: Tensor
+    unreadable: tuple[str, ...]
+
+
+def collate(items: Sequence[Item]) -> Batch:
+    """One batch of a data set's items."""
+    good = [(image, label) for image, label in items if isinstance(image, Tensor)]
+    reasons = tuple(image.reason for image, _ in items if isinstance(image, Unreadable))
+    images = torch.stack([image for image, _ in good]) if good else torch.empty(0)
+    return Batch(images, torch.tensor([label for _, label in good], dtype=torch.int64), reasons)
+
+
+def _open_digits(augment: Augment, seed: int) -> tuple[ArrayImages, ArrayImages]:
+    """scikit-learn's 1797 digits [1, 8, 8]; every fifth is for testing."""
+    from sklearn.datasets import load_digits
+
+    digits = load_digits()
+    images = (digits.images[:, None] * (255 / 16)).astype(np.uint8)
+    test = np.arange(len(images)) % _DIGITS_TEST_EVERY == 0
+    train = ArrayImages(images[~test], digits.target[~test], augment, seed)
+    return train, ArrayImages(images[test], digits.target[test], Augment(), like=train)
+
+
+def _open_folder(section: DataSection, folder: Path, seed: int) -> tuple[PictureImages, PictureImages]:
+    """Folders `train` and `val`, each of the same class folders."""
+    if section.path is None:
+        raise ColonnadeError("data.path is missing: the folder that holds train and val")
+    if section.shift:
+        raise ColonnadeError("data.shift: pictures of a folder are cut at random already; leave it out")
+    root = folder / section.path
+    train, val = (_class_folders(root / name) for name in ("train", "val"))
+    if train[2] != val[2]:
+        name = min(set(train[2]) ^ set(val[2]))
+        raise ColonnadeError(f"{root}: class {name!r} is in {'train' if name in train[2] else 'val'} only")
+    preprocess = Preprocess(
+        section.mean, section.deviation, (section.size, section.size), resize=round(section.size * _RESIZE)
+    )
+    return (
+        PictureImages(train[0], train[1], preprocess, True, section.flip, seed),
+        PictureImages(val[0], val[1], preprocess, False, False, seed),
+    )
+
+
+def _class_folders(folder: Path) -> tuple[ImageFiles, np.ndarray, tuple[str, ...]]:
+    if not folder.is_dir():
+        raise ColonnadeError(f"{folder}: there is no such folder; it holds one folder of images for each class")
+    files, labels, classes = list_images(folder)
+    if labels is None or classes is None:
+        raise ColonnadeError(f"{folder}: holds images, but no class folders")
+    return files, labels, classes
 
 
 def _statistics(images: np.ndarray) -> tuple[float, float]:
@@ -77,51 +248,14 @@ def _statistics(images: np.ndarray) -> tuple[float, float]:
     return float(scaled.mean()), float(scaled.std())
 
 
-class EpochSampler(Sampler[Key]):
-    """Keys of one epoch: in order, or in the order that seed and epoch give."""
-
-    def __init__(self, length: int, seed: int | None) -> None:
-        self._length = length
-        self._seed = seed
-        self.epoch = 0
-
-    def __len__(self) -> int:
-        return self._length
-
-    def __iter__(self) -> Iterator[Key]:
-        order = np.arange(self._length)
-        if self._seed is not None:
-            np.random.default_rng((self._seed, self.epoch)).shuffle(order)
-        return ((self.epoch, int(index)) for index in order)
-
-
-def fashion_mnist(folder: Path, augment: Augment, seed: int) -> tuple[ArrayImages, ArrayImages]:
-    """60000 training and 10000 test images [1, 28, 28] from the four files of the data set."""
-    if not folder.is_dir():
-        raise ColonnadeError(f"{folder}: there is no Fashion-MNIST; apt-get install dataset-fashion-mnist, or set path")
-    arrays = [
-        (read_idx(folder / f"{part}-images-idx3-ubyte.gz")[:, None], read_idx(folder / f"{part}-labels-idx1-ubyte.gz"))
-        for part in ("train", "t10k")
-    ]
-    return _pair(arrays[0], arrays[1], augment, seed)
-
-
-def read_idx(path: Path) -> np.ndarray:
+def _read_idx(path: Path) -> np.ndarray:
     """The bytes of a gzipped IDX file in the shape that it states. ColonnadeError for any other file."""
     try:
         data = gzip.decompress(path.read_bytes())
         zero, kind, rank = struct.unpack_from(">HBB", data)
         shape = struct.unpack_from(f">{rank}I", data, 4)
         if zero or kind != _IDX_UBYTE:
-            raise ValueError("not an IDX file of bytes")
+            raise ValueError("its first bytes say otherwise")
         return np.frombuffer(data, np.uint8, offset=4 + 4 * rank).reshape(shape).copy()
     except (OSError, EOFError, ValueError, struct.error) as error:
         raise ColonnadeError(f"{path}: cannot be read as a gzipped IDX file of bytes: {error}") from error
-
-
-def _pair(
-    train: tuple[np.ndarray, np.ndarray], test: tuple[np.ndarray, np.ndarray], augment: Augment, seed: int
-) -> tuple[ArrayImages, ArrayImages]:
-    """Both sets, normalised alike; only the first is augmented."""
-    first = ArrayImages(*train, augment, seed)
-    return first, ArrayImages(*test, Augment(), like=first)

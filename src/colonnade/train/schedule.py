@@ -15,6 +15,10 @@ class OneShot:
         """Sparsity at which masks are chosen anew before `step`, None where they stay."""
         return final if step == 0 else None
 
+    def settled_at(self) -> int:
+        """The step before which the final sparsity is reached."""
+        return 0
+
 
 @dataclass(frozen=True)
 class Gradual:
@@ -37,6 +41,10 @@ class Gradual:
             return None
         return final * (1 - (1 - passed / self.steps) ** 3)
 
+    def settled_at(self) -> int:
+        """As in `OneShot`."""
+        return self.begin + self.steps
+
 
 @dataclass(frozen=True)
 class StraightThrough:
@@ -52,6 +60,10 @@ class StraightThrough:
     def sparsity(self, step: int, final: float) -> float | None:
         """As in `OneShot`."""
         return None if step % self.every or (self.until is not None and step > self.until) else final
+
+    def settled_at(self) -> int:
+        """As in `OneShot`."""
+        return 0
 
 
 Schedule = OneShot | Gradual | StraightThrough

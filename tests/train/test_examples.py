@@ -1,0 +1,71 @@
+"""The recipes of examples/ can be read, and name networks and weights that fit."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from test_datasets import write_pictures
+
+from colonnade.sparse import Pattern
+from colonnade.train import ColumnPruner
+from colonnade.train.finetune import finetune
+from colonnade.train.recipe import read_recipe
+from colonnade.train.source import build_model
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+RECIPES = sorted(EXAMPLES.glob("*/*.toml"))
+PICTURE_NETWORK = """
+from torch import nn
+def net(weights):
+    assert weights == "IMAGENET1K_V1"
+    return nn.Sequential(nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.ReLU(), nn.Conv2d(8, 8, 3), nn.ReLU(),
+                         nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 2))
+"""
+
+
+def test_there_are_recipes() -> None:
+    assert {"resnet-50", "resnet-75", "resnet-87", "imagenet"} <= {path.stem for path in RECIPES}
+
+
+@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
+def test_recipes_are_read(path: Path) -> None:
+    recipe = read_recipe(path)
+    assert recipe.output == Path("runs") / recipe.output.name
+
+
+@pytest.mark.parametrize(
+    "path", [path for path in RECIPES if path.parent.name == "fashion_mnist"], ids=lambda path: path.stem
+)
+def test_networks_and_weights_fit(path: Path) -> None:
+    recipe = read_recipe(path)
+    assert recipe.prune is not None
+    model = build_model(recipe.model, path.parent)
+    report = ColumnPruner(model, Pattern(recipe.prune.sparsity)).prepare(torch.zeros(1, 1, 28, 28))
+    assert [layer.reason for layer in report.layers if layer.reason] == ["stem: reads the model's input"]
+    assert report.sparsity == pytest.approx(recipe.prune.sparsity, abs=0.01)
+
+
+def test_the_imagenet_recipe_on_generated_pictures(tmp_path: Path) -> None:
+    """The recipe itself, with a smaller network, smaller pictures and fewer epochs."""
+    write_pictures(tmp_path / "imagenet", count=16)
+    (tmp_path / "network.py").write_text(PICTURE_NETWORK)
+    text = (EXAMPLES / "imagefolder" / "imagenet.toml").read_text()
+    for old, new in (
+        ('"torchvision.models:resnet18"', '"network.py:net"'),
+        ("size = 224", "size = 16"),
+        ("workers = 8", "workers = 0"),
+        ("epochs = 200", "epochs = 12"),
+        ("rate = 1e-4", "rate = 1e-2"),
+    ):
+        assert text.count(old) == 1
+        text = text.replace(old, new)
+    (tmp_path / "imagenet.toml").write_text(text)
+    settings: dict[str, Any] = tomllib.loads(text)
+    outcome = finetune(tmp_path / "imagenet.toml")
+    assert outcome is not None
+    assert outcome.folder == tmp_path / settings["output"]
+    assert outcome.accuracy > 0.8
