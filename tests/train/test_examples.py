@@ -6,15 +6,18 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from test_datasets import write_pictures
 
+import colonnade
 from colonnade.sparse import Pattern
 from colonnade.train import ColumnPruner
 from colonnade.train.finetune import finetune
-from colonnade.train.recipe import read_recipe
+from colonnade.train.recipe import ModelSection, read_recipe
 from colonnade.train.source import build_model
+from colonnade.zoo import trained
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 RECIPES = sorted(EXAMPLES.glob("*/*.toml"))
@@ -69,3 +72,13 @@ def test_the_imagenet_recipe_on_generated_pictures(tmp_path: Path) -> None:
     assert outcome is not None
     assert outcome.folder == tmp_path / settings["output"]
     assert outcome.accuracy > 0.8
+
+
+def test_the_zoo_has_the_trained_weights(tmp_path: Path) -> None:
+    """The ONNX file in the package answers as the example's network and weights do."""
+    section = ModelSection(source="networks.py:fashion_resnet", weights=Path("resnet.pt"))
+    model = build_model(section, EXAMPLES / "fashion_mnist").eval()
+    images = torch.randn(3, 1, 28, 28, generator=torch.Generator().manual_seed(0))
+    colonnade.compile(colonnade.Model(trained("fashion_resnet"), "net"), plan="default", batch=3).save(tmp_path / "net")
+    (logits,) = colonnade.Session(tmp_path / "net").run(["logits"], {"input": images.numpy()})
+    np.testing.assert_allclose(logits, model(images).detach().numpy(), rtol=1e-4, atol=1e-4)

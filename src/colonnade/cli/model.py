@@ -39,14 +39,20 @@ def zoo(
     batch: Annotated[int | None, typer.Option(help="Images per run. [default: left open]")] = None,
     seed: Annotated[int, typer.Option(help="Of the random weights.")] = 0,
 ) -> None:
-    """Write a well-known network with random weights as an ONNX file."""
+    """Write a well-known network with random weights, or a small trained one (fashion_resnet), as an ONNX file."""
     from colonnade.api import Model
     from colonnade.files import check_writable
-    from colonnade.zoo import build
+    from colonnade.zoo import TRAINED, build, trained
 
     path = output or Path(f"{name}.onnx")
     check_writable(path)
-    Model(build(name, input_size=input_size, classes=classes, batch=batch, seed=seed), name).save(path)
+    if name not in TRAINED:
+        network = build(name, input_size=input_size, classes=classes, batch=batch, seed=seed)
+    elif (input_size, classes, batch, seed) == (224, 1000, None, 0):
+        network = trained(name)
+    else:
+        raise ColonnadeError(f"{name}: is trained; leave out --input-size, --classes, --batch and --seed")
+    Model(network, name).save(path)
     typer.echo(f"{path}: {path.stat().st_size / 1e6:.1f} MB")
 
 

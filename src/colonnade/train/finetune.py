@@ -6,6 +6,7 @@ So a run that was killed goes on from its last checkpoint to the same result, an
 
 from __future__ import annotations
 
+import copy
 import json
 import math
 import time
@@ -105,17 +106,16 @@ class _Run:
         self._example = self._example.to(accelerator.device)
         self._at = _Progress()
         self._prepare_folder()
-        resumes = (self._folder / CHECKPOINT).exists()
-        dense_accuracy = None if resumes else self._accuracy()
+        dense = copy.deepcopy(self._network)
         self._distiller = self._make_distiller()
         self._pruner = self._make_pruner()
         optimizer = make_optimizer(self._network, recipe.train)
         self._model, self._optimizer = accelerator.prepare(self._network, optimizer)
-        if dense_accuracy is None:
+        if (self._folder / CHECKPOINT).exists():
             self._resume()
         else:
-            before = {"epoch": 0, "dense_accuracy": dense_accuracy, "accuracy": self._accuracy()}
-            self._at.history.append(before)
+            before = {"dense_accuracy": self._accuracy(dense), "accuracy": self._accuracy(self._network)}
+            self._at.history.append({"epoch": 0} | before)
 
     def train(self) -> Outcome | None:
         train = self._recipe.train
@@ -184,7 +184,7 @@ class _Run:
     def _finish_epoch(self, seconds: float) -> None:
         """Measure; keep the network if it is the best so far; write checkpoint and metrics, in this order, so that a
         run that is killed in between does the same again."""
-        at, accuracy = self._at, self._accuracy()
+        at, accuracy = self._at, self._accuracy(self._network)
         at.epoch, at.step = at.epoch + 1, 0
         settled = at.epoch * self._steps_per_epoch >= self._settled_at()
         best = settled and accuracy > at.best
@@ -233,21 +233,21 @@ class _Run:
             self._pruner.load_state_dict(state["pruner"])
         self._at = _Progress(**state["progress"])
 
-    def _accuracy(self) -> float:
-        """Fraction of all test images whose class is found."""
+    def _accuracy(self, network: nn.Module) -> float:
+        """Fraction of all test images whose class `network` finds."""
         own = self._accelerator
         keys = evaluation_batches(
             len(self._test_set), _TEST_BATCH, process=own.process_index, processes=own.num_processes
         )
-        for buffer in self._network.buffers():  # each process has moved its own batch norms
+        for buffer in network.buffers():  # each process has moved its own batch norms
             broadcast(buffer)
-        self._network.eval()
+        network.eval()
         right, seen = torch.zeros((2,), dtype=torch.int64, device=own.device)
         with torch.no_grad():
             for batch in self._load(self._test_set, keys):
                 seen += len(batch.labels)
                 if len(batch.labels):
-                    found = self._network(batch.images.to(device=own.device, memory_format=self._layout)).argmax(1)
+                    found = network(batch.images.to(device=own.device, memory_format=self._layout)).argmax(1)
                     right += (found == batch.labels.to(own.device)).sum()
         right, seen = own.reduce(torch.stack([right, seen]))
         if len(self._test_set) - int(seen) > _MAX_UNREADABLE * len(self._test_set):

@@ -9,6 +9,7 @@ import onnx
 
 from colonnade.errors import ColonnadeError
 from colonnade.zoo.builder import NetBuilder, Value
+from colonnade.zoo.trained import TRAINED
 
 MIN_INPUT_SIZE = 32  # Every family divides height and width by 32.
 MAX_CLASSES = 100_000  # Keeps every file below the 2 GiB that one protobuf message can hold.
@@ -34,7 +35,7 @@ def build(
     """
     spec = _SPECS.get(name)
     if spec is None:
-        raise ColonnadeError(f"unknown network {name!r}: choose one of {', '.join(NAMES)}")
+        raise ColonnadeError(f"unknown network {name!r}: choose one of {', '.join((*NAMES, *TRAINED))}")
     _check("input size", input_size, MIN_INPUT_SIZE)
     _check("classes", classes, 1, MAX_CLASSES)
     _check("batch", 1 if batch is None else batch, 1)
