@@ -24,7 +24,6 @@ from colonnade.target.targets import Target
 TOLERANCE = 1e-4  # of the largest magnitude of the output
 LAYER_STEP = 4  # of a LayerBench's model: after a fill and a copy of residual and x
 EVICT_BYTES = 4 << 20  # more than the second-level cache of any core we know
-FAR_EVICT_BYTES = 48 << 20  # more than the last-level cache that most cores have
 
 
 class WrongResultError(RuntimeError):
@@ -96,24 +95,20 @@ class LayerBench:
         return program
 
 
-def time_together(
-    entries: Sequence[tuple[LayerBench, Candidate]], rounds: int, evict_bytes: int = EVICT_BYTES
-) -> list[float]:
+def time_together(entries: Sequence[tuple[LayerBench, Candidate]], rounds: int) -> list[float]:
     """Milliseconds of candidates on benches of the same data, the fastest of `rounds` in which all take turns: on a
-    busy machine noise only adds. Before each run `evict_bytes` of caches are filled with something else, as the rest of
-    a network would. Modelled times are the same in every round, and of cores without a third cache. WrongResultError if
-    one's output is not the oracle's."""
+    busy machine noise only adds. Before each run the second-level cache is filled with something else, as the rest of a
+    network would. Modelled times are the same in every round. WrongResultError if one's output is not the oracle's."""
     if not entries:
         return []
     bench = entries[0][0]
-    modelled = bench._runner.clock == "modelled"
     trials = bench._runner.time(
         [one.model(candidate) for one, candidate in entries],
         bench._feeds,
         threads=bench._threads,
-        rounds=1 if modelled else rounds,
+        rounds=1 if bench._runner.clock == "modelled" else rounds,
         expected=[bench._expected],
-        evict_bytes=EVICT_BYTES if modelled else evict_bytes,
+        evict_bytes=EVICT_BYTES,
     )
     for (_, candidate), trial in zip(entries, trials, strict=True):
         if trial.error is None or not trial.error <= TOLERANCE:

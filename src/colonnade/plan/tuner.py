@@ -10,7 +10,7 @@ from colonnade.plan.borders import BorderChoice
 from colonnade.plan.cache import PlanCache
 from colonnade.plan.candidate import Candidate
 from colonnade.plan.lower import conv_problems
-from colonnade.plan.measure import FAR_EVICT_BYTES, LayerBench, time_together
+from colonnade.plan.measure import LayerBench, time_together
 from colonnade.plan.problem import ConvProblem
 from colonnade.plan.space import candidate_cycles, default_candidate, loop_variants, possible, shape_candidates
 from colonnade.remote.runner import Runner
@@ -100,7 +100,7 @@ def profile(
     benches = [first.of(problem) for problem in variants]
     found = [_finalists(b, p, target, threads) for b, p in zip(benches, variants, strict=True)]
     entries = [(bench, candidate) for bench, finalists in zip(benches, found, strict=True) for candidate in finalists]
-    times = iter(time_together(entries, FINAL_ROUNDS, FAR_EVICT_BYTES))
+    times = iter(time_together(entries, FINAL_ROUNDS))
     return [{candidate: next(times) for candidate in finalists} for finalists in found]
 
 
