@@ -82,6 +82,7 @@ def test_fashion_mnist_is_normalised_by_its_training_images(fashion: Path) -> No
         ("train-labels-idx1-ubyte.gz", gzip.compress(b"\0\0\x08\1\0\0\0\2\0\0"), "labels [2], which do not match"),
         ("train-labels-idx1-ubyte.gz", gzip.compress(b"\0\0\x08\1\0\0\0\x09\0"), "cannot be read as a gzipped IDX"),
     ],
+    ids=["not gzip", "of floats", "too few labels", "cut short"],
 )
 def test_damaged_files_are_named(fashion: Path, name: str, content: bytes, message: str) -> None:
     (fashion / name).write_bytes(content)
