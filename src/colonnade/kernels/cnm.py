@@ -29,15 +29,15 @@ def kernel_source(isa: Isa, shape: Shape) -> str:
     strip = [
         *_initialise(ops, isa, shape),
         f"for (; n >= {isa.columns}; n -= {isa.columns}) {{",
-        *_indent(_columns(ops, isa, shape, isa.columns)),
+        *indent(_columns(ops, isa, shape, isa.columns)),
         "}",
         "for (; n != 0; --n) {",
-        *_indent(_columns(ops, isa, shape, 1)),
+        *indent(_columns(ops, isa, shape, 1)),
         "}",
         *_finish(ops, isa, shape),
     ]
-    body = [*ops.strip_begin, *_indent(strip), *ops.strip_end]
-    return "\n".join([f"static void {shape.name(isa)}(const cln_tile *a) {{", *_indent(body), "}", ""])
+    body = [*ops.strip_begin, *indent(strip), *ops.strip_end]
+    return "\n".join([f"static void {shape.name(isa)}(const cln_tile *a) {{", *indent(body), "}", ""])
 
 
 def _initialise(ops: TileOps, isa: Isa, shape: Shape) -> Iterator[str]:
@@ -46,18 +46,17 @@ def _initialise(ops: TileOps, isa: Isa, shape: Shape) -> Iterator[str]:
     yield "const float *restrict w = a->w;"
     yield "const int32_t *restrict off = a->off;"
     yield "size_t n = a->n;"
-    for v in parts:
-        yield f"{ops.part(v).vector} {', '.join(f'c{t}_{v}' for t in rows)};"
+    yield from declare(ops, rows)
     # The accumulators start as sums, as the residual, or as the first column's products: none costs an addition.
     yield f"const float *start = a->c ? a->c{ops.at} : a->r{ops.at};"
     yield "const int64_t *start_rows = a->c ? a->c_rows : a->r_rows;"
     yield "if (a->c || a->r) {"
     for t in rows:
         for v in parts:
-            yield f"  c{t}_{v} = {ops.part(v).load(f'start + start_rows[{t}] + {_lane(isa, v)}')};"
+            yield f"  c{t}_{v} = {ops.part(v).load(f'start + start_rows[{t}] + {lane(isa, v)}')};"
     yield "} else if (n) {"
     yield "  const float *row = (const float *)(x + off[0]);"
-    yield from (f"  {_load_x(ops, isa, v)}" for v in parts)
+    yield from (f"  {load_x(ops, isa, v)}" for v in parts)
     for t in rows:
         yield f"  const {ops.scalar_type} w{t} = {ops.scalar(f'w[{t}]')};"
         yield from (f"  c{t}_{v} = {ops.part(v).multiply(f'w{t}', f'x{v}')};" for v in parts)
@@ -73,8 +72,8 @@ def _columns(ops: TileOps, isa: Isa, shape: Shape, count: int) -> Iterator[str]:
         yield "{"
         yield f"  const float *row = (const float *)(x + off[{i}]);"
         ahead = f"(const float *)(x + off[{LOOKAHEAD + i}])"
-        yield from _indent(_prefetches(ops, ahead, 0, shape.vectors * isa.lanes))
-        yield from _indent(_one_column(ops, isa, shape, i))
+        yield from indent(_prefetches(ops, ahead, 0, shape.vectors * isa.lanes))
+        yield from indent(_one_column(ops, isa, shape, i))
         yield "}"
     yield f"off += {count};"
     yield f"w += {count * shape.rows};"
@@ -91,7 +90,7 @@ def _prefetches(ops: TileOps, base: str, first: int, floats: int) -> Iterator[st
 def _one_column(ops: TileOps, isa: Isa, shape: Shape, i: int) -> Iterator[str]:
     rows, parts = range(shape.rows), range(ops.parts)
     weights = [f"const {ops.scalar_type} w{t} = {ops.scalar(f'w[{i * shape.rows + t}]')};" for t in rows]
-    vectors = [_load_x(ops, isa, v) for v in parts]
+    vectors = [load_x(ops, isa, v) for v in parts]
     if shape.holds_weights(isa):
         yield from weights
         for v in parts:
@@ -112,7 +111,7 @@ def _finish(ops: TileOps, isa: Isa, shape: Shape) -> Iterator[str]:
     yield f"  const float *r = a->r{ops.at};"
     for t in rows:
         for v in parts:
-            residual = ops.part(v).load(f"r + a->r_rows[{t}] + {_lane(isa, v)}")
+            residual = ops.part(v).load(f"r + a->r_rows[{t}] + {lane(isa, v)}")
             yield f"  c{t}_{v} = {ops.part(v).add(f'c{t}_{v}', residual)};"
     yield "}"
     yield "if (a->bias) {"
@@ -120,27 +119,40 @@ def _finish(ops: TileOps, isa: Isa, shape: Shape) -> Iterator[str]:
         yield f"  const {ops.scalar_type} b{t} = {ops.scalar(f'a->bias[{t}]')};"
         yield from (f"  c{t}_{v} = {ops.part(v).add_scalar(f'b{t}', f'c{t}_{v}')};" for v in parts)
     yield "}"
-    for part in dict.fromkeys(ops.part(v) for v in parts):
-        accumulators = [f"c{t}_{v}" for t in rows for v in parts if ops.part(v) == part]
-        yield "{"
-        yield from _indent(part.clamp(accumulators))
-        yield "}"
+    yield from clamp(ops, rows)
     yield f"float *y = a->y{ops.at};"
     yield "const int64_t *y_rows = a->y_rows;  /* a local: the stores below might change a->y_rows, for all C knows */"
     for t in rows:
         for v in parts:
-            yield f"{ops.part(v).store(f'y + y_rows[{t}] + {_lane(isa, v)}', f'c{t}_{v}')};"
+            yield f"{ops.part(v).store(f'y + y_rows[{t}] + {lane(isa, v)}', f'c{t}_{v}')};"
 
 
-def _lane(isa: Isa, v: int) -> int:
+def lane(isa: Isa, v: int) -> int:
     """The first lane of register v in its row."""
     return v * isa.wide * isa.lanes
 
 
-def _load_x(ops: TileOps, isa: Isa, v: int) -> str:
+def load_x(ops: TileOps, isa: Isa, v: int) -> str:
+    """Register v of what `row` points to."""
     part = ops.part(v)
-    return f"const {part.vector} x{v} = {part.load(f'row + {_lane(isa, v)}')};"
+    return f"const {part.vector} x{v} = {part.load(f'row + {lane(isa, v)}')};"
 
 
-def _indent(lines: Iterable[str]) -> Iterator[str]:
+def declare(ops: TileOps, rows: range) -> Iterator[str]:
+    """Accumulators c{row}_{register}."""
+    for v in range(ops.parts):
+        yield f"{ops.part(v).vector} {', '.join(f'c{t}_{v}' for t in rows)};"
+
+
+def clamp(ops: TileOps, rows: range) -> Iterator[str]:
+    """All accumulators to a->lo and a->hi."""
+    parts = range(ops.parts)
+    for part in dict.fromkeys(ops.part(v) for v in parts):
+        yield "{"
+        yield from indent(part.clamp([f"c{t}_{v}" for t in rows for v in parts if ops.part(v) == part]))
+        yield "}"
+
+
+def indent(lines: Iterable[str]) -> Iterator[str]:
+    """The lines, one level further in."""
     return (f"  {line}" for line in lines)

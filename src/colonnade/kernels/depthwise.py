@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from colonnade.kernels.cnm import clamp, declare, indent, lane, load_x
 from colonnade.kernels.shapes import Shape
 from colonnade.kernels.tile import tile_ops
 from colonnade.target.isa import Isa
@@ -78,26 +79,24 @@ def depthwise_source(isa: Isa, window: Window) -> str:
         *(f"const {ops.scalar_type} w{k} = {ops.scalar(f'a->w[{k}]')};" for k in range(window.kernel**2)),
         f"const {ops.scalar_type} bias = {ops.scalar('a->bias')};",
         *begin,
-        *(f"  {line}" for line in _outputs(isa, window)),
+        *indent(_outputs(isa, window)),
         *end,
     ]
     head = f"static void {window.name(isa)}(const cln_window *a) {{"
-    return "\n".join([head, *(f"  {line}" for line in lines), "}", ""])
+    return "\n".join([head, *indent(lines), "}", ""])
 
 
 def _outputs(isa: Isa, window: Window) -> Iterator[str]:
     ops = tile_ops(isa, window.shape)
-    rows, parts, lanes = range(window.rows), range(ops.parts), isa.wide * isa.lanes
+    rows, parts = range(window.rows), range(ops.parts)
     yield "const float *x = a->x + p;"
     yield "float *y = a->y + p;"
-    for v in parts:
-        yield f"{ops.part(v).vector} {', '.join(f'c{r}_{v}' for r in rows)};"
+    yield from declare(ops, rows)
     for i in range(window.input_rows):
         for j in range(window.kernel):
             yield "{"
             yield f"  const float *row = x + {i} * pitch{_split(window, j)};"
-            for v in parts:
-                yield f"  const {ops.part(v).vector} x{v} = {ops.part(v).load(f'row + {v * lanes}')};"
+            yield from (f"  {load_x(ops, isa, v)}" for v in parts)
             for r in rows:
                 down = i - r * window.stride
                 if 0 <= down < window.kernel:
@@ -106,13 +105,9 @@ def _outputs(isa: Isa, window: Window) -> Iterator[str]:
     for v in parts:
         part = ops.part(v)
         yield from (f"c{r}_{v} = {part.add_scalar('bias', f'c{r}_{v}')};" for r in rows)
-    for part in dict.fromkeys(ops.part(v) for v in parts):
-        yield "{"
-        yield from (
-            f"  {line}" for line in part.clamp([f"c{r}_{v}" for r in rows for v in parts if ops.part(v) == part])
-        )
-        yield "}"
-    yield from (f"{ops.part(v).store(f'y + {r} * y_pitch + {v * lanes}', f'c{r}_{v}')};" for r in rows for v in parts)
+    yield from clamp(ops, rows)
+    for r in rows:
+        yield from (f"{ops.part(v).store(f'y + {r} * y_pitch + {lane(isa, v)}', f'c{r}_{v}')};" for v in parts)
 
 
 def _split(window: Window, j: int) -> str:

@@ -8,6 +8,7 @@ Standard library only (run by the build hook).
 
 from __future__ import annotations
 
+from colonnade.kernels.cnm import lane
 from colonnade.kernels.shapes import Shape, shapes
 from colonnade.kernels.tile import tile_ops
 from colonnade.target.isa import Isa
@@ -29,15 +30,12 @@ def peak_source(isa: Isa) -> str:
     sums = [(t, v, f"c{t}_{v}") for t in rows for v in parts]
     strip = [
         f"const {ops.scalar_type} w = {ops.scalar('a->w[0]')};",
-        *(f"const {ops.vector} x{v} = {ops.load(f'a->x{ops.at} + {v * isa.wide * isa.lanes}')};" for v in parts),
-        *(
-            f"{ops.vector} {c} = {ops.load(f'a->c{ops.at} + a->c_rows[{t}] + {v * isa.wide * isa.lanes}')};"
-            for t, v, c in sums
-        ),
+        *(f"const {ops.vector} x{v} = {ops.load(f'a->x{ops.at} + {lane(isa, v)}')};" for v in parts),
+        *(f"{ops.vector} {c} = {ops.load(f'a->c{ops.at} + a->c_rows[{t}] + {lane(isa, v)}')};" for t, v, c in sums),
         "for (size_t n = a->n; n != 0; --n) {",
         *(f"  {c} = {ops.fma('w', f'x{v}', c)};" for _, v, c in sums),
         "}",
-        *(f"{ops.store(f'a->y{ops.at} + a->y_rows[{t}] + {v * isa.wide * isa.lanes}', c)};" for t, v, c in sums),
+        *(f"{ops.store(f'a->y{ops.at} + a->y_rows[{t}] + {lane(isa, v)}', c)};" for t, v, c in sums),
     ]
     body = [*ops.strip_begin, *(f"  {line}" for line in strip), *ops.strip_end]
     return "\n".join(["static void cnm_peak(const cln_tile *a) {", *(f"  {line}" for line in body), "}", ""])

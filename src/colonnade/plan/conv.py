@@ -25,6 +25,25 @@ def activation_fields(act: Activation) -> dict[str, object]:
     return {"act": kind, "lo": act.lo, "hi": act.hi, "alpha": act.alpha, "beta": act.beta}
 
 
+def plane_fields(g: Geometry) -> dict[str, object]:
+    """A convolution's images and the planes they lie in, as the fields of a record."""
+    return {
+        "channels": g.channels,
+        "batch": g.batch,
+        "in_h": g.height,
+        "in_w": g.width,
+        "x_pitch": g.source.pitch,
+        "x_plane": g.source.floats,
+        "pad_top": g.pads[0],
+        "pad_left": g.pads[1],
+        "out_h": g.out_h,
+        "out_w": g.out_w,
+        "y_pitch": g.target.pitch,
+        "y_plane": g.target.floats,
+        "y_border": g.target.origin,
+    }
+
+
 @dataclass(frozen=True)
 class DataLayout:
     """Where the columns of X lie: as the input is, or padded and split into the phases of the stride.
@@ -176,25 +195,13 @@ def _packed_strips(g: Geometry, width: int) -> int:
 def _geometry_fields(layout: DataLayout) -> dict[str, object]:
     g = layout.geometry
     return {
-        "channels": g.channels,
-        "batch": g.batch,
-        "in_h": g.height,
-        "in_w": g.width,
-        "pad_top": g.pads[0],
-        "pad_left": g.pads[1],
+        **plane_fields(g),
         "stride_h": g.strides[0],
         "stride_w": g.strides[1],
         "phases": len(layout.phases),
-        "x_pitch": g.source.pitch,
-        "x_plane": g.source.floats,
         "plane_rows": layout.plane_rows,
         "pitch": layout.pitch,
         "plane": layout.plane_floats,
-        "out_h": g.out_h,
-        "out_w": g.out_w,
-        "y_pitch": g.target.pitch,
-        "y_plane": g.target.floats,
-        "y_border": g.target.origin,
         "rows": g.rows,
         "columns": g.columns,
         "groups": g.groups,

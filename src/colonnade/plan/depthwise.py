@@ -5,7 +5,7 @@ from __future__ import annotations
 from colonnade.kernels.depthwise import Window, windows
 from colonnade.modelfile.program import Constants, Step, View
 from colonnade.plan.candidate import Candidate
-from colonnade.plan.conv import activation_fields
+from colonnade.plan.conv import activation_fields, plane_fields
 from colonnade.plan.cost import CALL_CYCLES, STORE_CYCLES
 from colonnade.plan.problem import ConvProblem
 from colonnade.target.targets import Target
@@ -21,22 +21,10 @@ def depthwise_step(problem: ConvProblem, candidate: Candidate, constants: Consta
     fields: dict[str, object] = {
         "weights": constants.add_floats(problem.weights),
         "bias": constants.add_floats(problem.bias),
-        "channels": g.channels,
-        "batch": g.batch,
         "kernel": g.kernel[0],
         "stride": g.strides[0],
-        "in_h": g.height,
-        "in_w": g.width,
-        "x_pitch": g.source.pitch,
-        "x_plane": g.source.floats,
-        "pad_top": g.pads[0],
-        "pad_left": g.pads[1],
         "direct": direct,
-        "out_h": g.out_h,
-        "out_w": g.out_w,
-        "y_pitch": g.target.pitch,
-        "y_plane": g.target.floats,
-        "y_border": g.target.origin,
+        **plane_fields(g),
         "tile_rows": candidate.rows,
         "vectors": candidate.vectors,
         **activation_fields(problem.act),

@@ -12,7 +12,7 @@ from colonnade.kernels.shapes import Shape
 from colonnade.kernels.winograd import POINTS, tile_side, weight_matrix
 from colonnade.modelfile.program import Constants, Step, View
 from colonnade.plan.candidate import Candidate
-from colonnade.plan.conv import FLOAT_BYTES, activation_fields
+from colonnade.plan.conv import FLOAT_BYTES, activation_fields, plane_fields
 from colonnade.plan.cost import CALL_CYCLES, STORE_CYCLES, column_cycles
 from colonnade.plan.problem import ConvProblem, Geometry
 from colonnade.target.targets import Target
@@ -85,19 +85,7 @@ def winograd_step(
         "bias": constants.add_floats(problem.bias),
         "off_table": constants.add_ints(offsets),
         "m": candidate.winograd,
-        "channels": g.channels,
-        "batch": g.batch,
-        "in_h": g.height,
-        "in_w": g.width,
-        "x_pitch": g.source.pitch,
-        "x_plane": g.source.floats,
-        "pad_top": g.pads[0],
-        "pad_left": g.pads[1],
-        "out_h": g.out_h,
-        "out_w": g.out_w,
-        "y_pitch": g.target.pitch,
-        "y_plane": g.target.floats,
-        "y_border": g.target.origin,
+        **plane_fields(g),
         "rows": g.rows,
         "tile_rows": candidate.rows,
         "vectors": candidate.vectors,
