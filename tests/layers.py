@@ -170,10 +170,10 @@ def small_network_candidates(threads: int) -> dict[str, Candidate]:
     return {
         "n0": Candidate(3, 2, rowwise=True, blocks=2),
         "n1": Candidate(1, 2),
-        "n2": Candidate(2, 1, panel=3, splits=threads),
-        "n3": Candidate(4, 2, packed=True, blocks=3, panel=ALL_STRIPS, splits=2, shared=threads > 1),
+        "n2": Candidate(2, 1, panel=3),
+        "n3": Candidate(4, 2, packed=True, blocks=3, panel=ALL_STRIPS, shared=threads > 1),
         "n4": Candidate(2, 1),
-        "n5": Candidate(3, 2, dense=True, splits=2, winograd=2),
+        "n5": Candidate(3, 2, dense=True, winograd=2),
         "n6": Candidate(2, 1, dense=True, window=True),
     }
 

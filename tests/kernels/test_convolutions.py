@@ -103,7 +103,6 @@ def draw_candidate(draw: st.DrawFn, graph: Graph, target: Target, threads: int) 
         panel=draw(st.sampled_from([1, 3, ALL_STRIPS])),
         blocks=draw(st.integers(1, 4)),
         dense=draw(st.booleans()),
-        splits=draw(st.integers(1, 4)),
         shared=draw(st.booleans()) and packed,
     )
 

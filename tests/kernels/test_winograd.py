@@ -83,8 +83,8 @@ def test_sizes_around_the_tile_and_the_vector(target: Target, threads: int) -> N
     def check(data: st.DataObject) -> None:
         graph, m = data.draw(cases(target.lanes))
         shape = data.draw(st.sampled_from(shapes(target.isa)))
-        loops = {"panel": data.draw(st.integers(1, 3)), "splits": data.draw(st.integers(1, 4))}
-        check_graph(graph, target, None, candidate(m, shape.rows, shape.vectors, **loops), threads, tolerance=3e-5)
+        panel = data.draw(st.integers(1, 3))
+        check_graph(graph, target, None, candidate(m, shape.rows, shape.vectors, panel=panel), threads, tolerance=3e-5)
 
     check()
 
@@ -100,7 +100,7 @@ def test_every_activation_after_the_residual(target: Target, m: int, residual: b
 @pytest.mark.parametrize("m", POINTS)
 def test_a_panel_of_more_strips_than_there_are(target: Target, m: int) -> None:
     op = Conv(pads=SAME)
-    check_graph(layer((1, 3, 9, 9), 5, op), target, None, candidate(m, panel=ALL_STRIPS, splits=9), tolerance=3e-5)
+    check_graph(layer((1, 3, 9, 9), 5, op), target, None, candidate(m, panel=ALL_STRIPS), tolerance=3e-5)
 
 
 BORDERS: tuple[Borders, ...] = ((0, 0, 0, 0), (1, 1, 1, 1), (1, 2, 0, 1), (0, 0, 2, 3))
@@ -112,7 +112,7 @@ def test_planes_with_borders(target: Target, m: int, threads: int) -> None:
     """Data are read between borders; all but outputs is zero afterwards."""
     graph = layer((2, 3, 9, 11), 5, Conv(pads=SAME, act=RELU))
     for x_borders, y_borders in product(BORDERS, BORDERS):
-        check_borders(graph, candidate(m, splits=2), target, threads, x_borders, y_borders, 3e-5)
+        check_borders(graph, candidate(m), target, threads, x_borders, y_borders, 3e-5)
 
 
 @pytest.mark.parametrize("m", POINTS)

@@ -180,7 +180,7 @@ def test_tiles_that_share_output_channels() -> None:
 
 
 def test_tiles_that_leave_output_channels_out() -> None:
-    _refused_step(_with_record("cnm", 0, tiles=2, splits=1), "tiles do not cover the output channels")
+    _refused_step(_with_record("cnm", 0, tiles=2), "tiles do not cover the output channels")
 
 
 def test_a_tile_that_keeps_more_columns_than_there_are() -> None:

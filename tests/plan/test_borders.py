@@ -95,7 +95,6 @@ def test_chains_of_any_candidate(target: Target, threads: int) -> None:
             rowwise=data.draw(st.booleans()) and not packed,
             panel=data.draw(st.sampled_from([1, 3, ALL_STRIPS])),
             blocks=data.draw(st.integers(1, 3)),
-            splits=data.draw(st.integers(1, 3)),
             shared=data.draw(st.booleans()) and packed,
         )
         expected = run_reference(graph, random_feeds(graph))[graph.outputs[0]]

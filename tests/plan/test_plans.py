@@ -141,7 +141,7 @@ def test_a_pruned_layer_has_dense_candidates_too(target: Target, sparsity: float
     assert any(not candidate.dense for candidate in found) == (sparsity > 0)
     assert len(set(found)) == len(found)
     assert default_candidate(pruned, target, threads) in found
-    assert all(candidate.splits == 1 and not candidate.shared for candidate in found if threads == 1)
+    assert all(not candidate.shared for candidate in found if threads == 1)
     assert not set(loop_variants(pruned, found[0], target, threads)) & {found[0]}
 
 
@@ -213,7 +213,7 @@ def cache(tmp_path: Path) -> PlanCache:
 
 
 def test_profiles_come_back_as_they_were(cache: PlanCache) -> None:
-    times = {Candidate(4, 2): 1.25, Candidate(8, 1, packed=True, panel=3, blocks=2, splits=4, shared=True): 0.5}
+    times = {Candidate(4, 2): 1.25, Candidate(8, 1, packed=True, panel=3, blocks=2, shared=True): 0.5}
     assert cache.load("a") is None
     cache.store("a", times, "a problem")
     assert cache.load("a") == times

@@ -76,16 +76,6 @@ def test_no_strip_is_wider_than_the_work(target: Target) -> None:
         assert tiling.panel == tiling.panels == 1
 
 
-@pytest.mark.parametrize("threads", [2, 3])
-def test_threads_get_shares_of_the_channels(target: Target, threads: int) -> None:
-    problem = _problem(side=14)
-    for candidate in shape_candidates(problem, target, threads):
-        if candidate.winograd > 1:
-            panels = Tiling(problem.geometry, candidate, target.lanes).panels
-            tiles = -(-64 // candidate.rows)
-            assert panels * candidate.splits >= min(threads, tiles)
-
-
 def test_the_tile_to_prune_with_ignores_it(target: Target) -> None:
     """T is chosen for the sparse kernels; that Winograd were faster says nothing about the best T."""
     problem = _problem(sparsity=0.4)

@@ -90,7 +90,6 @@ def candidates(layer: Layer, threads: int) -> Iterator[Candidate]:
             panel=PANELS[turn // 3 % len(PANELS)],
             blocks=blocks,
             dense=layer.pruned and turn % 5 == 0,
-            splits=threads,
             shared=packed and threads > 1 and shape.rows % 2 == 0,
         )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import re
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -214,6 +215,17 @@ def test_sessions_leave_nothing_behind(network: Graph, compiled: Compiled, tmp_p
     assert after[0] == before[0]
     assert after[1] <= before[1] + 10  # the allocator's own
     assert after[2] == before[2]
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3])
+def test_steps_take_all_of_a_run_and_no_more(network: Graph, compiled: Compiled, threads: int) -> None:
+    """A step ends with its last thread, so none is lost where the threads do not run side by side."""
+    session, feeds = Session(compiled, threads=threads), random_feeds(network)
+    for _ in range(20):
+        began = time.perf_counter_ns()
+        steps = session.profile_once(feeds)
+        assert (steps >= 0).all()
+        assert 0 < steps.sum() <= time.perf_counter_ns() - began
 
 
 def test_profile_names_every_step(network: Graph, compiled: Compiled) -> None:

@@ -12,7 +12,7 @@ import struct
 from dataclasses import dataclass
 
 MAGIC = b"COLONNAD"
-VERSION = 4
+VERSION = 5
 ALIGNMENT = 64
 MAX_RANK = 6
 TARGET_BYTES = 32  # of a name, with the zero at its end
@@ -152,7 +152,6 @@ STEPS: tuple[Record, ...] = (
         tiles="i32",
         blocks="i32",  # KC blocks
         panel="i32",  # strips per panel
-        splits="i32",  # parts the tiles of a panel are divided into for threads
         **_ACT,
     ),
     # A 3x3 convolution of stride 1 by Winograd's F(m x m, 3x3) (csrc/winograd.c); n = m + 2.
@@ -182,7 +181,6 @@ STEPS: tuple[Record, ...] = (
         tile_rows="i32",  # T
         vectors="i32",  # V
         panel="i32",  # strips per panel
-        splits="i32",  # parts the tiles of a panel are divided into for threads
         **_ACT,
     ),
     # A depthwise convolution: plane by plane, by window kernels (csrc/depthwise.c).

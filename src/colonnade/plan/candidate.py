@@ -14,11 +14,10 @@ class Candidate:
 
     rows, vectors: T and V. packed: strips are gathered to [column][NR] first; else columns are read where they lie.
     rowwise: direct strips stay within one output row. panel: strips a tile's weights are used for before the next
-    tile. blocks: KC blocks. dense: all columns, zeros included. splits: parts a panel's tiles are divided into so that
-    threads can share it. shared: strips are packed once for all threads. winograd: side m of the output tile of
-    Winograd's F(m x m, 3x3) (csrc/winograd.c), for which all but rows, vectors, panel and splits stay as they are; 1:
-    columns are used as they are. window: a depthwise convolution by a window kernel (kernels/depthwise.py) of `rows`
-    rows of outputs, for which all others stay as they are.
+    tile. blocks: KC blocks. dense: all columns, zeros included. shared: strips are packed once for all threads.
+    winograd: side m of the output tile of Winograd's F(m x m, 3x3) (csrc/winograd.c), for which all but rows, vectors
+    and panel stay as they are; 1: columns are used as they are. window: a depthwise convolution by a window kernel
+    (kernels/depthwise.py) of `rows` rows of outputs, for which all others stay as they are.
     """
 
     rows: int
@@ -28,7 +27,6 @@ class Candidate:
     panel: int = 1
     blocks: int = 1
     dense: bool = False
-    splits: int = 1
     shared: bool = False
     winograd: int = 1
     window: bool = False

@@ -172,7 +172,6 @@ def conv_step(
         "pack_count": tables.packed_columns.size,
         "phase_table": constants.add_ints(np.array(layout.phases)),
         "tiles": len(tiles),
-        "splits": min(candidate.splits, len(tiles)),
         **_geometry_fields(layout),
         **_candidate_fields(candidate),
         **activation_fields(problem.act),

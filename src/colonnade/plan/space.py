@@ -13,11 +13,11 @@ from colonnade.plan.conv import FLOAT_BYTES, DataLayout
 from colonnade.plan.cost import column_cycles, count_strips, estimate_cycles, panel_bytes
 from colonnade.plan.depthwise import depthwise_candidates, depthwise_cycles
 from colonnade.plan.problem import ConvProblem
-from colonnade.plan.winograd import Tiling, fits, winograd_candidates, winograd_cycles
+from colonnade.plan.winograd import fits, winograd_candidates, winograd_cycles
 from colonnade.target.targets import Target
 
 SHAPES_MEASURED = 8  # of each kind: sparse, dense, Winograd, depthwise
-ITEMS_PER_THREAD = 4  # work items that balance the threads
+SHARING = 4  # panels per thread: fewer, and several threads read the same panels
 KC_LEAST = 128  # columns of a KC block; shorter ones spend their time on sums
 EFFICIENCY = 0.55  # of the best shape's; less is never worth a look
 
@@ -64,10 +64,9 @@ def default_column_candidate(problem: ConvProblem, target: Target) -> Candidate:
 def shape_candidates(problem: ConvProblem, target: Target, threads: int) -> tuple[Candidate, ...]:
     """Shapes by columns, then by Winograd, then by windows, cheapest of each kind first."""
     by_winograd = winograd_candidates(problem, target, good_shapes(target, problem.geometry.rows))
-    threaded = (_threaded(problem, candidate, target, threads) for candidate in by_winograd)
     return (
         *column_candidates(problem, target, threads),
-        *_cheapest(problem, threaded, target, SHAPES_MEASURED),
+        *_cheapest(problem, by_winograd, target, SHAPES_MEASURED),
         *_cheapest(problem, depthwise_candidates(problem, target), target, SHAPES_MEASURED),
     )
 
@@ -129,14 +128,9 @@ def _panel(problem: ConvProblem, candidate: Candidate, target: Target) -> int:
 
 
 def _threaded(problem: ConvProblem, candidate: Candidate, target: Target, threads: int) -> Candidate:
-    """Enough work items for `threads`: tiles of a panel are split when there are few panels."""
-    if threads == 1 or DataLayout(problem.geometry).local:
-        return replace(candidate, splits=1, shared=False)
-    if candidate.winograd > 1:
-        panels = Tiling(problem.geometry, candidate, target.lanes).panels
-    else:
-        strips = count_strips(problem, candidate, target).strips
-        panels = -(-strips // min(candidate.panel, strips))
-    tiles = -(-problem.geometry.rows // candidate.rows)
-    splits = max(1, min(-(-ITEMS_PER_THREAD * threads // panels), tiles))
-    return replace(candidate, splits=splits, shared=candidate.packed and splits > 1)
+    """Strips are packed once for all threads when there are few panels."""
+    if threads == 1 or not candidate.packed:
+        return replace(candidate, shared=False)
+    strips = count_strips(problem, candidate, target).strips
+    panels = -(-strips // min(candidate.panel, strips))
+    return replace(candidate, shared=panels < SHARING * threads)

@@ -90,7 +90,6 @@ def winograd_step(
         "tile_rows": candidate.rows,
         "vectors": candidate.vectors,
         "panel": tiling.panel,
-        "splits": min(candidate.splits, -(-g.rows // candidate.rows)),
         **activation_fields(problem.act),
     }
     views = {

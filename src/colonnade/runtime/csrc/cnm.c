@@ -23,6 +23,8 @@ typedef struct {
   float *y, *scratch;
   int64_t edge_rows[CLN_MAX_ROWS];
   int32_t width; /* NR */
+  int32_t panel; /* strips */
+  int64_t held;  /* the panel that is packed in scratch; -1: none */
 } work;
 
 /* Whether phase `phase` and the next one are the two columns of the same rows: they are split from x together. */
@@ -187,23 +189,34 @@ static void compute(const work *w, int32_t first_strip, int32_t strips, int32_t 
 }
 
 static int32_t panel_strips(const work *w, int64_t panel) {
-  int64_t left = w->plan->strip_count - panel * w->plan->panel;
-  return (int32_t)(left < w->plan->panel ? left : w->plan->panel);
+  int64_t left = w->plan->strip_count - panel * w->panel;
+  return (int32_t)(left < w->panel ? left : w->panel);
 }
 
-/* One claim: a panel and a share of the tiles. */
-static void run_item(const work *w, int64_t item, const float *x, const float *shared) {
+static int64_t panels(const work *w) { return (w->plan->strip_count + w->panel - 1) / w->panel; }
+
+/* As planned, or fewer strips where too few tiles leave threads without items. */
+static int32_t panel_for(const cln_session *session, const cln_cnm *s, const cln_cnm_plan *plan) {
+  if (session->threads == 1) return plan->panel;
+  int64_t wanted = (CLN_ITEMS_PER_THREAD * session->threads + s->tiles - 1) / s->tiles;
+  int64_t most = plan->strip_count > wanted ? plan->strip_count / wanted : 1;
+  return (int32_t)(most < plan->panel ? most : plan->panel);
+}
+
+/* One claim: a panel and one of `parts` of the tiles. */
+static void run_item(work *w, int64_t item, int64_t parts, const float *x, const float *shared) {
   const cln_cnm *s = w->step;
-  int64_t panel = item / s->splits, part = item % s->splits;
-  int32_t first_strip = (int32_t)(panel * w->plan->panel), strips = panel_strips(w, panel);
-  int32_t begin = (int32_t)(part * s->tiles / s->splits), end = (int32_t)((part + 1) * s->tiles / s->splits);
+  int64_t panel = item / parts, part = item % parts;
+  int32_t first_strip = (int32_t)(panel * w->panel), strips = panel_strips(w, panel);
+  int32_t begin = (int32_t)(part * s->tiles / parts), end = (int32_t)((part + 1) * s->tiles / parts);
   int64_t strip_floats = (int64_t)s->pack_count * w->width;
   if (shared) {
     x = shared + first_strip * strip_floats;
   } else if (s->packed) {
     float *packed = w->scratch + w->plan->packed_at;
-    for (int32_t i = 0; i < strips; ++i)
+    for (int32_t i = 0; i < strips && w->held != panel; ++i)
       pack_strip(w, w->plan->strips + first_strip + i, x, packed + i * strip_floats);
+    w->held = panel;
     x = packed;
   }
   compute(w, first_strip, strips, begin, end, x);
@@ -214,8 +227,8 @@ static void run_group(const work *w, int32_t group) {
   const cln_cnm *s = w->step;
   int32_t channels = s->channels / s->groups;
   prepare_channels(w, group * channels, channels, w->scratch, true);
-  for (int64_t panel = 0; panel * w->plan->panel < w->plan->strip_count; ++panel)
-    compute(w, (int32_t)(panel * w->plan->panel), panel_strips(w, panel), w->plan->group_tiles[group],
+  for (int64_t panel = 0; panel < panels(w); ++panel)
+    compute(w, (int32_t)(panel * w->panel), panel_strips(w, panel), w->plan->group_tiles[group],
             w->plan->group_tiles[group + 1], w->scratch);
 }
 
@@ -233,31 +246,33 @@ void CLN_ISA(cln_run_cnm)(cln_session *session, int32_t order, int thread) {
       .y = cln_at(session, s->y_buffer, s->y_at),
       .scratch = session->scratch + thread * model->scratch_floats,
       .width = s->vectors * model->lanes,
+      .panel = panel_for(session, s, model->order[order].cnm),
+      .held = -1,
   };
   for (int32_t t = 0; t < s->tile_rows; ++t) w.edge_rows[t] = t * (int64_t)w.width;
   int64_t i;
   if (s->local) {
     memset(w.scratch, 0, (size_t)w.plan->packed_at * sizeof *w.scratch);
-    while ((i = cln_claim(session, order, 0)) < s->groups) run_group(&w, (int32_t)i);
+    while ((i = cln_claim(session, order, 0, thread, s->groups)) >= 0) run_group(&w, (int32_t)i);
     return;
   }
   float *x = cln_at(session, s->x_buffer, s->x_at);
   if (s->prepare) {
     x = cln_at(session, s->prepared_buffer, s->prepared_at);
     int64_t channel = s->phases * w.plan->prepared_plane;
-    while ((i = cln_claim(session, order, 0)) < s->channels)
+    while ((i = cln_claim(session, order, 0, thread, s->channels)) >= 0)
       prepare_channels(&w, (int32_t)i, 1, x + i * channel, false);
     cln_barrier(session);
   }
   float *shared = s->strips_buffer < 0 ? NULL : cln_at(session, s->strips_buffer, s->strips_at);
   if (shared) {
     int64_t strip_floats = (int64_t)s->pack_count * w.width;
-    while ((i = cln_claim(session, order, 1)) < w.plan->strip_count)
+    while ((i = cln_claim(session, order, 1, thread, w.plan->strip_count)) >= 0)
       pack_strip(&w, w.plan->strips + i, x, shared + i * strip_floats);
     cln_barrier(session);
   }
-  int64_t panels = (w.plan->strip_count + w.plan->panel - 1) / w.plan->panel;
-  while ((i = cln_claim(session, order, 2)) < panels * s->splits) run_item(&w, i, x, shared);
+  int64_t parts = cln_parts(session, panels(&w), s->tiles);
+  while ((i = cln_claim(session, order, 2, thread, panels(&w) * parts)) >= 0) run_item(&w, i, parts, x, shared);
 }
 
 /* The fully connected step: the micro-kernel with its operands' roles swapped. Strips of outputs are its vectors,
@@ -273,7 +288,7 @@ void CLN_ISA(cln_run_dense)(cln_session *session, int32_t order, int thread) {
   cln_act act = CLN_ACT_OF(s);
   for (int32_t t = 0; t < s->chunk; ++t) edge_rows[t] = t * width;
   int64_t item, chunks = (s->batch + s->chunk - 1) / s->chunk;
-  while ((item = cln_claim(session, order, 0)) < strips * chunks) {
+  while ((item = cln_claim(session, order, 0, thread, strips * chunks)) >= 0) {
     int64_t strip = item / chunks, first = item % chunks * s->chunk;
     int32_t count = (int32_t)(s->batch - first < s->chunk ? s->batch - first : s->chunk);
     const float *scalars = x;

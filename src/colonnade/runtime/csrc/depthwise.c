@@ -110,5 +110,5 @@ void CLN_ISA(cln_run_depthwise)(cln_session *session, int32_t order, int thread)
   };
   memset(w.rows, 0, (size_t)w.l.edge_at * sizeof *w.rows);
   int64_t plane, planes = (int64_t)s->channels * s->batch;
-  while ((plane = cln_claim(session, order, 0)) < planes) run_plane(&w, plane);
+  while ((plane = cln_claim(session, order, 0, thread, planes)) >= 0) run_plane(&w, plane);
 }

@@ -168,7 +168,8 @@ typedef struct {
   _Alignas(64) atomic_llong next;
 } cln_counter;
 
-#define CLN_PHASES 3 /* claim counters per step */
+#define CLN_PHASES 3           /* of claims in a step */
+#define CLN_ITEMS_PER_THREAD 8 /* that balance the threads */
 
 struct cln_session {
   const cln_model *model;
@@ -176,8 +177,9 @@ struct cln_session {
   float **base; /* by buffer */
   cln_team *team;
   int threads;
-  cln_counter *counters;
-  double *step_ns;
+  cln_counter *counters; /* [step][phase][thread] */
+  atomic_llong *ends;    /* when each step's last thread was done, if `timed`: nanoseconds of the clock */
+  bool timed;
 };
 
 /* Error text: format into error and return -1. */
@@ -206,9 +208,25 @@ static inline float *cln_at(const cln_session *session, int32_t buffer, int64_t 
   return session->base[buffer] + at;
 }
 
-/* The next unclaimed item of a step's phase. */
-static inline int64_t cln_claim(cln_session *session, int32_t order, int phase) {
-  return atomic_fetch_add_explicit(&session->counters[order * CLN_PHASES + phase].next, 1, memory_order_relaxed);
+/* The next unclaimed of a step's `count` items in a phase, or -1. Each thread has a run of items, much the same from
+ * step to step, so that what it wrote is in its own caches; one that is done helps the next. */
+static inline int64_t cln_claim(cln_session *session, int32_t order, int phase, int thread, int64_t count) {
+  const int threads = session->threads;
+  cln_counter *counters = session->counters + ((int64_t)order * CLN_PHASES + phase) * threads;
+  for (int i = 0; i < threads; ++i) {
+    int owner = (thread + i) % threads;
+    int64_t first = owner * count / threads, end = (owner + 1) * count / threads;
+    int64_t item = first + atomic_fetch_add_explicit(&counters[owner].next, 1, memory_order_relaxed);
+    if (item < end) return item;
+  }
+  return -1;
+}
+
+/* Parts to divide each of `panels` into, of at most `most`, for items enough to balance the threads. */
+static inline int64_t cln_parts(const cln_session *session, int64_t panels, int64_t most) {
+  if (session->threads == 1) return 1;
+  int64_t parts = (CLN_ITEMS_PER_THREAD * session->threads + panels - 1) / panels;
+  return parts < most ? parts : most;
 }
 
 static inline void cln_barrier(cln_session *session) {

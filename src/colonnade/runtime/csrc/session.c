@@ -6,20 +6,31 @@
 
 enum { MAX_THREADS = 1024 };
 
+static long long now(void) {
+  struct timespec time;
+  clock_gettime(CLOCK_MONOTONIC, &time);
+  return time.tv_sec * 1000000000LL + time.tv_nsec;
+}
+
+/* A step ends when its last thread is done. */
+static void note_end(atomic_llong *end) {
+  long long time = now(), seen = atomic_load(end);
+  while (seen < time && !atomic_compare_exchange_weak(end, &seen, time)) continue;
+}
+
 static void step_through(void *argument, int thread) {
   cln_session *session = argument;
   const cln_model *model = session->model;
-  struct timespec before, after;
   for (int32_t i = 0; i < model->order_count; ++i) {
-    bool timed = session->step_ns && thread == 0;
-    if (timed) clock_gettime(CLOCK_MONOTONIC, &before);
     model->isa->steps[model->order[i].op](session, i, thread);
+    if (session->timed) note_end(session->ends + i);
     cln_barrier(session);
-    if (timed) {
-      clock_gettime(CLOCK_MONOTONIC, &after);
-      session->step_ns[i] = (double)(after.tv_sec - before.tv_sec) * 1e9 + (double)(after.tv_nsec - before.tv_nsec);
-    }
   }
+}
+
+/* Claim counters of a session. */
+static size_t counters(const cln_model *model, int threads) {
+  return (size_t)model->order_count * CLN_PHASES * (size_t)threads;
 }
 
 void cln_session_profile(cln_session *session, const float *const *inputs, float *const *outputs, double *step_ns) {
@@ -29,9 +40,16 @@ void cln_session_profile(cln_session *session, const float *const *inputs, float
     if (b->kind == CLN_BUFFER_INPUT) session->base[i] = (float *)inputs[b->offset]; /* validated: never written */
     if (b->kind == CLN_BUFFER_OUTPUT) session->base[i] = outputs[b->offset];
   }
-  for (int32_t i = 0; i < model->order_count * CLN_PHASES; ++i) atomic_store(&session->counters[i].next, 0);
-  session->step_ns = step_ns;
+  for (size_t i = 0; i < counters(model, session->threads); ++i) atomic_store(&session->counters[i].next, 0);
+  for (int32_t i = 0; i < model->order_count; ++i) atomic_store(session->ends + i, 0);
+  session->timed = step_ns != NULL;
+  long long before = now();
   cln_team_run(session->team, step_through, session);
+  for (int32_t i = 0; i < model->order_count && step_ns; ++i) {
+    long long end = atomic_load(session->ends + i);
+    step_ns[i] = (double)(end - before);
+    before = end;
+  }
 }
 
 void cln_session_run(cln_session *session, const float *const *inputs, float *const *outputs) {
@@ -45,6 +63,7 @@ void cln_session_free(cln_session *session) {
   free(session->scratch);
   free(session->base);
   free(session->counters);
+  free(session->ends);
   free(session);
 }
 
@@ -59,9 +78,11 @@ int cln_session_create(const cln_model *model, int32_t threads, cln_session **ou
   session->arena = cln_aligned_alloc((size_t)(model->header->arena_floats + CLN_SLACK) * sizeof(float));
   session->scratch = cln_aligned_alloc((size_t)(model->scratch_floats * threads) * sizeof(float));
   session->base = calloc((size_t)model->buffer_count + 1, sizeof *session->base);
-  session->counters = cln_aligned_alloc(sizeof(cln_counter) * ((size_t)model->order_count * CLN_PHASES + 1));
+  session->counters = cln_aligned_alloc(sizeof(cln_counter) * (counters(model, threads) + 1));
+  session->ends = calloc((size_t)model->order_count + 1, sizeof *session->ends);
   session->team = cln_team_create(threads);
-  if (!session->arena || !session->scratch || !session->base || !session->counters || !session->team) {
+  if (!session->arena || !session->scratch || !session->base || !session->counters || !session->ends ||
+      !session->team) {
     cln_session_free(session);
     return cln_fail(error, error_size, "not enough memory for %lld floats and %d threads",
                     (long long)model->header->arena_floats, threads);

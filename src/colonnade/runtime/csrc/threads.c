@@ -1,5 +1,6 @@
 /* A team whose threads all execute the same task; inside it they meet at barriers. One wake-up per run of a whole
- * network: between steps threads spin briefly, then yield, so that a busy machine still makes progress. */
+ * network, and none if the next run comes at once: threads spin briefly before they sleep. Between steps they spin, then
+ * yield, so that a busy machine still makes progress. */
 #include <pthread.h>
 #include <sched.h>
 #include <stdlib.h>
@@ -19,7 +20,7 @@ struct cln_team {
   worker *workers;
   pthread_mutex_t mutex;
   pthread_cond_t wake;
-  unsigned generation; /* of the task; guarded by mutex */
+  atomic_uint generation; /* of the task; changed with mutex held */
   bool stop;
   void (*task)(void *, int);
   void *argument;
@@ -48,15 +49,23 @@ void cln_team_barrier(cln_team *team) {
   }
 }
 
+/* Waits for a task after the one `seen`, or for the end, which is true. */
+static bool await_task(cln_team *team, unsigned seen) {
+  for (int spins = 0; spins < SPINS && atomic_load_explicit(&team->generation, memory_order_relaxed) == seen; ++spins)
+    pause_cpu();
+  pthread_mutex_lock(&team->mutex);
+  while (atomic_load_explicit(&team->generation, memory_order_relaxed) == seen && !team->stop)
+    pthread_cond_wait(&team->wake, &team->mutex);
+  bool stop = team->stop;
+  pthread_mutex_unlock(&team->mutex);
+  return stop;
+}
+
 static void *work(void *argument) {
   worker *self = argument;
   cln_team *team = self->team;
-  for (unsigned seen = 0;;) {
-    pthread_mutex_lock(&team->mutex);
-    while (team->generation == seen && !team->stop) pthread_cond_wait(&team->wake, &team->mutex);
-    seen = team->generation;
-    bool stop = team->stop;
-    pthread_mutex_unlock(&team->mutex);
+  for (unsigned seen = 0;; ++seen) {
+    bool stop = await_task(team, seen);
     if (stop) return NULL;
     team->task(team->argument, self->thread);
     cln_team_barrier(team);
@@ -68,7 +77,7 @@ void cln_team_run(cln_team *team, void (*task)(void *, int), void *argument) {
     pthread_mutex_lock(&team->mutex);
     team->task = task;
     team->argument = argument;
-    ++team->generation;
+    atomic_fetch_add_explicit(&team->generation, 1, memory_order_relaxed);
     pthread_cond_broadcast(&team->wake);
     pthread_mutex_unlock(&team->mutex);
   }

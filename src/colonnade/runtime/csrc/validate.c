@@ -74,7 +74,7 @@ static bool cnm_sizes(checker *c, const cln_cnm *s) {
          SIDE(s->pitch) && SIDE(s->plane) && SIDE(s->x_pitch) && SIDE(s->x_plane) && SIDE(s->y_pitch) &&
          SIDE(s->y_plane) && SIDE(s->out_h) && SIDE(s->out_w) && SIDE(s->rows) && SIDE(s->groups) && SIDE(s->tiles) &&
          SIDE(s->panel) && PAD(s->pad_top) && PAD(s->pad_left) && STEP(s->stride_h) && STEP(s->stride_w) &&
-         STEP(s->phases) && STEP(s->blocks) && between(c, s->splits, 1, s->tiles, "more splits than tiles") &&
+         STEP(s->phases) && STEP(s->blocks) &&
          require(c, (int64_t)s->plane_rows * s->stride_h < INT32_MAX / 2, "size out of range") &&
          require(c, (int64_t)s->pitch * s->stride_w < INT32_MAX / 2, "size out of range") &&
          require(c, (int64_t)s->plane_rows * s->pitch <= s->plane, "rows larger than their plane") &&
@@ -195,7 +195,6 @@ static bool winograd(checker *c, const void *record) {
   bool ok = SIDE(s->channels) && SIDE(s->batch) && SIDE(s->out_h) && SIDE(s->out_w) && SIDE(s->y_pitch) &&
             SIDE(s->y_plane) && SIDE(s->rows) && SIDE(s->panel) && PAD(s->pad_top) && PAD(s->pad_left) && ACT(s) &&
             output_planes(c, s->out_h, s->out_w, s->y_pitch, s->y_plane, s->y_border) &&
-            between(c, s->splits, 1, s->rows, "more splits than rows") &&
             between(c, s->m, 1, CLN_MAX_WINOGRAD, "no such transform") &&
             require(c, (*c->model->isa->transforms)[s->m].input != NULL, "no such transform") &&
             kernels(c, s->tile_rows, s->vectors);

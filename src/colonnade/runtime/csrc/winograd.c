@@ -25,6 +25,7 @@ typedef struct {
   float *y, *data, *sums, *rows, *line, *block; /* the last five in scratch */
   void (*input)(const cln_transform *);
   void (*output)(const cln_transform *);
+  int64_t tiles; /* of output channels */
   int64_t held; /* panel whose data are in scratch */
   int64_t begin, count; /* its positions */
   int32_t lanes;
@@ -189,18 +190,17 @@ static void output_channel(const work *w, const float *sums, int32_t channel) {
   }
 }
 
-/* One claim: a panel and a share of the tiles of output channels. */
-static void run_item(work *w, int64_t item) {
+/* One claim: a panel and one of `parts` of the tiles of output channels. */
+static void run_item(work *w, int64_t item, int64_t parts) {
   const cln_winograd *s = w->step;
-  int64_t panel = item / s->splits, part = item % s->splits;
+  int64_t panel = item / parts, part = item % parts;
   if (w->held != panel) {
     w->held = panel;
     w->begin = panel * w->l.panel;
     w->count = w->l.positions - w->begin < w->l.panel ? w->l.positions - w->begin : w->l.panel;
     transform_panel(w);
   }
-  int64_t tiles = (s->rows + s->tile_rows - 1) / s->tile_rows;
-  for (int64_t t = part * tiles / s->splits; t < (part + 1) * tiles / s->splits; ++t) {
+  for (int64_t t = part * w->tiles / parts; t < (part + 1) * w->tiles / parts; ++t) {
     int32_t first = (int32_t)t * s->tile_rows, rows = s->rows - first < s->tile_rows ? s->rows - first : s->tile_rows;
     multiply(w, rows, w->weights + first * ((int64_t)w->l.n * w->l.n * s->channels));
     for (int32_t i = 0; i < rows; ++i) output_channel(w, w->sums + i * w->l.panel, first + i);
@@ -223,6 +223,7 @@ void CLN_ISA(cln_run_winograd)(cln_session *session, int32_t order, int thread) 
       .input = (*model->isa->transforms)[s->m].input,
       .output = (*model->isa->transforms)[s->m].output,
       .held = -1,
+      .tiles = (s->rows + s->tile_rows - 1) / s->tile_rows,
       .lanes = model->lanes,
   };
   cln_winograd_layout_of(s, model->lanes, &w.l); /* has been checked */
@@ -232,6 +233,6 @@ void CLN_ISA(cln_run_winograd)(cln_session *session, int32_t order, int thread) 
   w.line = scratch + w.l.line_at;
   w.block = scratch + w.l.block_at;
   for (int32_t t = 0; t < s->tile_rows; ++t) w.sum_rows[t] = t * w.l.panel;
-  int64_t panels = (w.l.positions + w.l.panel - 1) / w.l.panel, item;
-  while ((item = cln_claim(session, order, 0)) < panels * s->splits) run_item(&w, item);
+  int64_t panels = (w.l.positions + w.l.panel - 1) / w.l.panel, parts = cln_parts(session, panels, w.tiles), item;
+  while ((item = cln_claim(session, order, 0, thread, panels * parts)) >= 0) run_item(&w, item, parts);
 }
