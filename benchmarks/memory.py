@@ -8,9 +8,11 @@ data.
 
 from __future__ import annotations
 
+import argparse
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 COLONNADE = """
 import sys
@@ -36,17 +38,26 @@ print(int(peak.split()[1]) / 1024)
 """
 
 
-def peak_mib(code: str, model: str) -> float:
-    """Peak resident memory of a process that runs `model` twice."""
-    done = subprocess.run([sys.executable, "-c", code + RUN, model], stdout=subprocess.PIPE, text=True, check=True)
+def peak_mib(code: str, model: Path) -> float:
+    """Peak resident memory of a process that runs `model` twice. Exits with what that process says if it fails."""
+    done = subprocess.run([sys.executable, "-c", code + RUN, model], capture_output=True, text=True)
+    if done.returncode:
+        sys.exit(f"error: {model}: {(done.stderr.strip().splitlines() or ['died'])[-1]}")
     return round(float(done.stdout), 1)
 
 
 def main() -> None:
     """Both runtimes, one after the other."""
-    ours, dense = sys.argv[1:]
-    peaks = {"colonnade": peak_mib(COLONNADE, ours), "onnxruntime": peak_mib(ONNXRUNTIME, dense)}
-    print(json.dumps({"model": ours, "peak_mib": peaks, "ratio": round(peaks["colonnade"] / peaks["onnxruntime"], 3)}))
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("compiled", type=Path, metavar="MODEL.colonnade")
+    parser.add_argument("dense", type=Path, metavar="DENSE.onnx")
+    given = parser.parse_args()
+    for path in (given.compiled, given.dense):
+        if not path.is_file():
+            parser.error(f"{path}: no such file")
+    peaks = {"colonnade": peak_mib(COLONNADE, given.compiled), "onnxruntime": peak_mib(ONNXRUNTIME, given.dense)}
+    ratio = round(peaks["colonnade"] / peaks["onnxruntime"], 3)
+    print(json.dumps({"model": str(given.compiled), "peak_mib": peaks, "ratio": ratio}))
 
 
 if __name__ == "__main__":

@@ -7,36 +7,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from commands import Command, assert_mistake
 from digit_networks import Digits
 from PIL import Image
 
 import colonnade as package
-from colonnade.cli import main
 
 
-def _call(capfd: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str, str]:
-    code = main(["evaluate", *(str(argument) for argument in arguments)])
-    captured = capfd.readouterr()
-    return code, captured.out, captured.err
-
-
-def test_table_sentences_and_json(digits: Digits, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_table_sentences_and_json(digits: Digits, tmp_path: Path, colonnade: Command) -> None:
     out = tmp_path / "found.json"
-    code, text, errors = _call(
-        capfd,
-        digits.good,
-        "--data",
-        digits.data,
-        "--against",
-        digits.weak,
-        "--batch",
-        8,
-        "--samples",
-        400,
-        "--json",
-        out,
-    )
-    assert (code, errors) == (0, "")
+    options = ("--against", digits.weak, "--batch", 8, "--samples", 400, "--json", out)
+    done = colonnade("evaluate", digits.good, "--data", digits.data, *options)
+    assert (done.code, done.err) == (0, "")
     read = json.loads(out.read_text())
     assert set(read) == {"machine", "data", "images", "skipped", "models", "comparison"}
     assert read["images"] == 400
@@ -50,19 +32,19 @@ def test_table_sentences_and_json(digits: Digits, tmp_path: Path, capfd: pytest.
         f"{difference * 100:+.2f} points",
         "McNemar's p < 0.0001",
     ):
-        assert shown in text
+        assert shown in done.out
 
 
-def test_images_skipped_are_told(digits: Digits, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_images_skipped_are_told(digits: Digits, tmp_path: Path, colonnade: Command) -> None:
     for index in range(120):
         Image.fromarray((digits.x[index, 0] * 255).astype(np.uint8)).save(tmp_path / f"{index:03}.png")
     (tmp_path / "050.png").write_bytes(b"")
     (tmp_path / "labels.txt").write_text("\n".join(str(label) for label in digits.y[:120]))
     options = ("--labels", tmp_path / "labels.txt", "--preprocess", "mean=0,std=1")
-    code, text, errors = _call(capfd, digits.good, "--data", tmp_path, *options)
-    assert (code, errors) == (0, "")
-    assert "119 images" in text
-    assert "skipped 1 of 120 images; the first: 050.png: not an image that Pillow knows" in text
+    done = colonnade("evaluate", digits.good, "--data", tmp_path, *options)
+    assert (done.code, done.err) == (0, "")
+    assert "119 images" in done.out
+    assert "skipped 1 of 120 images; the first: 050.png: not an image that Pillow knows" in done.out
 
 
 @pytest.mark.parametrize(
@@ -87,7 +69,7 @@ def test_mistakes(
     digits: Digits,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-    capfd: pytest.CaptureFixture[str],
+    colonnade: Command,
     options: tuple[str, ...],
     words: tuple[str, ...],
 ) -> None:
@@ -95,9 +77,4 @@ def test_mistakes(
     if "COMPILED" in options:
         package.compile(digits.good, plan="default", batch=2).save("small.colonnade")
     places = {"DATA": digits.data, "COMPILED": Path("small.colonnade")}
-    code, text, errors = _call(capfd, digits.good, *(places.get(word, word) for word in options))
-    assert (code, text) == (2, "")
-    assert errors.startswith("error: ")
-    assert errors.count("\n") == 1
-    for word in words:
-        assert word in errors
+    assert_mistake(colonnade("evaluate", digits.good, *(places.get(word, word) for word in options)), *words)

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from commands import Command, assert_mistake
 
 from colonnade import api, zoo
 from colonnade.bench import profile as profiling
 from colonnade.bench.profile import LayerProfile, Profile, layer_profiles, profile
 from colonnade.bench.profile_report import summary, write_plot
 from colonnade.bench.roofs import Roofs, cache_bytes
-from colonnade.cli import main
 from colonnade.errors import ColonnadeError
 from colonnade.modelfile.layers import Layer
 
@@ -108,11 +108,12 @@ def test_caches_as_linux_tells(tmp_path: Path) -> None:
     assert cache_bytes(tmp_path / "none") == {}
 
 
-def test_command(model: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_command(model: Path, tmp_path: Path, colonnade: Command) -> None:
     np.save(tmp_path / "x.npy", np.ones((1, 3, 64, 64), np.float32))
     files = ("--input", tmp_path / "x.npy", "--json", tmp_path / "p.json", "--plot", tmp_path / "p.svg")
-    assert main([str(word) for word in ("profile", model, "--repeat", 2, "--threads", 2, *files)]) == 0
-    said = capfd.readouterr().out
+    done = colonnade("profile", model, "--repeat", 2, "--threads", 2, *files)
+    assert done.code == 0
+    said = done.out
     assert "layer4.1.conv2" in said
     assert "pruned convolutions: " in said.splitlines()[-1]
     read = json.loads((tmp_path / "p.json").read_text())
@@ -139,17 +140,10 @@ def test_command(model: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str])
         (("{model}", "--plot", "{folder}/p.pdf"), "a plot is written as .png or .svg"),
     ],
 )
-def test_mistakes(
-    model: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str], arguments: tuple[str, ...], words: str
-) -> None:
+def test_mistakes(model: Path, tmp_path: Path, colonnade: Command, arguments: tuple[str, ...], words: str) -> None:
     (tmp_path / "photo").write_bytes(b"\xff\xd8\xff")
     np.save(tmp_path / "small.npy", np.ones((1, 3, 8, 8), np.float32))
-    assert main(["profile", *(word.format(model=model, folder=tmp_path) for word in arguments)]) == 2
-    captured = capfd.readouterr()
-    assert captured.out == ""
-    assert captured.err.startswith("error: ")
-    assert captured.err.count("\n") == 1
-    assert words in captured.err
+    assert_mistake(colonnade("profile", *(word.format(model=model, folder=tmp_path) for word in arguments)), words)
     assert {path.name for path in tmp_path.iterdir()} == {"photo", "small.npy"}
 
 

@@ -99,3 +99,9 @@ def test_network_with_two_inputs_cannot_be_timed(tmp_path: Path) -> None:
     onnx.save(helper.make_model(graph), tmp_path / "sum.onnx")
     with pytest.raises(ColonnadeError, match="has 2 inputs"):
         run_bench(str(tmp_path / "sum.onnx"), Options())
+
+
+def test_trained_networks_of_the_zoo_are_timed() -> None:
+    report = run_bench("digits_cnn", Options(sparsities=(0.5,), against=("onnxruntime",), repeat=2, plan="default"))
+    assert [row.model for row in report.results] == ["digits_cnn"] * 3
+    assert report.absent == ()

@@ -7,37 +7,16 @@ from pathlib import Path
 
 import onnx
 import pytest
+from commands import Command, assert_mistake
 from digit_networks import Digits
 
-from colonnade.cli import main
 
-
-def _call(capfd: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str, str]:
-    code = main(["allocate", *(str(argument) for argument in arguments)])
-    captured = capfd.readouterr()
-    return code, captured.out, captured.err
-
-
-def test_model_tables_and_curve_are_written(digits: Digits, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_model_tables_and_curve_are_written(digits: Digits, tmp_path: Path, colonnade: Command) -> None:
     out, found, plot = (tmp_path / name for name in ("out.onnx", "found.json", "curve.svg"))
-    options = (
-        "--latency",
-        "1000 ms",
-        "--levels",
-        "0.5,0.9",
-        "--plan",
-        "default",
-        "--repeat",
-        3,
-        "--input-size",
-        8,
-        "--samples",
-        32,
-    )
-    code, text, errors = _call(
-        capfd, digits.deep, "--data", digits.data, *options, "-o", out, "--json", found, "--plot", plot
-    )
-    assert (code, errors) == (0, "")
+    options = ("--latency", "1000 ms", "--levels", "0.5,0.9", "--plan", "default", "--repeat", 3, "--samples", 32)
+    files = ("-o", out, "--json", found, "--plot", plot)
+    done = colonnade("allocate", digits.deep, "--data", digits.data, "--input-size", 8, *options, *files)
+    assert (done.code, done.err) == (0, "")
     onnx.checker.check_model(onnx.load(out))
     read = json.loads(found.read_text())
     assert read["cost"] == pytest.approx(read["dense_cost"])
@@ -46,7 +25,7 @@ def test_model_tables_and_curve_are_written(digits: Digits, tmp_path: Path, capf
     assert errors_on_curve == sorted(errors_on_curve, reverse=True)
     assert plot.stat().st_size > 0
     for shown in ("conv2", "least predicted error", str(out)):
-        assert shown in text
+        assert shown in done.out
 
 
 @pytest.mark.parametrize(
@@ -71,15 +50,11 @@ def test_mistakes(
     digits: Digits,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-    capfd: pytest.CaptureFixture[str],
+    colonnade: Command,
     options: tuple[str, ...],
     words: tuple[str, ...],
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    code, text, errors = _call(capfd, digits.deep, "--data", digits.data, "--input-size", 8, "-o", "out.onnx", *options)
-    assert (code, text) == (2, "")
-    assert errors.startswith("error: ")
-    assert errors.count("\n") == 1
-    for word in words:
-        assert word in errors
+    given = ("--data", digits.data, "--input-size", 8, "-o", "out.onnx")
+    assert_mistake(colonnade("allocate", digits.deep, *given, *options), *words)
     assert not list(tmp_path.iterdir())

@@ -8,9 +8,8 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+from commands import Command, Outcome, assert_mistake
 from small_network import constants, images, residual_network
-
-from colonnade.cli import EXIT_MISTAKE, main
 
 
 @pytest.fixture
@@ -20,8 +19,8 @@ def model(tmp_path: Path) -> Path:
     return path
 
 
-def prune(model: Path, *options: object) -> int:
-    return main(["prune", str(model), "--sparsity", "0.5", "-o", str(model.with_name("out.onnx")), *map(str, options)])
+def _prune(colonnade: Command, model: Path, *options: object) -> Outcome:
+    return colonnade("prune", model, "--sparsity", 0.5, "-o", model.with_name("out.onnx"), *options)
 
 
 @pytest.fixture
@@ -31,9 +30,11 @@ def samples(tmp_path: Path) -> Path:
     return path
 
 
-def test_prune_by_images(model: Path, samples: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert prune(model, "--calibrate", samples, "--samples", 30, "--method", "activation", "--seed", 3) == 0
-    assert "4 of 5 convolutions pruned" in capsys.readouterr().out
+def test_prune_by_images(model: Path, samples: Path, colonnade: Command) -> None:
+    options = ("--samples", 30, "--method", "activation", "--seed", 3)
+    done = _prune(colonnade, model, "--calibrate", samples, *options)
+    assert (done.code, done.err) == (0, "")
+    assert "4 of 5 convolutions pruned" in done.out
     pruned = onnx.load(model.with_name("out.onnx"))
     asked = json.loads({entry.key: entry.value for entry in pruned.metadata_props}["colonnade.prune"])
     assert (asked["calibration"]["method"], asked["calibration"]["seed"]) == ("activation", 3)
@@ -41,10 +42,10 @@ def test_prune_by_images(model: Path, samples: Path, capsys: pytest.CaptureFixtu
     assert sorted(path.name for path in model.parent.iterdir()) == ["images.npy", "out.onnx", "small.onnx"]
 
 
-def test_the_same_command_gives_the_same_file(model: Path, samples: Path) -> None:
+def test_the_same_command_gives_the_same_file(model: Path, samples: Path, colonnade: Command) -> None:
     files = []
     for seed in (0, 0, 1):
-        assert prune(model, "--calibrate", samples, "--samples", 20, "--seed", seed) == 0
+        assert _prune(colonnade, model, "--calibrate", samples, "--samples", 20, "--seed", seed).code == 0
         files.append(model.with_name("out.onnx").read_bytes())
     assert files[0] == files[1] != files[2]
 
@@ -67,11 +68,8 @@ def test_mistakes(
     model: Path,
     samples: Path,
     monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    colonnade: Command,
 ) -> None:
     monkeypatch.chdir(samples.parent)
-    assert prune(model, *options) == EXIT_MISTAKE
-    error = capsys.readouterr().err
-    assert message in error
-    assert error.count("\n") == 1
+    assert_mistake(_prune(colonnade, model, *options), message)
     assert not model.with_name("out.onnx").exists()

@@ -1,40 +1,13 @@
-"""The command line called in process, and small files for it."""
+"""A small model for the commands."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import onnx
 import pytest
 
-from colonnade.cli import main
 from colonnade.zoo import build
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What a call of the command gave."""
-
-    code: int
-    out: str
-    err: str
-
-
-Command = Callable[..., Outcome]
-
-
-@pytest.fixture
-def colonnade(capfd: pytest.CaptureFixture[str]) -> Command:
-    """Call the command with these arguments."""
-
-    def call(*arguments: object) -> Outcome:
-        code = main([str(argument) for argument in arguments])
-        captured = capfd.readouterr()
-        return Outcome(code, captured.out, captured.err)
-
-    return call
 
 
 @pytest.fixture(scope="session")

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import onnx
 import pytest
+from commands import Command, assert_mistake
 from onnx import helper
-
-if TYPE_CHECKING:
-    from tests.cli.conftest import Command, Outcome
 
 JPEG = bytes.fromhex("ffd8ffe000104a46494600010100000100010000ffdb0043000806060706050806") + bytes(range(256)) * 8
 READERS = {
@@ -41,16 +38,6 @@ def _jpeg(path: Path, whole: bytes) -> None:
 
 def _directory(path: Path, whole: bytes) -> None:
     path.mkdir()
-
-
-def assert_mistake(outcome: Outcome, *words: str) -> None:
-    """One line on stderr that says `words`, and nothing else."""
-    assert outcome.code == 2
-    assert outcome.err.startswith("error: ")
-    assert outcome.err.count("\n") == 1
-    assert outcome.out == ""
-    for word in words:
-        assert word in outcome.err
 
 
 @pytest.mark.parametrize("damage", [_missing, _truncated, _empty, _jpeg, _directory])

@@ -5,17 +5,14 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import onnx
 import onnx.numpy_helper
 import pytest
+from commands import Command
 
 from colonnade import __version__
-
-if TYPE_CHECKING:
-    from tests.cli.conftest import Command
 
 
 def test_zoo_writes_the_network_asked_for(colonnade: Command, tmp_path: Path) -> None:

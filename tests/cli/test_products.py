@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import onnxruntime
 import pytest
+from commands import Command, assert_mistake
 
 import colonnade as package
 from colonnade.errors import ColonnadeError
-
-if TYPE_CHECKING:
-    from tests.cli.conftest import Command, Outcome
 
 SHAPE = (1, 3, 32, 32)
 
@@ -32,14 +29,6 @@ def image(tmp_path: Path) -> Path:
     path = tmp_path / "x.npy"
     np.save(path, np.random.default_rng(0).standard_normal(SHAPE, dtype=np.float32))
     return path
-
-
-def _assert_mistake(outcome: Outcome, *words: str) -> None:
-    assert outcome.code == 2
-    assert outcome.err.startswith("error: ")
-    assert outcome.err.count("\n") == 1
-    for word in words:
-        assert word in outcome.err
 
 
 def test_prune_compile_run_agrees_with_onnxruntime(
@@ -78,7 +67,7 @@ def test_wrong_shape_or_dtype(
 ) -> None:
     np.save(tmp_path / "x.npy", array)
     outcome = colonnade("run", compiled, "--input", tmp_path / "x.npy", "--output", tmp_path / "y.npy")
-    _assert_mistake(outcome, *words)
+    assert_mistake(outcome, *words)
     assert not (tmp_path / "y.npy").exists()
 
 
@@ -86,13 +75,13 @@ def test_wrong_shape_or_dtype(
 def test_input_that_is_no_array(colonnade: Command, tmp_path: Path, compiled: Path, content: bytes) -> None:
     (tmp_path / "x.npy").write_bytes(content)
     outcome = colonnade("run", compiled, "--input", tmp_path / "x.npy", "--output", tmp_path / "y.npy")
-    _assert_mistake(outcome, "x.npy")
+    assert_mistake(outcome, "x.npy")
 
 
 def test_pickled_objects_are_not_loaded(colonnade: Command, tmp_path: Path, compiled: Path) -> None:
     np.save(tmp_path / "x.npy", np.array([{"a": 1}], dtype=object), allow_pickle=True)
     outcome = colonnade("run", compiled, "--input", tmp_path / "x.npy", "--output", tmp_path / "y.npy")
-    _assert_mistake(outcome, "x.npy")
+    assert_mistake(outcome, "x.npy")
 
 
 @pytest.mark.parametrize(
@@ -119,7 +108,7 @@ def test_run_with_wrong_files(
     monkeypatch.chdir(tmp_path)
     flags = [part for name in inputs for part in ("--input", name)]
     flags += [part for name in outputs for part in ("--output", name)]
-    _assert_mistake(colonnade("run", compiled, *flags), *words)
+    assert_mistake(colonnade("run", compiled, *flags), *words)
     assert [entry.name for entry in tmp_path.iterdir()] == ["x.npy"]
 
 
@@ -141,12 +130,12 @@ def test_cut_file(colonnade: Command, tmp_path: Path, compiled: Path, image: Pat
     whole = compiled.read_bytes()
     cut = tmp_path / "cut.colonnade"
     cut.write_bytes(whole[: int(len(whole) * share)])
-    _assert_mistake(colonnade("run", cut, "--input", image, "--output", tmp_path / "y.npy"), "cut.colonnade")
+    assert_mistake(colonnade("run", cut, "--input", image, "--output", tmp_path / "y.npy"), "cut.colonnade")
 
 
 def test_file_that_is_no_compiled_model(colonnade: Command, tmp_path: Path, small_model: Path, image: Path) -> None:
     outcome = colonnade("run", small_model, "--input", image, "--output", tmp_path / "y.npy")
-    _assert_mistake(outcome, str(small_model))
+    assert_mistake(outcome, str(small_model))
 
 
 def test_bench_writes_json_and_plot(colonnade: Command, tmp_path: Path, small_model: Path) -> None:

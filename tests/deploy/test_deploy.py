@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 import pytest
+from commands import Command, assert_mistake
 from layers import model_of, random_array, small_network
 from model_bytes import with_checksum
 
 from colonnade import api, zoo
-from colonnade.cli import main
 from colonnade.deploy.folder import EXAMPLE, deploy, read_deployment
 from colonnade.errors import ColonnadeError
 from colonnade.modelfile import records
@@ -129,16 +129,6 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def called(capfd: pytest.CaptureFixture[str], *arguments: object) -> str:
-    """What a mistaken call says: one line."""
-    assert main([str(argument) for argument in arguments]) == 2
-    captured = capfd.readouterr()
-    assert captured.out == ""
-    assert captured.err.startswith("error: ")
-    assert captured.err.count("\n") == 1
-    return captured.err
-
-
 @pytest.mark.parametrize(
     ("model", "arch", "words"),
     [
@@ -154,10 +144,10 @@ def called(capfd: pytest.CaptureFixture[str], *arguments: object) -> str:
     ],
 )
 def test_models_that_cannot_be_deployed(
-    capfd: pytest.CaptureFixture[str], models: Path, tmp_path: Path, model: str, arch: str | None, words: str
+    colonnade: Command, models: Path, tmp_path: Path, model: str, arch: str | None, words: str
 ) -> None:
     options = ["--arch", arch] if arch else []
-    assert words in called(capfd, "deploy", models / model, "-o", tmp_path / "board", *options)
+    assert_mistake(colonnade("deploy", models / model, "-o", tmp_path / "board", *options), words)
     assert not list(tmp_path.iterdir())
 
 
@@ -171,13 +161,11 @@ def test_models_that_cannot_be_deployed(
         ("file/board", "there is no directory"),
     ],
 )
-def test_places_that_cannot_be_used(
-    capfd: pytest.CaptureFixture[str], models: Path, tmp_path: Path, place: str, words: str
-) -> None:
+def test_places_that_cannot_be_used(colonnade: Command, models: Path, tmp_path: Path, place: str, words: str) -> None:
     (tmp_path / "folder").mkdir()
     (tmp_path / "file").touch()
     (tmp_path / "link").symlink_to("nowhere")
-    assert words in called(capfd, "deploy", models / "vector", "-o", tmp_path / place)
+    assert_mistake(colonnade("deploy", models / "vector", "-o", tmp_path / place), words)
     assert sorted(path.name for path in tmp_path.rglob("*")) == ["file", "folder", "link"]
 
 
@@ -194,17 +182,17 @@ def test_a_disk_that_runs_full(models: Path, tmp_path: Path, monkeypatch: pytest
     assert not list(tmp_path.iterdir())
 
 
-def test_command(capfd: pytest.CaptureFixture[str], models: Path, tmp_path: Path) -> None:
+def test_command(colonnade: Command, models: Path, tmp_path: Path) -> None:
     board = tmp_path / "board"
-    assert main(["deploy", str(models / "any"), "--arch", "riscv64", "-o", str(board)]) == 0
-    said = capfd.readouterr().out
-    assert str(board) in said
-    line = said.splitlines()[-1].split()
+    done = colonnade("deploy", models / "any", "--arch", "riscv64", "-o", board)
+    assert done.code == 0
+    assert str(board) in done.out
+    line = done.out.splitlines()[-1].split()
     for number, array in enumerate([random_array((1, 3, 9, 9)), random_array((1, 4, 5, 5))]):
         np.save(board / f"x{number}.npy", array)
     command = line[: line.index("--input")]
-    done = emulated(board, *command, "--input", "x0.npy", "--input", "x1.npy", "--output", "y.npy")
-    assert (done.returncode, done.stderr) == (0, "")
+    ran = emulated(board, *command, "--input", "x0.npy", "--input", "x1.npy", "--output", "y.npy")
+    assert (ran.returncode, ran.stderr) == (0, "")
     assert np.load(board / "y.npy").shape == (1, 10)
 
 
@@ -222,9 +210,8 @@ def test_architecture(models: Path, model: str, arch: str | None, expected: str)
     assert read_deployment(models / model, arch).arch == expected
 
 
-def test_targets(capfd: pytest.CaptureFixture[str]) -> None:
-    assert main(["targets"]) == 0
-    rows = {line.split()[1]: line for line in capfd.readouterr().out.splitlines() if line.startswith("│")}
+def test_targets(colonnade: Command) -> None:
+    rows = {line.split()[1]: line for line in colonnade("targets").out.splitlines() if line.startswith("│")}
     assert set(rows) == set(TARGET_NAMES)
     for words in ("riscv64", "256", "32 KiB", "512 KiB"):
         assert words in rows["spacemit-x60"]

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+from commands import Command, assert_mistake
 from layers import random_array
 from onnx import helper, numpy_helper
 
@@ -22,7 +23,6 @@ from colonnade.bench.modelled_report import (
     write_json,
 )
 from colonnade.bench.modelled_show import numbers
-from colonnade.cli import main
 from colonnade.errors import ColonnadeError
 from colonnade.graph.onnx_import import import_model
 from colonnade.graph.passes import optimize
@@ -116,20 +116,19 @@ def test_a_report_its_file_and_what_is_kept(tmp_path: Path, model: Path, monkeyp
     assert len(simulated) == 2  # before and after the one step
 
 
-def test_bench_and_forecast(
-    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_bench_and_forecast(model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, colonnade: Command) -> None:
     monkeypatch.setattr("colonnade.bench.modelled_report.default_cache_dir", lambda *_: tmp_path)
     where = ("--target", "spacemit-x60", "--runner", "spike", "--sparsity", "0.5", "--plan", "default")
     rows, plot = tmp_path / "rows.json", tmp_path / "bars.svg"
-    assert main(["bench", str(model), *where, "--json", str(rows), "--plot", str(plot)]) == 0
-    assert "Modelled, not measured" in capsys.readouterr().out
+    done = colonnade("bench", model, *where, "--json", rows, "--plot", plot)
+    assert done.code == 0
+    assert "Modelled, not measured" in done.out
     assert plot.stat().st_size > 1000
     dense, sparse = read_json(rows).results
-    assert main(["forecast", str(model), *where]) == 0
-    said = capsys.readouterr().out
-    assert "small, modelled ms" in said
-    assert f"{dense.cycles / sparse.cycles:.2f}x" in said
+    done = colonnade("forecast", model, *where)
+    assert done.code == 0
+    assert "small, modelled ms" in done.out
+    assert f"{dense.cycles / sparse.cycles:.2f}x" in done.out
 
 
 def test_a_wrong_node_is_no_cost(model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -153,10 +152,6 @@ def test_a_wrong_node_is_no_cost(model: Path, tmp_path: Path, monkeypatch: pytes
     ],
 )
 def test_combinations_without_sense(
-    model: Path, capsys: pytest.CaptureFixture[str], options: tuple[str, ...], words: tuple[str, ...]
+    model: Path, colonnade: Command, options: tuple[str, ...], words: tuple[str, ...]
 ) -> None:
-    assert main(["bench", str(model), *options]) == 2
-    said = capsys.readouterr()
-    assert said.out == ""
-    assert said.err.count("\n") == 1
-    assert all(word in said.err for word in words)
+    assert_mistake(colonnade("bench", model, *options), *words)

@@ -12,11 +12,11 @@ import numpy as np
 import onnx
 import pytest
 import torch
+from commands import Command, assert_mistake
 from digits import read_metrics, write_recipe
 from test_datasets import write_pictures
 
 import colonnade
-from colonnade.cli import main
 from colonnade.errors import ColonnadeError
 from colonnade.sparse.convolutions import find_convolutions
 from colonnade.train.finetune import Outcome, finetune
@@ -86,12 +86,11 @@ def test_a_finished_run_is_not_repeated(whole: Whole) -> None:
     assert (whole[1].folder / "checkpoint.pt").stat().st_mtime_ns == checkpoint
 
 
-def test_another_recipe_does_not_go_on_in_the_same_folder(whole: Whole, capsys: pytest.CaptureFixture[str]) -> None:
+def test_another_recipe_does_not_go_on_in_the_same_folder(whole: Whole, colonnade: Command) -> None:
     text = whole[0].read_text()
     other = whole[0].with_name("other.toml")
     other.write_text(text.replace("rate = 0.2", "rate = 0.3"))
-    assert main(["finetune", str(other)]) == 2
-    assert "is of another recipe; choose another output" in capsys.readouterr().err
+    assert_mistake(colonnade("finetune", other), "is of another recipe; choose another output")
 
 
 def test_a_killed_run_goes_on_to_the_same_result(whole: Whole, tmp_path: Path) -> None:
@@ -201,14 +200,8 @@ MISTAKES = [
 
 
 @pytest.mark.parametrize(("word", "line", "message"), MISTAKES, ids=[message for _, _, message in MISTAKES])
-def test_mistakes_are_one_line(
-    word: str, line: str, message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert main(["finetune", str(write_recipe(tmp_path, **{word: line}))]) == 2
-    error = capsys.readouterr().err
-    assert message in error
-    assert error.startswith("error: ")
-    assert error.count("\n") == 1
+def test_mistakes_are_one_line(word: str, line: str, message: str, tmp_path: Path, colonnade: Command) -> None:
+    assert_mistake(colonnade("finetune", write_recipe(tmp_path, **{word: line})), message)
 
 
 def test_weights_of_another_network(tmp_path: Path) -> None:

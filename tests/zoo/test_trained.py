@@ -7,12 +7,14 @@ from pathlib import Path
 
 import onnx
 import pytest
+from commands import Command, assert_mistake
 
-from colonnade.cli import main
+from colonnade.data.known import DIGITS, FASHION
 from colonnade.errors import ColonnadeError
 from colonnade.zoo import TRAINED, trained
 
 MAX_BYTES = 4_000_000
+SIDES = {FASHION: 28, DIGITS: 8}
 
 
 @pytest.mark.parametrize("name", TRAINED)
@@ -21,16 +23,16 @@ def test_files_are_small_and_valid(name: str) -> None:
     proto = trained(name)
     onnx.checker.check_model(proto)
     dimensions = proto.graph.input[0].type.tensor_type.shape.dim
-    assert [dimension.dim_value for dimension in dimensions][1:] == [1, 28, 28]
+    side = SIDES[TRAINED[name]]
+    assert [dimension.dim_value for dimension in dimensions][1:] == [1, side, side]
     assert dimensions[0].dim_param
 
 
-def test_the_command_writes_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_writes_one(tmp_path: Path, colonnade: Command) -> None:
     path = tmp_path / "model.onnx"
-    assert main(["zoo", "fashion_resnet", "-o", str(path)]) == 0
+    assert colonnade("zoo", "fashion_resnet", "-o", path).code == 0
     assert onnx.load(path) == trained("fashion_resnet")
-    assert main(["zoo", "fashion_resnet", "-o", str(path), "--classes", "3"]) == 2
-    assert "leave out --input-size" in capsys.readouterr().err
+    assert_mistake(colonnade("zoo", "fashion_resnet", "-o", path, "--classes", 3), "leave out --input-size")
 
 
 def test_an_unknown_name() -> None:

@@ -14,8 +14,8 @@ from colonnade.files import write_atomic
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-_OWN_COLOUR = "#0b7285"
-_PEER_GREYS = ("#6c757d", "#868e96", "#a3a9af", "#bfc4c9")
+OWN_COLOUR = "#0b7285"
+PEER_GREYS = ("#6c757d", "#868e96", "#a3a9af", "#bfc4c9")
 _FORMATS = ("png", "svg")
 
 
@@ -62,8 +62,8 @@ def write_figure(figure: Figure, path: Path) -> None:
 
 
 def _colours(rows: list[Result]) -> list[str]:
-    greys = iter(_PEER_GREYS * len(rows))
-    return [_OWN_COLOUR if row.runtime == OWN else next(greys) for row in rows]
+    greys = iter(PEER_GREYS * len(rows))
+    return [OWN_COLOUR if row.runtime == OWN else next(greys) for row in rows]
 
 
 def _bar_text(report: Report, row: Result) -> str:

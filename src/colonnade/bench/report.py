@@ -98,7 +98,7 @@ def table(report: Report) -> Table:
     from rich.table import Table
 
     peer, dense = report.fastest_peer, report.own_dense
-    text = Table(caption=_caption(report), caption_justify="left")
+    text = Table(caption=caption(report), caption_justify="left")
     for heading in ("model", "runtime"):
         text.add_column(heading)
     baseline = f"vs {peer.runtime}" if peer is not None else "vs peer"
@@ -125,7 +125,8 @@ def table(report: Report) -> Table:
     return text
 
 
-def _caption(report: Report) -> str:
+def caption(report: Report) -> str:
+    """The machine, and what has no time and why, a line for each."""
     machine = report.machine
     cpus = f" ({machine['cpus']} CPUs)" if "cpus" in machine else ""
     lines = [f"{machine.get('cpu')}{cpus}; outputs checked against {report.reference}."]

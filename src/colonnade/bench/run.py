@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -98,8 +98,19 @@ def run_bench(source: str, options: Options, tell: api.Progress = silent) -> Rep
     model = open_model(source, input_size=options.input_size, seed=options.seed)
     shape = input_shape(import_model(model.proto, batch=options.batch, input_size=options.input_size))
     x = np.random.default_rng(options.seed).standard_normal(shape, dtype=np.float32)
+    # All of them before the first compiles: a bad value costs no minutes.
+    variants = {sparsity: options.prune(model, sparsity) for sparsity in sorted({0.0, *options.sparsities})}
+    return bench_variants(variants, x, options, tell)
+
+
+def bench_variants(
+    variants: Mapping[float, api.Model], x: np.ndarray, options: Options, tell: api.Progress = silent
+) -> Report:
+    """Time a network as `run_bench` does, at the sparsities of `variants`, however each was pruned; that of 0 is dense
+    and what peers run. x: the input, f32 of the networks' shape. What `options` say of pruning does not matter here."""
+    model = variants[0.0]
     with TemporaryDirectory(prefix="colonnade-bench-") as scratch, ExitStack() as workers:
-        entrants = _prepare(model, options, Path(scratch), tell)
+        entrants = _prepare(variants, options, Path(scratch), tell)
         referee = _Referee(x, options.threads)
         admitted: dict[Entrant, Worker] = {}
         errors: dict[Entrant, Deviation] = {}
@@ -124,13 +135,13 @@ def run_bench(source: str, options: Options, tell: api.Progress = silent) -> Rep
     return Report(machine_facts(), referee.name, results, tuple(absent))
 
 
-def _prepare(model: api.Model, options: Options, folder: Path, tell: api.Progress) -> list[Entrant]:
+def _prepare(variants: Mapping[float, api.Model], options: Options, folder: Path, tell: api.Progress) -> list[Entrant]:
     """Write the ONNX files, compile Colonnade's models, and list who runs what."""
-    sources = {sparsity: folder / f"{sparsity:.6g}.onnx" for sparsity in sorted({0.0, *options.sparsities})}
-    for sparsity, source in sources.items():  # all of them before the first compiles: a bad value costs no minutes
-        pruned = options.prune(model, sparsity)
+    sources = {sparsity: folder / f"{sparsity:.6g}.onnx" for sparsity in variants}
+    for sparsity, source in sources.items():
+        pruned = variants[sparsity]
         graph = import_model(pruned.proto, batch=options.batch, input_size=options.input_size)
-        api.Model(with_static_shapes(pruned.proto, graph), model.name).save(source)
+        api.Model(with_static_shapes(pruned.proto, graph), pruned.name).save(source)
     entrants = [Entrant(peer, 0.0, sources[0.0], sources[0.0]) for peer in options.against]
     for sparsity, source in sources.items():
         compiled = source.with_suffix(".colonnade")

@@ -13,12 +13,17 @@ from colonnade.graph.ir import Graph
 
 
 def open_model(source: str, *, input_size: int | None = None, seed: int = 0) -> Model:
-    """The zoo's network of that name, else the ONNX file at that path. ColonnadeError if it is neither."""
+    """The zoo's network of that name, else the ONNX file at that path. ColonnadeError if it is neither. input_size and
+    seed are of networks with random weights."""
+    if source in zoo.TRAINED:
+        return Model(zoo.trained(source), source)
     if source in zoo.NAMES:
         size = {} if input_size is None else {"input_size": input_size}
         return Model(zoo.build(source, seed=seed, **size), source)
     if not Path(source).exists():
-        raise ColonnadeError(f"{source}: no such file, nor a network of the zoo ({', '.join(zoo.NAMES)})")
+        raise ColonnadeError(
+            f"{source}: no such file, nor a network of the zoo ({', '.join((*zoo.NAMES, *zoo.TRAINED))})"
+        )
     return load(source)
 
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import typer
 
-from colonnade.cli import accuracy, budget, deploy, measure, model, product, training
+from colonnade.cli import accuracy, budget, demo, deploy, measure, model, product, training
 from colonnade.errors import ColonnadeError
 
 EXIT_MISTAKE = 2
@@ -33,6 +33,7 @@ for command in (
     budget.allocate,
     deploy.deploy,
     deploy.targets,
+    demo.demo,
     measure.bench,
     measure.forecast,
     measure.profile,

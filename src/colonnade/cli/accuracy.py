@@ -9,9 +9,11 @@ import typer
 
 from colonnade.cli.options import (
     BatchOption,
+    JsonOption,
     PreprocessOption,
     SizeOption,
     ThreadsOption,
+    check_outputs,
     check_positive,
     print_table,
     progress_bar,
@@ -31,13 +33,12 @@ def evaluate(
     batch: BatchOption = None,
     threads: ThreadsOption = 1,
     input_size: SizeOption = None,
-    json: Annotated[Path | None, typer.Option(help="Write the results to this file.")] = None,
+    json: JsonOption = None,
 ) -> None:
     """Count how often a model is right, beside another model if one is given, and time it."""
     from colonnade import api
     from colonnade.accuracy import report
     from colonnade.bench.machine import machine_facts
-    from colonnade.files import check_writable
 
     for option, value in (
         ("--samples", samples),
@@ -46,8 +47,7 @@ def evaluate(
         ("--input-size", input_size),
     ):
         check_positive(option, value)
-    if json is not None:
-        check_writable(json)
+    check_outputs(json)
     with progress_bar() as tell:
         found = api.evaluate(
             model,

@@ -9,9 +9,12 @@ import typer
 
 from colonnade.cli.arrays import assign, check_all_given, read_array
 from colonnade.cli.options import (
+    EXIT_FAULT,
     BatchOption,
     GroupOption,
+    JsonOption,
     PlanOption,
+    PlotOption,
     RepeatOption,
     RunnerOption,
     SizeOption,
@@ -22,6 +25,7 @@ from colonnade.cli.options import (
     TargetOption,
     ThreadsOption,
     TileOption,
+    check_outputs,
     check_positive,
     parse_group,
     parse_list,
@@ -41,8 +45,6 @@ if TYPE_CHECKING:
     from colonnade.bench.modelled_report import ModelledOptions
     from colonnade.bench.run import Options
 
-EXIT_FAULT = 1  # Colonnade itself failed or was wrong: the report says how
-
 
 def bench(
     model: SubjectsArgument,
@@ -51,8 +53,8 @@ def bench(
     batch: Annotated[int, typer.Option(help="Images per run.")] = 1,
     repeat: RepeatOption = 20,
     against: Annotated[str | None, typer.Option(help="Comma-separated runtimes. [default: all known]")] = None,
-    json: Annotated[Path | None, typer.Option(help="Write the results to this file.")] = None,
-    plot: Annotated[Path | None, typer.Option(help="Draw the results to this .png or .svg file.")] = None,
+    json: JsonOption = None,
+    plot: PlotOption = None,
     input_size: SizeOption = None,
     tile: TileOption = "8",
     group: GroupOption = "all",
@@ -63,9 +65,7 @@ def bench(
 ) -> None:
     """Time a network side by side with other runtimes, after checking every output."""
     from colonnade.bench.peers import PEERS
-    from colonnade.bench.plot import check_plot_path
     from colonnade.bench.run import Options
-    from colonnade.files import check_writable
 
     options = Options(
         sparsities=parse_sparsities(sparsity),
@@ -80,11 +80,7 @@ def bench(
         plan=parse_plan(plan),
         target=target,
     )
-    for path in (json, plot):
-        if path is not None:
-            check_writable(path)
-    if plot is not None:
-        check_plot_path(plot)
+    check_outputs(json, plot=plot)
     if runner != "local" and against is not None:
         raise ColonnadeError(f"--against: other runtimes are timed on this machine alone, not with --runner {runner}")
     if runner == "spike":
@@ -193,22 +189,16 @@ def profile(
     ] = None,
     repeat: RepeatOption = 20,
     threads: ThreadsOption = 1,
-    json: Annotated[Path | None, typer.Option(help="Write all figures to this file.")] = None,
-    plot: Annotated[Path | None, typer.Option(help="Draw the roofline to this .png or .svg file.")] = None,
+    json: JsonOption = None,
+    plot: PlotOption = None,
 ) -> None:
     """Time a compiled model layer by layer, beside what this machine can do at most."""
     from colonnade.bench import profile as profiling
     from colonnade.bench import profile_report as reporting
-    from colonnade.bench.plot import check_plot_path
-    from colonnade.files import check_writable
 
     for option, value in (("--threads", threads), ("--repeat", repeat)):
         check_positive(option, value)
-    for path in (json, plot):
-        if path is not None:
-            check_writable(path)
-    if plot is not None:
-        check_plot_path(plot)
+    check_outputs(json, plot=plot)
     feeds = _read_inputs(model, inputs) if inputs else None
     with progress_bar() as tell:
         found = profiling.profile(model, feeds, threads=threads, repeat=repeat, tell=tell)

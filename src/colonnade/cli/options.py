@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from colonnade.plan.compiler import Plan
 
 Item = TypeVar("Item")
+EXIT_FAULT = 1  # Colonnade itself failed or was wrong: the report says how
 _PIPE_WIDTH = 200
 Tile = int | Literal["auto"]
 
@@ -40,6 +41,8 @@ PreprocessOption = Annotated[
 TargetOption = Annotated[str, typer.Option(help="native, or a name that `colonnade targets` lists.")]
 PlanOption = Annotated[str, typer.Option(help="tuned: profile each layer; default: measure nothing.")]
 RunnerOption = Annotated[str, typer.Option(help="Where to profile: local, spike (modelled), ssh://USER@HOST[:PORT].")]
+JsonOption = Annotated[Path | None, typer.Option(help="Write the results to this file.")]
+PlotOption = Annotated[Path | None, typer.Option(help="Draw the results to this .png or .svg file.")]
 RepeatOption = Annotated[int, typer.Option(help="Timed rounds.")]
 
 
@@ -86,6 +89,19 @@ def check_positive(option: str, value: int | None) -> None:
     """ColonnadeError unless the value is at least 1 (or not given)."""
     if value is not None and value < 1:
         raise ColonnadeError(f"{option}: {value} is out of range; it must be at least 1")
+
+
+def check_outputs(*paths: Path | None, plot: Path | None = None) -> None:
+    """ColonnadeError, before any long work, for a file that cannot be written or a plot that cannot be drawn."""
+    from colonnade.files import check_writable
+
+    for path in (*paths, plot):
+        if path is not None:
+            check_writable(path)
+    if plot is not None:
+        from colonnade.bench.plot import check_plot_path
+
+        check_plot_path(plot)
 
 
 def _parse_count(text: str, option: str, other: str) -> int:

@@ -6,8 +6,6 @@ from the key and the seed alone, so any number of processes, and a run that is r
 
 from __future__ import annotations
 
-import gzip
-import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +15,9 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from colonnade.data import known
 from colonnade.data.images import ImageFiles, Unreadable, decode, list_images
+from colonnade.data.known import FASHION_MNIST
 from colonnade.data.preprocess import Preprocess
 from colonnade.errors import ColonnadeError
 from colonnade.train.recipe import DataSection
@@ -25,9 +25,6 @@ from colonnade.train.recipe import DataSection
 Key = tuple[int, int]
 Item = tuple[Tensor | Unreadable, int]
 
-FASHION_MNIST = Path("/usr/share/datasets/fashion-mnist")
-_IDX_UBYTE = 0x08
-_DIGITS_TEST_EVERY = 5
 # Shorter side of a picture before the cut, in units of the cut's: 256 of 224 for tests; 256 to 480 of 224 for training,
 # as in He et al. 2015, section 3.4.
 _RESIZE = 256 / 224
@@ -88,7 +85,7 @@ class ArrayImages(LabelledImages):
     ) -> None:
         super().__init__(labels, augment, seed)
         self._images = torch.from_numpy(images)
-        self._mean, self._deviation = like.statistics if like else _statistics(images)
+        self._mean, self._deviation = like.statistics if like else known.pixel_statistics(images)
 
     @property
     def statistics(self) -> tuple[float, float]:
@@ -149,26 +146,13 @@ def open_datasets(section: DataSection, folder: Path, seed: int) -> tuple[Labell
         return _open_folder(section, folder, seed)
     augment = Augment(section.shift, section.flip)
     if section.kind == "digits":
-        return _open_digits(augment, seed)
+        return _in_memory(known.digits(), augment, seed)
     return fashion_mnist(folder / (section.path or FASHION_MNIST), augment, seed)
 
 
 def fashion_mnist(folder: Path, augment: Augment, seed: int) -> tuple[ArrayImages, ArrayImages]:
     """60000 training and 10000 test images [1, 28, 28] from the four files of the data set."""
-    if not folder.is_dir():
-        raise ColonnadeError(f"{folder}: there is no Fashion-MNIST; apt-get install dataset-fashion-mnist, or set path")
-    images, labels, test_images, test_labels = (
-        _read_idx(folder / f"{part}-{what}-ubyte.gz")
-        for part in ("train", "t10k")
-        for what in ("images-idx3", "labels-idx1")
-    )
-    for part, some, classes in (("train", images, labels), ("t10k", test_images, test_labels)):
-        if some.ndim != 3 or classes.shape != some.shape[:1]:
-            raise ColonnadeError(
-                f"{folder}: {part} has images {list(some.shape)} and labels {list(classes.shape)}, which do not match"
-            )
-    train = ArrayImages(images[:, None], labels, augment, seed)
-    return train, ArrayImages(test_images[:, None], test_labels, Augment(), like=train)
+    return _in_memory(known.fashion_mnist(folder), augment, seed)
 
 
 def batches(length: int, batch: int, *, epoch: int, seed: int, process: int = 0, processes: int = 1) -> list[list[Key]]:
@@ -203,15 +187,10 @@ def collate(items: Sequence[Item]) -> Batch:
     return Batch(images, torch.tensor([label for _, label in good], dtype=torch.int64), reasons)
 
 
-def _open_digits(augment: Augment, seed: int) -> tuple[ArrayImages, ArrayImages]:
-    """scikit-learn's 1797 digits [1, 8, 8]; every fifth is for testing."""
-    from sklearn.datasets import load_digits
-
-    digits = load_digits()
-    images = (digits.images[:, None] * (255 / 16)).astype(np.uint8)
-    test = np.arange(len(images)) % _DIGITS_TEST_EVERY == 0
-    train = ArrayImages(images[~test], digits.target[~test], augment, seed)
-    return train, ArrayImages(images[test], digits.target[test], Augment(), like=train)
+def _in_memory(data: known.KnownSet, augment: Augment, seed: int) -> tuple[ArrayImages, ArrayImages]:
+    """Images [1, H, W]; only the training images are changed at random."""
+    train = ArrayImages(data.train.images[:, None], data.train.labels, augment, seed)
+    return train, ArrayImages(data.test.images[:, None], data.test.labels, Augment(), like=train)
 
 
 def _open_folder(section: DataSection, folder: Path, seed: int) -> tuple[PictureImages, PictureImages]:
@@ -241,21 +220,3 @@ def _class_folders(folder: Path) -> tuple[ImageFiles, np.ndarray, tuple[str, ...
     if labels is None or classes is None:
         raise ColonnadeError(f"{folder}: holds images, but no class folders")
     return files, labels, classes
-
-
-def _statistics(images: np.ndarray) -> tuple[float, float]:
-    scaled = images / np.float32(255)
-    return float(scaled.mean()), float(scaled.std())
-
-
-def _read_idx(path: Path) -> np.ndarray:
-    """The bytes of a gzipped IDX file in the shape that it states. ColonnadeError for any other file."""
-    try:
-        data = gzip.decompress(path.read_bytes())
-        zero, kind, rank = struct.unpack_from(">HBB", data)
-        shape = struct.unpack_from(f">{rank}I", data, 4)
-        if zero or kind != _IDX_UBYTE:
-            raise ValueError("its first bytes say otherwise")
-        return np.frombuffer(data, np.uint8, offset=4 + 4 * rank).reshape(shape).copy()
-    except (OSError, EOFError, ValueError, struct.error) as error:
-        raise ColonnadeError(f"{path}: cannot be read as a gzipped IDX file of bytes: {error}") from error
