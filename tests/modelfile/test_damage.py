@@ -10,11 +10,22 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from layers import RUNNABLE, Compiled, model_of, random_feeds, small_network, small_network_candidates
+from layers import (
+    RUNNABLE,
+    Compiled,
+    GraphBuilder,
+    model_of,
+    random_array,
+    random_feeds,
+    small_network,
+    small_network_candidates,
+)
 from model_bytes import open_sections, with_checksum, with_header
 
 from colonnade.errors import ColonnadeError
+from colonnade.graph.ir import Conv, Dense, Reshape
 from colonnade.modelfile import records
+from colonnade.plan.compiler import compile_graph
 from colonnade.runtime.session import Session
 
 GOOD = model_of(small_network(), RUNNABLE[-1], small_network_candidates(1)).data
@@ -211,3 +222,40 @@ def test_a_step_that_writes_to_an_input() -> None:
     fields = records.BUFFER.unpack(open_sections(GOOD)["buffers"][: records.BUFFER.size])
     assert fields["kind"] == records.BUFFER_KINDS.index("input")
     _refused_step(_with_record("pool", 0, y_buffer=0, y_at=0), "write to a read-only buffer")
+
+
+# Steps that repeat for each image of a batch
+
+
+def _repeated() -> bytes:
+    b = GraphBuilder()
+    x = b.conv(Conv(pads=(1, 1, 1, 1)), b.input(5, 3, 6, 6), random_array((4, 3, 3, 3)))
+    graph = b.graph(b.add(Dense(), (5, 2), b.add(Reshape(), (5, 144), x), b.random(2, 144), b.random(2)))
+    return compile_graph(graph, plan="default").data
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"repeats": 0},
+        {"repeats": -1},
+        {"repeats": 2**31 - 1},
+        {"repeats": 2**16 + 1},
+        {"repeats": 2**16, "repeat_steps": 2},
+        {"repeat_steps": -1},
+        {"repeat_steps": 2**20},
+    ],
+)
+def test_repeats_that_cannot_be(changed: dict[str, object]) -> None:
+    _refused(with_header(_repeated(), **changed), "the header is damaged|buffer and value differ|buffer out of range")
+
+
+@pytest.mark.parametrize("advance", [-1, -(2**62), 2**20, 2**37, 2**62])
+def test_buffers_that_would_leave_their_place(advance: int) -> None:
+    good = _repeated()
+    rows = open_sections(good)["buffers"]
+    for at in range(0, len(rows), records.BUFFER.size):
+        fields = records.BUFFER.unpack(rows[at : at + records.BUFFER.size])
+        moved = records.BUFFER.pack(**fields | {"advance": advance})
+        sections = open_sections(good) | {"buffers": rows[:at] + moved + rows[at + records.BUFFER.size :]}
+        _refused(with_checksum(good, sections), "buffer out of range|buffer and value differ")

@@ -22,13 +22,16 @@ class Lifetime:
 
 
 def lifetimes(program: Program) -> dict[Storage, Lifetime]:
-    """Of every arena storage some step touches."""
+    """Of every arena storage some step touches, but for parts. What repeated steps fill part by part is alive from the
+    first step on."""
     alive: dict[Storage, Lifetime] = {}
     for index, step in enumerate(program.steps):
         for view in step.views.values():
             if view is not None and view.storage.kind == "arena":
-                known = alive.get(view.storage)
-                alive[view.storage] = Lifetime(known.first if known else index, index)
+                storage = view.storage.part_of or view.storage
+                known = alive.get(storage)
+                first = 0 if view.storage.part_of else known.first if known else index
+                alive[storage] = Lifetime(first, index)
     return alive
 
 

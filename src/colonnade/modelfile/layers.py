@@ -17,7 +17,7 @@ Fields = Mapping[str, int]
 class Layer:
     """One step. macs: multiply-adds it does, with Winograd's algorithm those between its transforms; dense_macs:
     those of the convolution as it is defined, with no column dropped; weight_bytes, data_bytes: constants, and inputs
-    and outputs, each counted once. fields: of its record, whole numbers only."""
+    and outputs, each counted once, for all images of a batch. fields: of its record, whole numbers only."""
 
     name: str
     op: str
@@ -63,7 +63,8 @@ def _layer(step: StepRecord, ints: np.ndarray) -> Layer:
         weights = 2 * f["channels"]
     dims = step.fields.get("dims")
     moved = 2 * int(np.prod(dims, dtype=np.int64)) if isinstance(dims, tuple) else _DATA[op](f)
-    return Layer(step.name, op, macs, dense, FLOAT_BYTES * weights, FLOAT_BYTES * moved, f)
+    n = step.repeats
+    return Layer(step.name, op, n * macs, n * dense, FLOAT_BYTES * weights, n * FLOAT_BYTES * moved, f)
 
 
 def _kept_weights(ints: np.ndarray, f: Fields) -> int:

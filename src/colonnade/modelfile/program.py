@@ -14,11 +14,14 @@ from colonnade.target.targets import Target
 @dataclass(eq=False)
 class Storage:
     """Floats that live somewhere: in the arena (while some step needs them), in the caller's input or output `index`,
-    or among the constants at `index`."""
+    or among the constants at `index`. advance: how many floats later it begins with each repeat of the program's
+    repeated steps. part_of: the storage in the arena that it is the beginning of."""
 
     floats: int
     kind: Literal["arena", "input", "output", "constant"] = "arena"
     index: int = 0
+    advance: int = 0
+    part_of: Storage | None = None
 
 
 @dataclass(frozen=True)
@@ -95,10 +98,13 @@ class Constants:
 
 @dataclass
 class Program:
-    """Steps in running order, with the values and constants they use."""
+    """Steps in running order, with the values and constants they use. The first `repeat_steps` run `repeats` times,
+    once for each image of a batch, before the others run."""
 
     target: Target
     inputs: list[Value] = field(default_factory=list)
     outputs: list[Value] = field(default_factory=list)
     steps: list[Step] = field(default_factory=list)
     constants: Constants = field(default_factory=Constants)
+    repeats: int = 1
+    repeat_steps: int = 0

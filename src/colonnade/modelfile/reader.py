@@ -64,11 +64,13 @@ def source_of_copy(data: bytes, step: int) -> Source:
 
 @dataclass(frozen=True)
 class StepRecord:
-    """One step: the node it came from, its kind, and the fields of its record (modelfile/records.py)."""
+    """One step: the node it came from, its kind, the fields of its record (modelfile/records.py), and how often it
+    runs."""
 
     name: str
     op: str
     fields: dict[str, object]
+    repeats: int
 
 
 def describe(data: bytes, label: str = "compiled model") -> Description:
@@ -85,8 +87,12 @@ def read_steps(data: bytes, label: str = "compiled model") -> tuple[list[StepRec
         header = _header(data, label)
         strings = _section(data, header, "strings")
         kinds = {record.name: _rows(data, header, record.name, record) for record in records.STEPS}
-        order = ((row, records.STEPS[_index(row["op"])].name) for row in _rows(data, header, "order", records.ORDER))
-        steps = [StepRecord(_string(strings, row["name"]), op, kinds[op][_index(row["index"])]) for row, op in order]
+        repeats, repeated = _index(header["repeats"]), _index(header["repeat_steps"])
+        steps = []
+        for i, row in enumerate(_rows(data, header, "order", records.ORDER)):
+            op = records.STEPS[_index(row["op"])].name
+            fields = kinds[op][_index(row["index"])]
+            steps.append(StepRecord(_string(strings, row["name"]), op, fields, repeats if i < repeated else 1))
         return steps, _section(data, header, "ints")
 
 

@@ -85,7 +85,7 @@ def _record(name: str, /, **fields: str) -> Record:
 
 
 # Buffers: where a value's floats live. kind: 0 arena (offset in the arena), 1 input, 2 output (offset = its index),
-# 3 constant (offset in FLOATS).
+# 3 constant (offset in FLOATS). advance: how far it moves with each repeat of the steps that are repeated.
 BUFFER_KINDS = ("arena", "input", "output", "constant")
 
 # A step's activation: lo and hi clamp; the others use alpha and beta as in graph/ir.py.
@@ -305,7 +305,7 @@ STEPS: tuple[Record, ...] = (
 
 OPCODES = {record.name: code for code, record in enumerate(STEPS)}
 
-BUFFER = _record("buffer", offset="i64", floats="i64", kind="i32")
+BUFFER = _record("buffer", offset="i64", floats="i64", advance="i64", kind="i32")
 VALUE = _record("value", dims=f"i64*{MAX_RANK}", name="i32", rank="i32", output="i32", index="i32", buffer="i32")
 ORDER = _record("order", op="i32", index="i32", name="i32")
 
@@ -331,6 +331,8 @@ HEADER = Record(
         Field("section_count", "u64", len(SECTIONS)),  # records, bytes (strings) or numbers
         Field("version", "i32"),
         Field("target_lanes", "i32"),
+        Field("repeats", "i32"),  # how often the first `repeat_steps` run: once for each image of a batch, or once
+        Field("repeat_steps", "i32"),
         Field("target", "char", TARGET_BYTES),  # instruction set
         Field("planned_for", "char", TARGET_BYTES),  # row of target/targets.py; tells those who ship the model
     ),

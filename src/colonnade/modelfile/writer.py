@@ -55,8 +55,9 @@ def _storages(program: Program) -> dict[Storage, int]:
 def _buffers(storages: dict[Storage, int], offsets: dict[Storage, int]) -> bytes:
     return b"".join(
         records.BUFFER.pack(
-            offset=offsets[storage] if storage.kind == "arena" else storage.index,
+            offset=offsets[storage.part_of or storage] if storage.kind == "arena" else storage.index,
             floats=storage.floats,
+            advance=storage.advance,
             kind=records.BUFFER_KINDS.index(storage.kind),
             reserved=0,
         )
@@ -118,6 +119,8 @@ def _assemble(
         "section_count": counts,
         "version": records.VERSION,
         "target_lanes": program.target.lanes,
+        "repeats": program.repeats,
+        "repeat_steps": program.repeat_steps,
         "target": program.target.isa.name.encode(),
         "planned_for": program.target.name.encode(),
     }

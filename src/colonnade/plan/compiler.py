@@ -13,7 +13,7 @@ from colonnade.files import write_atomic
 from colonnade.graph.ir import Graph
 from colonnade.modelfile.writer import write
 from colonnade.plan.cache import PlanCache, default_cache_dir
-from colonnade.plan.lower import lower
+from colonnade.plan.images import lower_parts, plan_parts
 from colonnade.plan.problem import ConvProblem
 from colonnade.plan.tuner import Choice, default_plan, tuned_plan
 from colonnade.remote.open import open_runner, runs_here
@@ -27,8 +27,8 @@ Plan = Literal["tuned", "default"]
 
 @dataclass(frozen=True)
 class LayerPlan:
-    """What was chosen for one convolution. ms: measured when tuning, None for the default plan; kept_macs: multiply-
-    adds of the kept columns; dense: all columns are computed, zeros included."""
+    """What was chosen for one convolution, for all images of a batch. ms: measured when tuning, None for the default
+    plan; kept_macs: multiply-adds of the kept columns; dense: all columns are computed, zeros included."""
 
     name: str
     shape: str
@@ -70,15 +70,19 @@ def compile_graph(
         raise ColonnadeError(f"threads must be at least 1, not {threads}")
     planned = resolve_target(target)
     if plan == "default":
-        network = default_plan(graph, planned, threads)
+        parts = plan_parts(graph, lambda part: default_plan(part, planned, threads))
     else:
         with open_runner(runner, planned) as machine:
             _check_clock(machine)
             cache = PlanCache(cache_dir or default_cache_dir(), machine_key(machine, planned, threads))
-            network = tuned_plan(graph, planned, threads, machine, cache, progress or (lambda *_: None))
-    program = lower(graph, planned, network.problems, network.candidates)
-    layers = tuple(_layer(network.problems[name], choice) for name, choice in network.choices.items())
-    compiled = CompiledModel(write(program, checksum), planned.name, layers)
+            tell = progress or (lambda *_: None)
+            parts = plan_parts(graph, lambda part: tuned_plan(part, planned, threads, machine, cache, tell))
+    layers = tuple(
+        _layer(part.plan.problems[name], choice, part.repeats)
+        for part in parts
+        for name, choice in part.plan.choices.items()
+    )
+    compiled = CompiledModel(write(lower_parts(parts, planned), checksum), planned.name, layers)
     if runs_here(planned):
         Session(compiled)  # what the runtime would refuse is refused now
     return compiled
@@ -104,7 +108,7 @@ def _check_clock(runner: Runner) -> None:
         raise ColonnadeError(f"--runner {runner.name} says nothing of time, so it cannot tune; use --plan default")
 
 
-def _layer(problem: ConvProblem, choice: Choice) -> LayerPlan:
+def _layer(problem: ConvProblem, choice: Choice, repeats: int) -> LayerPlan:
     g, candidate = problem.geometry, choice.candidate
     kept = sum(len(tile.rows) * len(tile.columns) for tile in problem.tiles(candidate.rows, candidate.dense))
     groups = f", {g.groups} groups" if g.groups > 1 else ""
@@ -112,9 +116,9 @@ def _layer(problem: ConvProblem, choice: Choice) -> LayerPlan:
     return LayerPlan(
         name=problem.name,
         shape=f"{g.channels}->{g.rows} {g.kernel[0]}x{g.kernel[1]}{stride} @{g.out_h}x{g.out_w}{groups}",
-        macs=g.macs,
-        kept_macs=kept * g.positions,
+        macs=repeats * g.macs,
+        kept_macs=repeats * kept * g.positions,
         algorithm=str(candidate),
-        ms=choice.ms,
+        ms=None if choice.ms is None else repeats * choice.ms,
         dense=candidate.dense or not problem.sparse,
     )

@@ -55,35 +55,52 @@ def lower(
 ) -> Program:
     """The program of `graph` for `target`; `problems` and `chosen` by the names of the convolutions. `borders`: of the
     values that have some in memory, unless the problems say so."""
-    lowering = _Lowering(graph, target, problems, chosen, borders or borders_of(graph, problems))
+    program = Program(target)
+    for index, name in enumerate(graph.inputs):
+        storage = Storage(floats_of(graph.shape(name)), "input", index)
+        program.inputs.append(Value(name, graph.shape(name), storage))
+    made: dict[str, tuple[Order, View]] = {value.name: ("plain", View(value.storage)) for value in program.inputs}
+    lower_into(program, graph, made, problems, chosen, borders)
+    return program
+
+
+def lower_into(
+    program: Program,
+    graph: ir.Graph,
+    made: Mapping[str, tuple[Order, View]],
+    problems: Mapping[str, ConvProblem],
+    chosen: Mapping[str, Candidate],
+    borders: Mapping[str, Borders] | None = None,
+) -> None:
+    """Append the steps of `graph`, and its outputs, to `program`; `made`: where its inputs are, and in what order. The
+    others as in `lower`."""
+    lowering = _Lowering(graph, program, made, problems, chosen, borders or borders_of(graph, problems))
     for node in graph.nodes:
         lowering.node(node)
     for value in graph.outputs:
         lowering.output(value)
-    return lowering.program
 
 
 class _Lowering:
     def __init__(
         self,
         graph: ir.Graph,
-        target: Target,
+        program: Program,
+        made: Mapping[str, tuple[Order, View]],
         problems: Mapping[str, ConvProblem],
         chosen: Mapping[str, Candidate],
         borders: Mapping[str, Borders],
     ) -> None:
         self.graph = graph
-        self.target = target
+        self.target = program.target
         self.problems = problems
         self.chosen = chosen
         self.places = Places(graph, borders)
-        self.program = Program(target)
+        self.program = program
         self.makers = graph.producers()
         self.readers = graph.consumers()
-        for index, name in enumerate(graph.inputs):
-            storage = Storage(floats_of(graph.shape(name)), "input", index)
-            self.places.bind(name, "plain", View(storage))
-            self.program.inputs.append(Value(name, graph.shape(name), storage))
+        for name, (order, view) in made.items():
+            self.places.bind(name, order, view)
         for index, name in enumerate(graph.outputs):
             storage = Storage(floats_of(graph.shape(name)), "output", index)
             self.program.outputs.append(Value(name, graph.shape(name), storage))

@@ -14,12 +14,11 @@
 #include "rows.h"
 
 typedef struct {
-  cln_session *session;
   const cln_cnm *step;
   const cln_cnm_plan *plan;
   const int32_t *ints;
   const cln_kernel_grid *kernels;
-  const float *bias, *residual;
+  const float *x, *bias, *residual;
   float *y, *scratch;
   int64_t edge_rows[CLN_MAX_ROWS];
   int32_t width; /* NR */
@@ -69,9 +68,8 @@ static void prepare_channel(const cln_cnm *s, const int32_t *phases, const float
 static void prepare_channels(const work *w, int32_t first, int32_t count, float *to, bool zeroed) {
   const cln_cnm *s = w->step;
   int64_t raw = (int64_t)s->batch * s->x_plane, prepared = s->phases * w->plan->prepared_plane;
-  const float *x = cln_at(w->session, s->x_buffer, s->x_at);
   for (int32_t c = 0; c < count; ++c)
-    prepare_channel(s, w->ints + s->phase_table, x + (first + c) * raw, to + c * prepared, zeroed);
+    prepare_channel(s, w->ints + s->phase_table, w->x + (first + c) * raw, to + c * prepared, zeroed);
 }
 
 static void pack_strip(const work *w, const cln_strip *strip, const float *x, float *to) {
@@ -236,14 +234,14 @@ void CLN_ISA(cln_run_cnm)(cln_session *session, int32_t order, int thread) {
   const cln_model *model = session->model;
   const cln_cnm *s = model->order[order].record;
   work w = {
-      .session = session,
       .step = s,
       .plan = model->order[order].cnm,
       .ints = model->ints,
       .kernels = model->isa->kernels,
+      .x = cln_at(session, order, s->x_buffer, s->x_at),
       .bias = model->floats + s->bias,
-      .residual = s->r_buffer < 0 ? NULL : cln_at(session, s->r_buffer, s->r_at),
-      .y = cln_at(session, s->y_buffer, s->y_at),
+      .residual = s->r_buffer < 0 ? NULL : cln_at(session, order, s->r_buffer, s->r_at),
+      .y = cln_at(session, order, s->y_buffer, s->y_at),
       .scratch = session->scratch + thread * model->scratch_floats,
       .width = s->vectors * model->lanes,
       .panel = panel_for(session, s, model->order[order].cnm),
@@ -256,15 +254,16 @@ void CLN_ISA(cln_run_cnm)(cln_session *session, int32_t order, int thread) {
     while ((i = cln_claim(session, order, 0, thread, s->groups)) >= 0) run_group(&w, (int32_t)i);
     return;
   }
-  float *x = cln_at(session, s->x_buffer, s->x_at);
+  const float *x = w.x;
   if (s->prepare) {
-    x = cln_at(session, s->prepared_buffer, s->prepared_at);
+    float *prepared = cln_at(session, order, s->prepared_buffer, s->prepared_at);
     int64_t channel = s->phases * w.plan->prepared_plane;
     while ((i = cln_claim(session, order, 0, thread, s->channels)) >= 0)
-      prepare_channels(&w, (int32_t)i, 1, x + i * channel, false);
+      prepare_channels(&w, (int32_t)i, 1, prepared + i * channel, false);
     cln_barrier(session);
+    x = prepared;
   }
-  float *shared = s->strips_buffer < 0 ? NULL : cln_at(session, s->strips_buffer, s->strips_at);
+  float *shared = s->strips_buffer < 0 ? NULL : cln_at(session, order, s->strips_buffer, s->strips_at);
   if (shared) {
     int64_t strip_floats = (int64_t)s->pack_count * w.width;
     while ((i = cln_claim(session, order, 1, thread, w.plan->strip_count)) >= 0)
@@ -281,8 +280,8 @@ void CLN_ISA(cln_run_dense)(cln_session *session, int32_t order, int thread) {
   const cln_model *model = session->model;
   const cln_dense *s = model->order[order].record;
   int64_t width = (int64_t)s->vectors * model->lanes, strips = (s->outputs + width - 1) / width;
-  const float *x = cln_at(session, s->x_buffer, s->x_at);
-  float *y = cln_at(session, s->y_buffer, s->y_at), *rows = session->scratch + thread * model->scratch_floats;
+  const float *x = cln_at(session, order, s->x_buffer, s->x_at);
+  float *y = cln_at(session, order, s->y_buffer, s->y_at), *rows = session->scratch + thread * model->scratch_floats;
   float *edge = rows + (int64_t)s->columns * s->chunk;
   int64_t zero_rows[CLN_MAX_ROWS] = {0}, edge_rows[CLN_MAX_ROWS];
   cln_act act = CLN_ACT_OF(s);

@@ -91,10 +91,10 @@ void CLN_ISA(cln_run_depthwise)(cln_session *session, int32_t order, int thread)
   work w = {
       .step = s,
       .kernel = (*model->isa->windows)[s->kernel][s->stride][s->tile_rows][s->vectors],
-      .x = cln_at(session, s->x_buffer, s->x_at),
+      .x = cln_at(session, order, s->x_buffer, s->x_at),
       .weights = model->floats + s->weights,
       .bias = model->floats + s->bias,
-      .y = cln_at(session, s->y_buffer, s->y_at),
+      .y = cln_at(session, order, s->y_buffer, s->y_at),
       .rows = session->scratch + thread * model->scratch_floats,
   };
   cln_depthwise_layout_of(s, model->isa, &w.l); /* has been checked */

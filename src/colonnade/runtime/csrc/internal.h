@@ -135,11 +135,14 @@ typedef struct {
   int64_t scratch_floats;
 } cln_cnm_plan;
 
+/* One turn of a step. */
 typedef struct {
   const void *record;
   const char *name;
   const cln_cnm_plan *cnm; /* of a cnm step */
   int32_t op;
+  int32_t step;  /* its number in the file */
+  int32_t image; /* which repeat this is; 0 if the step is not repeated */
 } cln_order_entry;
 
 struct cln_model {
@@ -152,9 +155,9 @@ struct cln_model {
   const cln_buffer *buffers;
   const int32_t *ints;
   const float *floats;
-  int32_t buffer_count, value_count, order_count, cnm_count, input_count, output_count;
+  int32_t buffer_count, value_count, step_count, order_count, cnm_count, input_count, output_count;
   int64_t int_count, float_count;
-  cln_order_entry *order;
+  cln_order_entry *order; /* order_count turns: repeated steps once for each repeat */
   cln_cnm_plan *cnm_plans;
   cln_info *inputs, *outputs;
   int32_t *input_buffers, *output_buffers;
@@ -168,17 +171,17 @@ typedef struct {
   _Alignas(64) atomic_llong next;
 } cln_counter;
 
-#define CLN_PHASES 3           /* of claims in a step */
+#define CLN_PHASES 3           /* of claims in a turn */
 #define CLN_ITEMS_PER_THREAD 8 /* that balance the threads */
 
 struct cln_session {
   const cln_model *model;
   float *arena, *scratch;
-  float **base; /* by buffer */
+  float **base; /* [image][buffer] */
   cln_team *team;
   int threads;
-  cln_counter *counters; /* [step][phase][thread] */
-  atomic_llong *ends;    /* when each step's last thread was done, if `timed`: nanoseconds of the clock */
+  cln_counter *counters; /* [turn][phase][thread] */
+  atomic_llong *ends;    /* when each turn's last thread was done, if `timed`: nanoseconds of the clock */
   bool timed;
 };
 
@@ -204,8 +207,10 @@ int64_t cln_extent(int count, const int64_t *sizes);
 
 void *cln_aligned_alloc(size_t bytes); /* 64-byte aligned, zeroed; free with free() */
 
-static inline float *cln_at(const cln_session *session, int32_t buffer, int64_t at) {
-  return session->base[buffer] + at;
+/* Where a turn's view begins. */
+static inline float *cln_at(const cln_session *session, int32_t order, int32_t buffer, int64_t at) {
+  const cln_model *model = session->model;
+  return session->base[(int64_t)model->order[order].image * model->buffer_count + buffer] + at;
 }
 
 /* The next unclaimed of a step's `count` items in a phase, or -1. Each thread has a run of items, much the same from

@@ -12,6 +12,8 @@
 #include "build.h" /* generated: CLN_VERSION, CLN_BUILD */
 #include "internal.h"
 
+enum { MAX_REPEATS = 1 << 16, MAX_TURNS = 1 << 22 };
+
 int cln_fail(char *error, size_t error_size, const char *format, ...) {
   va_list arguments;
   va_start(arguments, format);
@@ -110,11 +112,17 @@ static int read_values(cln_model *model, char *error, size_t error_size) {
   return 0;
 }
 
+/* The steps, each one turn so far. */
 static int read_order(cln_model *model, char *error, size_t error_size) {
-  const cln_order *order = section(model, CLN_SECTION_ORDER, &model->order_count);
-  model->order = calloc((size_t)model->order_count + 1, sizeof *model->order);
+  const cln_order *order = section(model, CLN_SECTION_ORDER, &model->step_count);
+  const int64_t repeats = model->header->repeats, repeated = model->header->repeat_steps;
+  if (repeats < 1 || repeats > MAX_REPEATS || repeated < 0 || repeated > model->step_count ||
+      repeats * repeated > MAX_TURNS || repeats * model->buffer_count > MAX_TURNS)
+    return cln_fail(error, error_size, "the header is damaged");
+  model->order_count = (int32_t)(repeats * repeated + model->step_count - repeated);
+  model->order = calloc((size_t)model->step_count + (size_t)model->order_count + 1, sizeof *model->order);
   if (!model->order) return cln_fail(error, error_size, "not enough memory");
-  for (int32_t i = 0; i < model->order_count; ++i) {
+  for (int32_t i = 0; i < model->step_count; ++i) {
     const cln_order *o = order + i;
     int32_t count = 0;
     const uint8_t *records = NULL;
@@ -123,11 +131,24 @@ static int read_order(cln_model *model, char *error, size_t error_size) {
     if (!records || o->index < 0 || o->index >= count || !name)
       return cln_fail(error, error_size, "step %d is damaged", i);
     model->order[i] = (cln_order_entry){
-        .record = records + (size_t)o->index * element_bytes[CLN_SECTION_CNM + o->op], .name = name, .op = o->op};
+        .record = records + (size_t)o->index * element_bytes[CLN_SECTION_CNM + o->op],
+        .name = name,
+        .op = o->op,
+        .step = i,
+    };
     model->cnm_count += o->op == CLN_OP_CNM;
   }
   model->cnm_plans = calloc((size_t)model->cnm_count + 1, sizeof *model->cnm_plans);
   return model->cnm_plans ? 0 : cln_fail(error, error_size, "not enough memory");
+}
+
+/* The repeated steps once for each repeat, from the last turn to the first: none is overwritten before it is read. */
+static void repeat_steps(cln_model *model) {
+  const int32_t repeated = model->header->repeat_steps, turns = model->header->repeats * repeated;
+  for (int32_t i = model->order_count - 1; i >= 0; --i) {
+    model->order[i] = model->order[i < turns ? i % repeated : i - turns + repeated];
+    model->order[i].image = i < turns ? i / repeated : 0;
+  }
 }
 
 static int read_model(cln_model *model, char *error, size_t error_size) {
@@ -141,7 +162,9 @@ static int read_model(cln_model *model, char *error, size_t error_size) {
   model->int_count = (int64_t)model->header->section_count[CLN_SECTION_INTS];
   model->float_count = (int64_t)model->header->section_count[CLN_SECTION_FLOATS] - CLN_SLACK;
   if (read_values(model, error, error_size) || read_order(model, error, error_size)) return -1;
-  return cln_model_validate(model, error, error_size);
+  if (cln_model_validate(model, error, error_size)) return -1;
+  repeat_steps(model);
+  return 0;
 }
 
 static int finish_open(cln_model *model, cln_model **out, char *error, size_t error_size) {
@@ -216,12 +239,14 @@ cln_info cln_model_input(const cln_model *model, int32_t index) { return model->
 cln_info cln_model_output(const cln_model *model, int32_t index) { return model->outputs[index]; }
 const char *cln_model_target(const cln_model *model) { return model->header->target; }
 int64_t cln_model_arena_floats(const cln_model *model) { return model->header->arena_floats; }
-int32_t cln_model_steps(const cln_model *model) { return model->order_count; }
+int32_t cln_model_steps(const cln_model *model) { return model->step_count; }
 
 const char *cln_model_step(const cln_model *model, int32_t index, const char **op) {
   static const char *const names[CLN_OP_COUNT] = CLN_OP_NAMES;
-  *op = names[model->order[index].op];
-  return model->order[index].name;
+  const int32_t repeated = model->header->repeat_steps, more = (model->header->repeats - 1) * repeated;
+  const cln_order_entry *entry = model->order + (index < repeated ? index : index + more);
+  *op = names[entry->op];
+  return entry->name;
 }
 
 const char *cln_version(void) { return CLN_VERSION; }

@@ -11,7 +11,7 @@ static inline void share(const cln_session *session, int thread, int64_t n, int6
 }
 
 #define RECORD(type) const type *s = session->model->order[order].record
-#define VIEW(name) cln_at(session, s->name##_buffer, s->name##_at)
+#define VIEW(name) cln_at(session, order, s->name##_buffer, s->name##_at)
 
 /* A pool's window in two folds: down the lines of a window, then along what that gives. In a thread's scratch. */
 typedef struct {

@@ -1,4 +1,4 @@
-/* Running a model: bind the caller's data, then every thread walks the list of steps, meeting after each. */
+/* Running a model: bind the caller's data, then every thread walks the list of turns, meeting after each. */
 #include <stdlib.h>
 #include <time.h>
 
@@ -33,21 +33,29 @@ static size_t counters(const cln_model *model, int threads) {
   return (size_t)model->order_count * CLN_PHASES * (size_t)threads;
 }
 
+/* Where buffer `index` begins in each repeat. */
+static void set_base(cln_session *session, int32_t index, float *base) {
+  const cln_model *model = session->model;
+  for (int32_t image = 0; image < model->header->repeats; ++image)
+    session->base[(int64_t)image * model->buffer_count + index] = base + image * model->buffers[index].advance;
+}
+
 void cln_session_profile(cln_session *session, const float *const *inputs, float *const *outputs, double *step_ns) {
   const cln_model *model = session->model;
   for (int32_t i = 0; i < model->buffer_count; ++i) {
     const cln_buffer *b = model->buffers + i;
-    if (b->kind == CLN_BUFFER_INPUT) session->base[i] = (float *)inputs[b->offset]; /* validated: never written */
-    if (b->kind == CLN_BUFFER_OUTPUT) session->base[i] = outputs[b->offset];
+    if (b->kind == CLN_BUFFER_INPUT) set_base(session, i, (float *)inputs[b->offset]); /* validated: never written */
+    if (b->kind == CLN_BUFFER_OUTPUT) set_base(session, i, outputs[b->offset]);
   }
   for (size_t i = 0; i < counters(model, session->threads); ++i) atomic_store(&session->counters[i].next, 0);
   for (int32_t i = 0; i < model->order_count; ++i) atomic_store(session->ends + i, 0);
   session->timed = step_ns != NULL;
   long long before = now();
   cln_team_run(session->team, step_through, session);
+  for (int32_t i = 0; i < model->step_count && step_ns; ++i) step_ns[i] = 0;
   for (int32_t i = 0; i < model->order_count && step_ns; ++i) {
     long long end = atomic_load(session->ends + i);
-    step_ns[i] = (double)(end - before);
+    step_ns[model->order[i].step] += (double)(end - before);
     before = end;
   }
 }
@@ -77,7 +85,7 @@ int cln_session_create(const cln_model *model, int32_t threads, cln_session **ou
   session->threads = threads;
   session->arena = cln_aligned_alloc((size_t)(model->header->arena_floats + CLN_SLACK) * sizeof(float));
   session->scratch = cln_aligned_alloc((size_t)(model->scratch_floats * threads) * sizeof(float));
-  session->base = calloc((size_t)model->buffer_count + 1, sizeof *session->base);
+  session->base = calloc((size_t)model->buffer_count * (size_t)model->header->repeats + 1, sizeof *session->base);
   session->counters = cln_aligned_alloc(sizeof(cln_counter) * (counters(model, threads) + 1));
   session->ends = calloc((size_t)model->order_count + 1, sizeof *session->ends);
   session->team = cln_team_create(threads);
@@ -89,8 +97,8 @@ int cln_session_create(const cln_model *model, int32_t threads, cln_session **ou
   }
   for (int32_t i = 0; i < model->buffer_count; ++i) {
     const cln_buffer *b = model->buffers + i;
-    if (b->kind == CLN_BUFFER_ARENA) session->base[i] = session->arena + b->offset;
-    if (b->kind == CLN_BUFFER_CONSTANT) session->base[i] = (float *)model->floats + b->offset;
+    if (b->kind == CLN_BUFFER_ARENA) set_base(session, i, session->arena + b->offset);
+    if (b->kind == CLN_BUFFER_CONSTANT) set_base(session, i, (float *)model->floats + b->offset);
   }
   *out = session;
   return 0;

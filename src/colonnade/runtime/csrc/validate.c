@@ -354,12 +354,16 @@ static bool buffers(checker *c) {
     if (!between(c, b->kind, 0, CLN_BUFFER_COUNT - 1, "unknown kind of buffer")) return false;
     if (b->kind == CLN_BUFFER_ARENA) limit = m->header->arena_floats;
     if (b->kind == CLN_BUFFER_CONSTANT) limit = m->float_count;
+    if (!between(c, b->advance, 0, (int64_t)1 << 38, "buffer out of range") ||
+        !between(c, b->floats, 0, (int64_t)1 << 38, "buffer out of range"))
+      return false;
+    const int64_t floats = b->floats + (m->header->repeats - 1) * b->advance; /* of all repeats */
     if (b->kind == CLN_BUFFER_ARENA || b->kind == CLN_BUFFER_CONSTANT) {
-      if (!inside(c, b->offset, b->floats, limit, "buffer out of range")) return false;
+      if (!inside(c, b->offset, floats, limit, "buffer out of range")) return false;
     } else {
       const bool input = b->kind == CLN_BUFFER_INPUT;
       if (!between(c, b->offset, 0, (input ? m->input_count : m->output_count) - 1, "unknown value") ||
-          !require(c, b->floats == (input ? m->inputs : m->outputs)[b->offset].floats, "buffer and value differ"))
+          !require(c, floats == (input ? m->inputs : m->outputs)[b->offset].floats, "buffer and value differ"))
         return false;
     }
   }
@@ -410,7 +414,7 @@ static int64_t step_scratch(const cln_model *model, const cln_order_entry *entry
 int cln_model_validate(cln_model *model, char *error, size_t error_size) {
   checker c = {.model = model};
   if (!buffers(&c) || !values(&c)) return cln_fail(error, error_size, "%s", c.what);
-  for (int32_t i = 0, plans = 0; i < model->order_count; ++i) {
+  for (int32_t i = 0, plans = 0; i < model->step_count; ++i) {
     cln_order_entry *entry = model->order + i;
     bool ok = require(&c, checks[entry->op] != NULL, "no check for this step") && checks[entry->op](&c, entry->record);
     if (ok && entry->op == CLN_OP_CNM) {

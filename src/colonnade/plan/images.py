@@ -1,0 +1,120 @@
+"""Batches image by image: all layers whose outputs are images run for one image after the other, what follows, the
+classifier, for all at once.
+
+The activations of one image stay in the caches from layer to layer; those of a batch do not. Weights are read once for
+each image instead, which costs less, even where planes are small (docs/performance.md).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from colonnade.graph import ir
+from colonnade.modelfile.program import Program, Storage, Value, View
+from colonnade.modelfile.writer import floats_of
+from colonnade.plan.copy import Strided, copy_step
+from colonnade.plan.lower import lower, lower_into
+from colonnade.plan.tuner import NetworkPlan
+from colonnade.target.targets import Target
+
+
+@dataclass(frozen=True)
+class Part:
+    """A graph with its plan, to be run `repeats` times."""
+
+    graph: ir.Graph
+    plan: NetworkPlan
+    repeats: int = 1
+
+
+def plan_parts(graph: ir.Graph, plan_of: Callable[[ir.Graph], NetworkPlan]) -> tuple[Part, ...]:
+    """`graph` as one part, or as one that runs image by image and one for the batch."""
+    cut = max(_cuts(graph), default=0)
+    if not cut:
+        return (Part(graph, plan_of(graph)),)
+    first, second = _image_part(graph, cut), _batch_part(graph, cut)
+    return Part(first, plan_of(first), graph.shape(graph.inputs[0])[0]), Part(second, plan_of(second))
+
+
+def lower_parts(parts: tuple[Part, ...], target: Target) -> Program:
+    """The program of a network in one part or two."""
+    first = parts[0]
+    program = lower(first.graph, target, first.plan.problems, first.plan.candidates)
+    if len(parts) == 1:
+        return program
+    second = parts[1]
+    value = second.graph.inputs[0]
+    images, channels, *plane = second.graph.shape(value)
+    for image in program.inputs:
+        image.storage.advance = image.storage.floats
+    program.inputs = [replace(image, shape=(images, *image.shape[1:])) for image in program.inputs]
+    whole = _collect(program, program.outputs.pop(), images, channels, floats_of(tuple(plane)))
+    lower_into(program, second.graph, {value: ("cn", whole)}, second.plan.problems, second.plan.candidates)
+    return program
+
+
+def _collect(program: Program, image: Value, images: int, channels: int, plane: int) -> View:
+    """Make the steps so far repeated ones, whose result `image` goes to its place among those of all `images`, of
+    `channels` planes each: the view of these."""
+    image.storage.kind = "arena"
+    whole = Storage(channels * images * plane)
+    part = Storage((channels - 1) * images * plane + plane, advance=plane, part_of=whole)
+    source, target = Strided(View(image.storage), (plane, 1)), Strided(View(part), (images * plane, 1))
+    program.steps.append(copy_step(f"layout:{image.name}", (channels, plane), source, target))
+    program.repeats, program.repeat_steps = images, len(program.steps)
+    return View(whole)
+
+
+def _images(graph: ir.Graph) -> int:
+    return graph.shape(graph.inputs[0])[0]
+
+
+def _cuts(graph: ir.Graph) -> Iterator[int]:
+    """Counts of leading nodes that may run image by image: one value is all that the nodes after them read of what they
+    make and read."""
+    if len(graph.inputs) != 1 or _images(graph) == 1:
+        return
+    last_reader = {value: i for i, node in enumerate(graph.nodes) for value in node.inputs}
+    last_reader |= dict.fromkeys(graph.outputs, len(graph.nodes))
+    alive = {graph.inputs[0]}
+    for i, node in enumerate(graph.nodes):
+        if not _is_imagewise(graph, node):
+            return
+        alive = {value for value in alive | {node.output} if last_reader.get(value, -1) > i}
+        if alive == {node.output} and node.output not in graph.outputs:
+            yield i + 1
+
+
+def _is_imagewise(graph: ir.Graph, node: ir.Node) -> bool:
+    """Whether a node does the same to every image; a fully connected layer does, but faster for a batch."""
+    images, op = _images(graph), node.op
+    values = [graph.shape(name) for name in (*node.inputs, node.output) if name not in graph.constants]
+    if any(len(shape) < 2 or shape[0] != images for shape in values):
+        return False
+    if isinstance(op, ir.Binary):
+        second = graph.constants.get(node.inputs[1])
+        return second is None or second.ndim < len(values[-1]) or second.shape[0] == 1
+    if isinstance(op, ir.Concat | ir.Softmax):
+        return op.axis > 0
+    return op.perm[0] == 0 if isinstance(op, ir.Transpose) else not isinstance(op, ir.Dense)
+
+
+def _image_part(graph: ir.Graph, cut: int) -> ir.Graph:
+    """The first `cut` nodes, for one image."""
+    nodes = graph.nodes[:cut]
+    values = (graph.inputs[0], *(node.output for node in nodes))
+    shapes = {value: (1, *graph.shape(value)[1:]) for value in values}
+    return replace(graph, nodes=nodes, outputs=(nodes[-1].output,), constants=_constants(graph, nodes), shapes=shapes)
+
+
+def _batch_part(graph: ir.Graph, cut: int) -> ir.Graph:
+    """The nodes after the first `cut`."""
+    nodes = graph.nodes[cut:]
+    return replace(graph, inputs=(graph.nodes[cut - 1].output,), nodes=nodes, constants=_constants(graph, nodes))
+
+
+def _constants(graph: ir.Graph, nodes: tuple[ir.Node, ...]) -> dict[str, np.ndarray]:
+    return {name: graph.constants[name] for node in nodes for name in node.inputs if name in graph.constants}
