@@ -60,6 +60,9 @@ def _conv(stride: int, pad: int, groups: int = 1, residual: bool = False, act: A
 LAYERS = {
     "1x1": Layer(7, 33, 9, 1, _conv(1, 0)),
     "1x1 pruned, residual, relu": Layer(12, 33, 9, 1, _conv(1, 0, residual=True, act=RELU), pruned=True),
+    "1x1 with a tail of one position, residual, relu6": Layer(
+        40, 33, 9, 1, _conv(1, 0, residual=True, act=Activation(lo=0, hi=6))
+    ),
     "1x1 stride 2": Layer(7, 33, 17, 1, _conv(2, 0)),
     "3x3 silu": Layer(3, 33, 9, 3, _conv(1, 1, act=Activation("silu"))),
     "3x3 pruned, residual, relu6": Layer(

@@ -152,6 +152,7 @@ STEPS: tuple[Record, ...] = (
         tiles="i32",
         blocks="i32",  # KC blocks
         panel="i32",  # strips per panel
+        tail="i32",  # the most positions past whole vectors that a tail kernel computes
         **_ACT,
     ),
     # A 3x3 convolution of stride 1 by Winograd's F(m x m, 3x3) (csrc/winograd.c); n = m + 2.

@@ -9,6 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from colonnade.graph.ir import Activation
+from colonnade.kernels.tail import longest_tail
 from colonnade.modelfile.program import Constants, Step, Storage, View
 from colonnade.modelfile.records import ACTIVATIONS
 from colonnade.plan.candidate import Candidate
@@ -17,6 +18,7 @@ from colonnade.plan.problem import ConvProblem, Geometry
 from colonnade.sparse.recover import Tile
 
 FLOAT_BYTES = 4
+TAIL_COLUMNS = 32  # of a tile, on average
 
 
 def activation_fields(act: Activation) -> dict[str, object]:
@@ -174,9 +176,18 @@ def conv_step(
         "tiles": len(tiles),
         **_geometry_fields(layout),
         **_candidate_fields(candidate),
+        "tail": tail_limit(problem, candidate, lanes),
         **activation_fields(problem.act),
     }
     return Step("cnm", problem.name, views, fields)
+
+
+def tail_limit(problem: ConvProblem, candidate: Candidate, lanes: int) -> int:
+    """The most positions past whole vectors that a tail kernel computes: none where tiles keep so few columns that the
+    call costs more than it saves."""
+    sizes = problem.tile_sizes(candidate.rows, candidate.dense)
+    columns = sum(columns * tiles for (_, columns), tiles in sizes.items())
+    return longest_tail(candidate.rows, lanes) if columns >= TAIL_COLUMNS * sum(sizes.values()) else 0
 
 
 def _packed_strips(g: Geometry, width: int) -> int:

@@ -6,6 +6,8 @@ from colonnade.kernels.cnm import LOOKAHEAD, kernel_source
 from colonnade.kernels.depthwise import KERNELS, ROWS, STRIDES, VECTORS, depthwise_source, windows
 from colonnade.kernels.peak import peak_shape, peak_source
 from colonnade.kernels.shapes import MAX_LANES, MAX_ROWS, MAX_VECTORS, shapes
+from colonnade.kernels.tail import POSITIONS, TAILS, tail_source
+from colonnade.kernels.tail import VECTORS as TAIL_VECTORS
 from colonnade.kernels.tile import tile_ops
 from colonnade.kernels.winograd import POINTS, kernel_name, transforms_source
 from colonnade.modelfile import records as model_format
@@ -21,6 +23,8 @@ def limits_header() -> str:
         "MAX_VECTORS": MAX_VECTORS,
         "MAX_LANES": MAX_LANES,
         "LOOKAHEAD": LOOKAHEAD,
+        "MAX_TAIL": max(POSITIONS),
+        "MAX_TAIL_VECTORS": max(TAIL_VECTORS),
         "MAX_WINOGRAD": max(POINTS),
         "MAX_WINDOW": max(KERNELS),
         "MAX_WINDOW_STRIDE": max(STRIDES),
@@ -33,6 +37,7 @@ def limits_header() -> str:
 def kernels_source(isa: Isa) -> str:
     """`kernels_SYMBOL.c`: all micro-kernels of one instruction set and its entry for the table in `isas.c`."""
     grid = "".join(f"    [{shape.rows}][{shape.vectors}] = {shape.name(isa)},\n" for shape in shapes(isa))
+    tails = "".join(f"    [{t.positions}][{t.vectors}] = {t.name(isa)},\n" for t in TAILS)
     transforms = "".join(
         f"    [{m}] = {{{kernel_name(isa, m, 'input')}, {kernel_name(isa, m, 'output')}}},\n" for m in POINTS
     )
@@ -43,7 +48,7 @@ def kernels_source(isa: Isa) -> str:
     declared = "".join(f"void cln_run_{name}__{isa.symbol}(cln_session *, int32_t, int);\n" for name in steps)
     listed = "".join(f"    cln_run_{name}__{isa.symbol},\n" for name in steps)
     entry = f'"{isa.name}", {isa.lanes}, {isa.cpu_check}'
-    tables = "&kernels, &transforms, &windows, steps, &peak"
+    tables = "&kernels, &tails, &transforms, &windows, steps, &peak"
     peak = peak_shape(isa)
     floats = peak.vectors * isa.lanes or "CLN_MAX_VECTORS * CLN_MAX_LANES"
     return "\n".join(
@@ -55,6 +60,9 @@ def kernels_source(isa: Isa) -> str:
             "",
             *(kernel_source(isa, shape) for shape in shapes(isa)),
             f"static const cln_kernel_grid kernels = {{\n{grid}}};",
+            "",
+            *(tail_source(isa, tail) for tail in TAILS),
+            f"static const cln_tail_grid tails = {{\n{tails}}};",
             "",
             peak_source(isa),
             f"static const cln_peak peak = {{cnm_peak, {peak.rows}, {floats}}};",

@@ -6,6 +6,7 @@
  *   compute  for panel of strips / for KC block / for tile / for strip of the panel: one micro-kernel call.
  *            panel = 1 streams weights past one strip of X; panel = all streams X past one tile's weights.
  *
+ * The last few positions past whole vectors are computed by a tail kernel, where the plan says so.
  * Strips that end in the middle of a vector or cross rows go through a small edge buffer, unless borders of y take what
  * is written too much. */
 #include "activation.h"
@@ -18,10 +19,12 @@ typedef struct {
   const cln_cnm_plan *plan;
   const int32_t *ints;
   const cln_kernel_grid *kernels;
+  const cln_tail_grid *tails;
   const float *x, *bias, *residual;
   float *y, *scratch;
   int64_t edge_rows[CLN_MAX_ROWS];
-  int32_t width; /* NR */
+  int32_t lanes, width; /* of a vector; NR */
+  int32_t tail_vectors;
   int32_t panel; /* strips */
   int64_t held;  /* the panel that is packed in scratch; -1: none */
 } work;
@@ -83,6 +86,28 @@ static void pack_strip(const work *w, const cln_strip *strip, const float *x, fl
   }
 }
 
+/* What the micro-kernel does to all positions but the last few, for those. */
+static void finish_tail(const work *w, const cln_tile *a, const cln_cnm_tile *tile, const cln_strip *strip) {
+  _Alignas(CLN_ALIGNMENT) float sums[CLN_MAX_TAIL * CLN_MAX_TAIL_VECTORS * CLN_MAX_LANES];
+  const int32_t first = strip->span - strip->tail, step = w->tail_vectors * w->lanes;
+  (*w->tails)[strip->tail][w->tail_vectors](&(cln_tail){
+      .x = a->x + first, .off = a->off, .w = a->w, .n = a->n, .count = (size_t)tile->rows, .y = sums, .y_step = step});
+  for (int32_t t = 0; t < tile->rows; ++t)
+    for (int32_t p = 0; p < strip->tail; ++p) {
+      float sum = sums[p * step + t];
+      if (a->c) sum += a->c[a->c_rows[t] + first + p];
+      if (a->r) sum += a->r[a->r_rows[t] + first + p];
+      if (a->bias) sum += a->bias[t];
+      a->y[a->y_rows[t] + first + p] = cln_clamp(sum, a->lo, a->hi);
+    }
+}
+
+static void run_strip(const work *w, cln_tile *a, const cln_cnm_tile *tile, const cln_strip *strip) {
+  a->count = (size_t)(strip->span - strip->tail);
+  if (strip->vectors) (*w->kernels)[tile->rows][strip->vectors](a);
+  if (strip->tail) finish_tail(w, a, tile, strip);
+}
+
 /* The last KC block of a strip that is not one whole run of outputs: compute beside, then copy the segments. */
 static void finish_edge(const work *w, cln_tile *a, const cln_cnm_tile *tile, const cln_strip *strip, cln_act act) {
   const cln_segment *segments = w->plan->segments + strip->first;
@@ -98,7 +123,7 @@ static void finish_edge(const work *w, cln_tile *a, const cln_cnm_tile *tile, co
   }
   a->y = edge;
   a->y_rows = w->edge_rows;
-  (*w->kernels)[tile->rows][strip->vectors](a);
+  run_strip(w, a, tile, strip);
   for (int32_t t = 0; t < tile->rows; ++t)
     for (int32_t i = 0; i < strip->segments; ++i) {
       float *from = edge + w->edge_rows[t] + segments[i].lane;
@@ -138,7 +163,7 @@ static void finish_strip(const work *w, cln_tile *a, const cln_cnm_tile *tile, c
   a->y_rows = w->plan->row_at + tile->first;
   a->r = w->residual ? w->residual + strip->y : NULL;
   a->r_rows = a->y_rows;
-  (*w->kernels)[tile->rows][strip->vectors](a);
+  run_strip(w, a, tile, strip);
   if (act.kind != CLN_ACT_CLAMP)
     for (int32_t t = 0; t < tile->rows; ++t) {
       float *row = a->y + a->y_rows[t];
@@ -171,14 +196,13 @@ static void compute(const work *w, int32_t first_strip, int32_t strips, int32_t 
         const cln_strip *strip = plan->strips + first_strip + i;
         a.x = s->packed ? x + i * (int64_t)s->pack_count * w->width : x + strip->x;
         a.c = block ? sums + i * w->width : NULL;
-        a.count = (size_t)strip->span;
         if (block + 1 == s->blocks) {
           finish_strip(w, &a, tile, strip);
           if (strip->borders) zero_borders(w, tile, strip);
         } else {
           a.y = sums + i * w->width;
           a.y_rows = sum_rows;
-          (*w->kernels)[tile->rows][strip->vectors](&a);
+          run_strip(w, &a, tile, strip);
         }
       }
       sums += tile->rows * sum_pitch;
@@ -238,12 +262,15 @@ void CLN_ISA(cln_run_cnm)(cln_session *session, int32_t order, int thread) {
       .plan = model->order[order].cnm,
       .ints = model->ints,
       .kernels = model->isa->kernels,
+      .tails = model->isa->tails,
       .x = cln_at(session, order, s->x_buffer, s->x_at),
       .bias = model->floats + s->bias,
       .residual = s->r_buffer < 0 ? NULL : cln_at(session, order, s->r_buffer, s->r_at),
       .y = cln_at(session, order, s->y_buffer, s->y_at),
       .scratch = session->scratch + thread * model->scratch_floats,
+      .lanes = model->lanes,
       .width = s->vectors * model->lanes,
+      .tail_vectors = cln_tail_vectors(s->tile_rows, model->lanes),
       .panel = panel_for(session, s, model->order[order].cnm),
       .held = -1,
   };

@@ -71,6 +71,21 @@ typedef void (*cln_window_kernel)(const cln_window *);
 typedef cln_window_kernel cln_window_grid[CLN_MAX_WINDOW + 1][CLN_MAX_WINDOW_STRIDE + 1][CLN_MAX_WINDOW_ROWS + 1]
                                          [CLN_MAX_WINDOW_VECTORS + 1];
 
+/* Arguments of a tail kernel (kernels/tail.py), `count` being T:
+ *   y[p * y_step + t] = sum_k w[k * T + t] * x[off[k] / 4 + p]
+ * Kernels of a fixed vector length compute whole vectors of t, and read as much past w's end. */
+typedef struct {
+  const float *x;
+  const int32_t *off;
+  const float *w;
+  size_t n, count;
+  float *y;
+  int64_t y_step;
+} cln_tail;
+
+typedef void (*cln_tail_kernel)(const cln_tail *);
+typedef cln_tail_kernel cln_tail_grid[CLN_MAX_TAIL + 1][CLN_MAX_TAIL_VECTORS + 1];
+
 /* A step function is called by every thread of the session; it divides the work itself. */
 typedef void (*cln_step)(cln_session *session, int32_t order, int thread);
 
@@ -86,6 +101,7 @@ typedef struct {
   int32_t lanes; /* 0: of any length */
   bool (*supported)(void);
   const cln_kernel_grid *kernels;
+  const cln_tail_grid *tails;
   const cln_winograd_transforms *transforms;
   const cln_window_grid *windows;
   const cln_step *steps; /* by opcode */
@@ -103,12 +119,12 @@ typedef struct {
 } cln_segment;
 
 /* NR or fewer positions computed together: `span` lanes up to the last valid one, of which `lead` come before the first
- * (borders of y). `full`: its outputs lie
+ * (borders of y). The last `tail` of them, all of one segment, are a tail kernel's. `full`: its outputs lie
  * as its lanes do, and whatever else the kernel writes are borders, made zero afterwards; else it needs the edge
  * buffer. */
 typedef struct {
   int64_t x, y;
-  int32_t vectors, span, first, segments, lead;
+  int32_t vectors, span, tail, first, segments, lead;
   bool full, borders; /* borders: some of y's are its own to make zero */
 } cln_strip;
 
@@ -190,6 +206,13 @@ int cln_fail(char *error, size_t error_size, const char *format, ...) __attribut
 
 /* validate.c: check every field of every record; derive the convolution plans. */
 int cln_model_validate(cln_model *model, char *error, size_t error_size);
+
+/* Vectors that hold the weights of `rows` output channels; 0 if no tail kernel has as many. */
+static inline int32_t cln_tail_vectors(int32_t rows, int32_t lanes) {
+  for (int32_t vectors = 1; vectors <= CLN_MAX_TAIL_VECTORS; vectors *= 2)
+    if (vectors * lanes >= rows) return vectors;
+  return 0;
+}
 
 /* strips.c: derive strips, segments, tiles and scratch size. 0, or -1 when memory is short. The fields of `step`
  * must have been checked. */

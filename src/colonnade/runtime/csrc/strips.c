@@ -24,13 +24,22 @@ typedef struct {
 
 /* Positions that the kernel of a strip reads and writes. */
 static int32_t written_lanes(const builder *b, const cln_strip *strip) {
-  return b->isa->lanes ? strip->vectors * b->lanes : strip->span;
+  return b->isa->lanes ? strip->vectors * b->lanes + strip->tail : strip->span;
+}
+
+/* Positions at the end of the open strip that are left to a tail kernel: those past its last whole vector, if there is
+ * a kernel for as many vectors. A wider one would write them too, over what they are to be added to. */
+static int32_t tail_of(const builder *b) {
+  int32_t over = b->span % b->lanes, vectors = b->span / b->lanes;
+  bool exact = !vectors || (*b->isa->kernels)[b->step->tile_rows][vectors];
+  return exact && over <= b->step->tail && over <= b->last.len ? over : 0;
 }
 
 static void close_strip(builder *b) {
   if (!b->open.segments) return;
-  b->open.vectors = (b->span + b->lanes - 1) / b->lanes;
-  while (!(*b->isa->kernels)[b->step->tile_rows][b->open.vectors]) ++b->open.vectors; /* step->vectors is one */
+  b->open.tail = tail_of(b);
+  b->open.vectors = (b->span - b->open.tail + b->lanes - 1) / b->lanes;
+  while (b->open.vectors && !(*b->isa->kernels)[b->step->tile_rows][b->open.vectors]) ++b->open.vectors; /* step->vectors is one */
   b->open.span = b->span;
   b->open.full = b->even;
   if (b->strips) b->strips[b->strip_count] = b->open;

@@ -63,6 +63,15 @@ static bool kernels(checker *c, int32_t rows, int32_t vectors) {
   return true;
 }
 
+/* Kernels for tails of up to s->tail positions. */
+static bool tails(checker *c, const cln_cnm *s) {
+  const int32_t vectors = cln_tail_vectors(s->tile_rows, c->model->lanes);
+  if (!between(c, s->tail, 0, CLN_MAX_TAIL, "no such micro-kernel")) return false;
+  for (int32_t p = 1; p <= s->tail; ++p)
+    if (!require(c, (*c->model->isa->tails)[p][vectors] != NULL, "no such micro-kernel")) return false;
+  return true;
+}
+
 /* Outputs and the border before them fit their plane. */
 static bool output_planes(checker *c, int32_t height, int32_t width, int32_t pitch, int32_t plane, int32_t border) {
   return require(c, width <= pitch && border >= 0, "output larger than its plane") &&
@@ -83,7 +92,7 @@ static bool cnm_sizes(checker *c, const cln_cnm *s) {
          require(c, s->rows % s->groups == 0 && s->channels % s->groups == 0, "groups do not divide the channels") &&
          require(c, !(s->local && (s->packed || s->prepare || s->strips_buffer >= 0)), "contradictory flags") &&
          require(c, s->packed || s->strips_buffer < 0, "contradictory flags") && ACT(s) &&
-         kernels(c, s->tile_rows, s->vectors);
+         kernels(c, s->tile_rows, s->vectors) && tails(c, s);
 }
 
 /* Floats from the first element of the first plane to the last of the last; -1 on error. */

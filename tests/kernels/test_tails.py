@@ -1,0 +1,78 @@
+"""The last positions of strips, by tail kernels, against the numpy oracle."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from layers import ACTIVATIONS, GraphBuilder, check_graph, program_of, random_array
+
+from colonnade.graph.ir import Activation, Conv, Graph
+from colonnade.kernels.shapes import shapes
+from colonnade.kernels.tail import POSITIONS, TAILS, longest_tail, tail_vectors
+from colonnade.plan.candidate import ALL_STRIPS, Candidate
+from colonnade.plan.conv import TAIL_COLUMNS
+from colonnade.target.targets import Target
+
+
+def _layer(width: int, op: Conv, rows: int = 17, channels: int = TAIL_COLUMNS + 1, kernel: int = 1) -> Graph:
+    """One line of `width` positions, or of three for a larger kernel."""
+    b = GraphBuilder()
+    x = b.input(1, channels, kernel, width)
+    residual = [b.input(1, rows, kernel, width)] if op.residual else []
+    return b.graph(b.conv(op, x, random_array((rows, channels, kernel, kernel)), *residual))
+
+
+def _tail(graph: Graph, target: Target, candidate: Candidate) -> object:
+    (step,) = (step for step in program_of(graph, target, candidate).steps if step.op == "cnm")
+    return step.fields["tail"]
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_around_the_vector(target: Target, threads: int) -> None:
+    """No position to one more than tails take, after none to three vectors."""
+
+    @settings(max_examples=60, deadline=None)
+    @given(st.data())
+    def check(data: st.DataObject) -> None:
+        shape = data.draw(st.sampled_from(shapes(target.isa)))
+        width = data.draw(st.integers(0, 3)) * target.lanes + data.draw(st.integers(0, max(POSITIONS) + 1))
+        packed = data.draw(st.booleans())
+        candidate = Candidate(
+            shape.rows,
+            shape.vectors,
+            packed=packed,
+            rowwise=data.draw(st.booleans()) and not packed,
+            panel=data.draw(st.sampled_from([1, 2, ALL_STRIPS])),
+            blocks=data.draw(st.integers(1, 3)),
+            shared=packed and threads > 1,
+        )
+        op = Conv(residual=data.draw(st.booleans()), act=data.draw(st.sampled_from(ACTIVATIONS)))
+        check_graph(_layer(max(width, 1), op), target, None, candidate, threads)
+
+    check()
+
+
+def test_in_rows_with_borders(target: Target) -> None:
+    """Each row of a 3x3 layer ends in a tail, some with borders after it."""
+    for positions in POSITIONS:
+        for vectors in (1, 2):
+            candidate = Candidate(6, vectors, rowwise=True)
+            op = Conv(pads=(1, 1, 1, 1), act=Activation(lo=0, hi=6))
+            check_graph(_layer(target.lanes + positions, op, channels=4, kernel=3), target, None, candidate)
+
+
+def test_where_they_are_used(target: Target) -> None:
+    graph = _layer(2 * target.lanes + 1, Conv())
+    assert _tail(graph, target, Candidate(8, 1)) == longest_tail(8, target.lanes) > 0
+    assert _tail(graph, target, Candidate(1, 1)) == 0
+    few = _layer(2 * target.lanes + 1, Conv(), channels=TAIL_COLUMNS - 1)
+    assert _tail(few, target, Candidate(8, 1)) == 0
+
+
+@given(st.integers(1, 31), st.sampled_from([1, 4, 8, 16, 32]))
+def test_the_longest_has_a_kernel_and_saves_work(rows: int, lanes: int) -> None:
+    longest, vectors = longest_tail(rows, lanes), tail_vectors(rows, lanes)
+    assert {(p, vectors) for p in range(1, longest + 1)} <= {(tail.positions, tail.vectors) for tail in TAILS}
+    assert 2 * longest * vectors <= rows
+    assert not vectors or vectors * lanes >= rows
