@@ -1,6 +1,6 @@
 """Trains a dense network of this example from scratch and writes its weights and its log.
 
-    python train_dense.py resnet --output DIR [--epochs 8] [--seed 0]
+    python train_dense.py resnet --output DIR [--epochs 8] [--seed 0] [--device cuda] [--bf16]
 
 SGD with Nesterov's momentum, one cycle of the learning rate, shift and flip. After each epoch DIR/last.pt is replaced,
 from which the same command goes on; the log is DIR/log.jsonl.
@@ -43,7 +43,8 @@ def main() -> None:
     torch.manual_seed(options.seed)
     options.output.mkdir(parents=True, exist_ok=True)
     train, test = fashion_mnist(options.data, Augment(shift=2, flip=True), options.seed)
-    model = NETWORKS[options.network]().to(memory_format=torch.channels_last)
+    device = torch.device(options.device)
+    model = NETWORKS[options.network]().to(device, memory_format=torch.channels_last)
     optimizer = torch.optim.SGD(model.parameters(), lr=PEAK_RATE, momentum=0.9, weight_decay=5e-4, nesterov=True)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimizer, PEAK_RATE, total_steps=options.epochs * (len(train) // BATCH), pct_start=0.25
@@ -53,38 +54,47 @@ def main() -> None:
     start = _resume(checkpoint, parts)
     for epoch in range(start, options.epochs):
         began = time.monotonic()
-        loss = _train_epoch(
-            model, _load(train, batches(len(train), BATCH, epoch=epoch, seed=options.seed)), optimizer, schedule
-        )
-        line = {"epoch": epoch, "loss": loss, "accuracy": accuracy(model, test), "seconds": time.monotonic() - began}
+        keys = batches(len(train), BATCH, epoch=epoch, seed=options.seed)
+        autocast = torch.autocast(device.type, torch.bfloat16, enabled=options.bf16)
+        loss = _train_epoch(model, _load(train, keys, options.workers), optimizer, schedule, device, autocast)
+        found = accuracy(model, test, device)
+        line = {"epoch": epoch, "loss": loss, "accuracy": found, "seconds": time.monotonic() - began}
         with (options.output / "log.jsonl").open("a") as log:
             print(json.dumps(line), file=log)
         state = {"epoch": epoch + 1} | {name: part.state_dict() for name, part in parts.items()}
         _save(checkpoint, state)
-    _save(options.output / "weights.pt", model.state_dict())
+    _save(options.output / "weights.pt", model.cpu().state_dict())
 
 
-def accuracy(model: nn.Module, test: LabelledImages) -> float:
+def accuracy(model: nn.Module, test: LabelledImages, device: torch.device) -> float:
     """Fraction of the test images whose class is found."""
     model.eval()
     right = 0
     with torch.inference_mode():
-        for batch in _load(test, evaluation_batches(len(test), TEST_BATCH)):
-            right += int((model(batch.images).argmax(1) == batch.labels).sum())
+        for batch in _load(test, evaluation_batches(len(test), TEST_BATCH), 0):
+            right += int((model(batch.images.to(device)).argmax(1).cpu() == batch.labels).sum())
     return right / len(test)
 
 
-def _load(images: LabelledImages, keys: list[list[Key]]) -> DataLoader:
-    return DataLoader(images, batch_sampler=keys, collate_fn=collate)
+def _load(images: LabelledImages, keys: list[list[Key]], workers: int) -> DataLoader:
+    return DataLoader(images, batch_sampler=keys, num_workers=workers, collate_fn=collate)
 
 
-def _train_epoch(model: nn.Module, loader: DataLoader, optimizer: torch.optim.Optimizer, schedule: object) -> float:
+def _train_epoch(
+    model: nn.Module,
+    loader: DataLoader,
+    optimizer: torch.optim.Optimizer,
+    schedule: torch.optim.lr_scheduler.LRScheduler,
+    device: torch.device,
+    autocast: torch.autocast,
+) -> float:
     """Mean loss of the epoch."""
     model.train()
     total = 0.0
     for batch in loader:
-        logits = model(batch.images.to(memory_format=torch.channels_last))
-        loss = nn.functional.cross_entropy(logits, batch.labels)
+        images = batch.images.to(device, memory_format=torch.channels_last)
+        with autocast:  # around one step: it remembers the weights it has converted
+            loss = nn.functional.cross_entropy(model(images), batch.labels.to(device))
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -117,6 +127,9 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--epochs", type=int, default=8)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--workers", type=int, default=0, help="processes that read images ahead")
+    parser.add_argument("--device", default="cpu", help="of PyTorch, such as cuda")
+    parser.add_argument("--bf16", action="store_true", help="convolutions in bfloat16, weights and accuracy in float32")
     return parser.parse_args()
 
 

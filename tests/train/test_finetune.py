@@ -145,6 +145,18 @@ def test_distillation_from_a_trained_network(tmp_path: Path) -> None:
     assert read_metrics(outcome.folder)[0]["accuracy"] < outcome.accuracy
 
 
+def test_bfloat16_is_for_training_only(whole: Whole, tmp_path: Path) -> None:
+    """What is measured and exported computes in float32, near what training in float32 gives."""
+    outcome = _run(write_recipe(tmp_path, rate='rate = 0.2\nprecision = "bf16"'))
+    nodes = onnx.load(outcome.folder / "best.onnx").graph.node
+    assert [node.op_type for node in nodes] == [
+        node.op_type for node in onnx.load(whole[1].folder / "best.onnx").graph.node
+    ]
+    losses = [[line["loss"] for line in read_metrics(folder)[1:]] for folder in (outcome.folder, whole[1].folder)]
+    assert losses[0] == pytest.approx(losses[1], rel=0.05)
+    assert losses[0] != losses[1]
+
+
 def test_patience_ends_a_run_that_gets_no_better(tmp_path: Path) -> None:
     path = write_recipe(
         tmp_path,

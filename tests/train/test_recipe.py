@@ -35,6 +35,8 @@ def test_a_recipe_is_read(tmp_path: Path) -> None:
         ("masks", 'masks = {kind = "gradual"}', "prune.masks: gradual needs 'steps'"),
         ("masks", 'masks = {kind = "one-shot", steps = 5}', "prune.masks: one-shot has no 'steps'"),
         ("masks", 'masks = {kind = "gradual", steps = 0}', "prune.masks: gradual: steps is 0"),
+        ("sparsity", "", "prune: 'sparsity' is missing, or 'start'"),
+        ("sparsity", 'sparsity = 0.5\nstart = "x.onnx"', "prune: 'masks' is what the file of 'start' has"),
         ("seed", "seed = ", "cannot be read as TOML"),
     ],
 )

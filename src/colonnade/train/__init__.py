@@ -4,6 +4,7 @@ from colonnade.train.distill import Distillation, Distiller
 from colonnade.train.export import export_onnx
 from colonnade.train.pruner import ColumnPruner
 from colonnade.train.schedule import Gradual, OneShot, Schedule, StraightThrough
+from colonnade.train.start import start_from
 
 __all__ = [
     "ColumnPruner",
@@ -14,4 +15,5 @@ __all__ = [
     "Schedule",
     "StraightThrough",
     "export_onnx",
+    "start_from",
 ]

@@ -42,6 +42,7 @@ from colonnade.train.optimizer import learning_rate, make_optimizer
 from colonnade.train.pruner import ColumnPruner
 from colonnade.train.recipe import Recipe, read_recipe
 from colonnade.train.source import build_model
+from colonnade.train.start import start_from
 
 CHECKPOINT, BEST, METRICS, ONNX = "checkpoint.pt", "best.pt", "metrics.jsonl", "best.onnx"
 _MAX_UNREADABLE = 0.01
@@ -83,7 +84,7 @@ def finetune(path: Path, progress: Progress | None = None) -> Outcome | None:
     ColonnadeError for a recipe, data or a network that cannot be used.
     """
     recipe = read_recipe(path)
-    run = _Run(recipe, path.parent, accelerate.Accelerator(mixed_precision=recipe.train.precision), progress)
+    run = _Run(recipe, path.parent, accelerate.Accelerator(mixed_precision="no"), progress)
     return run.train()
 
 
@@ -108,7 +109,7 @@ class _Run:
         self._prepare_folder()
         dense = copy.deepcopy(self._network)
         self._distiller = self._make_distiller()
-        self._pruner = self._make_pruner()
+        self._pruner = self._make_pruner(folder)
         optimizer = make_optimizer(self._network, recipe.train)
         self._model, self._optimizer = accelerator.prepare(self._network, optimizer)
         if (self._folder / CHECKPOINT).exists():
@@ -166,8 +167,9 @@ class _Run:
             group["lr"] = rate
         images = batch.images.to(device=device, memory_format=self._layout)
         labels = batch.labels.to(device)
-        logits = self._model(images)
-        with self._accelerator.autocast():
+        # Not Accelerate's autocast, which stays on the network: it would be measured and exported in bfloat16 too.
+        with torch.autocast(device.type, torch.bfloat16, enabled=recipe.train.precision == "bf16"):
+            logits = self._model(images)
             if self._distiller:
                 loss = self._distiller.loss(images, logits, labels)
             else:
@@ -281,10 +283,12 @@ class _Run:
         options = self._recipe.distill
         return Distiller(self._network, Distillation(**options.model_dump())) if options else None
 
-    def _make_pruner(self) -> ColumnPruner | None:
+    def _make_pruner(self, folder: Path) -> ColumnPruner | None:
         prune = self._recipe.prune
         if prune is None:
             return None
+        if prune.start:
+            start_from(self._network, folder / prune.start, self._example)
         pruner = ColumnPruner(self._network, prune.pattern(), prune.masks.schedule(), skip=prune.skip)
         pruner.prepare(self._example)
         steps = self._recipe.train.epochs * self._steps_per_epoch

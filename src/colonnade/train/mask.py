@@ -39,6 +39,11 @@ class ColumnMask(nn.Module):
         chosen = convolution_mask(exact.contiguous().numpy(), self._groups, pattern)
         self.mask.copy_(torch.from_numpy(chosen))
 
+    @torch.no_grad()
+    def keep_zeros(self, weights: Tensor) -> None:
+        """Let the mask be what is not zero in `weights`."""
+        self.mask.copy_(weights != 0)
+
 
 def put_mask(layer: nn.Module, mask: ColumnMask) -> None:
     """Let `layer.weight` be what `mask` leaves of it."""

@@ -33,19 +33,21 @@ class ColumnPruner:
     def __init__(
         self,
         model: nn.Module,
-        pattern: Pattern,
+        pattern: Pattern | None,
         schedule: Schedule | None = None,
         *,
         skip: Sequence[str] = (),
         layers: Mapping[str, Pattern] | None = None,
     ) -> None:
-        """skip: layers to leave dense, names or globs. layers: patterns of single layers instead of `pattern`."""
+        """pattern None: the model is pruned already, in whatever pattern, and the weights that are zero in `prepare`
+        stay zero. skip: layers to leave dense, names or globs. layers: patterns of single layers instead of `pattern`.
+        """
         self._model = model
         self._pattern = pattern
         self._schedule = schedule or OneShot()
         self._skip = tuple(skip)
         self._own_patterns = dict(layers or {})
-        self._layers: dict[str, tuple[Layer, ColumnMask, Pattern]] = {}
+        self._layers: dict[str, tuple[Layer, ColumnMask, Pattern | None]] = {}
         self._dense: dict[str, tuple[Layer, str]] = {}
         self._steps = 0
 
@@ -60,6 +62,10 @@ class ColumnPruner:
             raise ColonnadeError("the model is prepared already")
         layers = find_layers(self._model)
         reasons = reasons_dense(describe(self._model, layers, example), self._skip)
+        reasons = [
+            reason or self._without_zeros(name, layer)
+            for (name, layer), reason in zip(layers.items(), reasons, strict=True)
+        ]
         self._dense = {name: (layers[name], reason) for name, reason in zip(layers, reasons, strict=True) if reason}
         chosen = {name: layer for name, layer in layers.items() if name not in self._dense}
         if not chosen:
@@ -109,8 +115,13 @@ class ColumnPruner:
         return {
             "schedule": type(self._schedule).__name__,
             **asdict(self._schedule),
-            "layers": {name: asdict(pattern) for name, (_, _, pattern) in self._layers.items()},
+            "layers": {name: pattern and asdict(pattern) for name, (_, _, pattern) in self._layers.items()},
         }
+
+    def _without_zeros(self, name: str, layer: Layer) -> str | None:
+        """Why a layer stays dense that is to keep its zeros."""
+        keeps = self._own_patterns.get(name, self._pattern) is None
+        return "has no zeros" if keeps and bool(layer.weight.all()) else None
 
     def _attach(self, chosen: Mapping[str, Layer]) -> None:
         straight_through = isinstance(self._schedule, StraightThrough)
@@ -125,6 +136,10 @@ class ColumnPruner:
 
     def _choose(self) -> None:
         for layer, mask, pattern in self._layers.values():
+            if pattern is None:
+                if self._steps == 0:
+                    mask.keep_zeros(unmasked(layer))
+                continue
             sparsity = self._schedule.sparsity(self._steps, pattern.sparsity)
             if sparsity is not None:
                 mask.choose(unmasked(layer), replace(pattern, sparsity=sparsity))
@@ -140,13 +155,13 @@ def _dense_report(name: str, layer: Layer, reason: str) -> LayerReport:
     return LayerReport(name, tuple(layer.weight.shape), columns, columns, zeros, reason=reason)
 
 
-def _masked_report(name: str, layer: Layer, mask: ColumnMask, pattern: Pattern) -> LayerReport:
+def _masked_report(name: str, layer: Layer, mask: ColumnMask, pattern: Pattern | None) -> LayerReport:
     return LayerReport(
         name=name,
         shape=tuple(mask.mask.shape),
         columns=mask.mask[0].numel(),
         kept_columns=int(mask.mask[0].sum()),
         achieved=1 - int(torch.count_nonzero(layer.weight)) / layer.weight.numel(),
-        requested=pattern.sparsity,
-        tile=pattern.tile,
+        requested=pattern.sparsity if pattern else None,
+        tile=pattern.tile if pattern else None,
     )

@@ -78,16 +78,30 @@ class MasksSection(_Section):
 
 class PruneSection(_Section):
     """sparsity, tile and group are those of `sparse.Pattern`; without group, all columns are one. skip: layers to
-    leave dense."""
+    leave dense. start: instead of all others, an ONNX file that was pruned from the network with its weights: training
+    goes on from there, and what is zero stays zero."""
 
-    sparsity: Fraction
+    start: Path | None = None
+    sparsity: Fraction | None = None
     tile: Count = 8
     group: Count | None = None
     skip: tuple[str, ...] = ()
     masks: MasksSection = MasksSection()
 
-    def pattern(self) -> Pattern:
-        return Pattern(self.sparsity, self.tile, self.group)
+    def check(self) -> None:
+        """ColonnadeError for keys that do not go together."""
+        if self.start is None and self.sparsity is None:
+            raise ColonnadeError("prune: 'sparsity' is missing, or 'start', a file that is pruned already")
+        if self.start is not None and (others := self.model_fields_set - {"start"}):
+            raise ColonnadeError(f"prune: {min(others)!r} is what the file of 'start' has; leave one of them out")
+        try:
+            self.masks.schedule()
+        except ColonnadeError as error:
+            raise ColonnadeError(f"prune.masks: {error}") from error
+
+    def pattern(self) -> Pattern | None:
+        """None: the zeros of `start`."""
+        return None if self.sparsity is None else Pattern(self.sparsity, self.tile, self.group)
 
 
 class DistillSection(_Section):
@@ -141,7 +155,7 @@ def read_recipe(path: Path) -> Recipe:
     try:
         recipe = Recipe.model_validate(tomllib.loads(path.read_text()))
         if recipe.prune:
-            recipe.prune.masks.schedule()
+            recipe.prune.check()
     except FileNotFoundError:
         raise ColonnadeError(f"{path}: there is no such recipe") from None
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
@@ -149,7 +163,7 @@ def read_recipe(path: Path) -> Recipe:
     except ValidationError as error:
         raise ColonnadeError(f"{path}: {_first_mistake(error)}") from error
     except ColonnadeError as error:
-        raise ColonnadeError(f"{path}: prune.masks: {error}") from error
+        raise ColonnadeError(f"{path}: {error}") from error
     return recipe
 
 
