@@ -50,7 +50,7 @@ static void bare_show(const cln_session *session, float **outputs) {
   const cln_model *model = session->model;
   const bare_job *job = &bare_the_job;
   if (job->shown_floats)
-    bare_write(1, cln_at(session, job->shown_buffer, job->shown_at), (size_t)job->shown_floats * sizeof(float));
+    bare_write(1, cln_at(session, 0, job->shown_buffer, job->shown_at), (size_t)job->shown_floats * sizeof(float));
   for (int32_t i = 0; i < model->output_count && !job->shown_floats; ++i)
     bare_write(1, outputs[i], (size_t)model->outputs[i].floats * sizeof(float));
 }
