@@ -164,6 +164,16 @@ def small_network(batch: int = 1) -> Graph:
     return b.graph(b.add(Softmax(1), (batch, 10), dense), dense, affine)
 
 
+def small_classifier(batch: int) -> Graph:
+    """n0, n1: convolutions; n2: pool; n3: flattened; n4: fully connected. All but the last are the same for each image
+    of a batch."""
+    b = GraphBuilder()
+    x = b.conv(Conv(pads=(1, 1, 1, 1)), b.input(batch, 3, 9, 9), random_array((8, 3, 3, 3)))
+    x = b.conv(Conv(residual=True), x, random_array((8, 8, 1, 1), 1), x)
+    flat = b.add(Reshape(), (batch, 8), b.add(GlobalPool("avg"), (batch, 8, 1, 1), x))
+    return b.graph(b.add(Dense(), (batch, 5), flat, b.random(5, 8), b.random(5)))
+
+
 def small_network_candidates(threads: int) -> dict[str, Candidate]:
     """For the convolutions of `small_network`: prepared, local, direct, packed, grouped in one piece, Winograd's
     transform, and window kernels."""

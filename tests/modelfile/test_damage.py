@@ -13,17 +13,15 @@ from hypothesis import strategies as st
 from layers import (
     RUNNABLE,
     Compiled,
-    GraphBuilder,
     model_of,
-    random_array,
     random_feeds,
+    small_classifier,
     small_network,
     small_network_candidates,
 )
 from model_bytes import open_sections, with_checksum, with_header
 
 from colonnade.errors import ColonnadeError
-from colonnade.graph.ir import Conv, Dense, Reshape
 from colonnade.modelfile import records
 from colonnade.plan.compiler import compile_graph
 from colonnade.runtime.session import Session
@@ -228,10 +226,7 @@ def test_a_step_that_writes_to_an_input() -> None:
 
 
 def _repeated() -> bytes:
-    b = GraphBuilder()
-    x = b.conv(Conv(pads=(1, 1, 1, 1)), b.input(5, 3, 6, 6), random_array((4, 3, 3, 3)))
-    graph = b.graph(b.add(Dense(), (5, 2), b.add(Reshape(), (5, 144), x), b.random(2, 144), b.random(2)))
-    return compile_graph(graph, plan="default").data
+    return compile_graph(small_classifier(5), plan="default").data
 
 
 @pytest.mark.parametrize(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from layers import GraphBuilder, assert_close, random_array, random_feeds, small_network
+from layers import GraphBuilder, assert_close, random_array, random_feeds, small_classifier, small_network
 
 from colonnade.graph.ir import (
     Act,
@@ -16,7 +17,6 @@ from colonnade.graph.ir import (
     Binary,
     Concat,
     Conv,
-    Dense,
     GlobalPool,
     Graph,
     Reshape,
@@ -34,15 +34,6 @@ def _repeated(graph: Graph) -> list[str]:
     """The steps that run once for each image."""
     steps, _ = read_steps(compile_graph(graph, plan="default").data)
     return [step.name for step in steps if step.repeats > 1]
-
-
-def _classifier(batch: int) -> Graph:
-    """n0, n1: convolutions; n2: pool; n3: flattened; n4: fully connected."""
-    b = GraphBuilder()
-    x = b.conv(Conv(pads=(1, 1, 1, 1)), b.input(batch, 3, 9, 9), random_array((8, 3, 3, 3)))
-    x = b.conv(Conv(residual=True), x, random_array((8, 8, 1, 1), 1), x)
-    flat = b.add(Reshape(), (batch, 8), b.add(GlobalPool("avg"), (batch, 8, 1, 1), x))
-    return b.graph(b.add(Dense(), (batch, 5), flat, b.random(5, 8), b.random(5)))
 
 
 @st.composite
@@ -73,8 +64,8 @@ def _chains(draw: st.DrawFn) -> Graph:
     return b.graph(*dict.fromkeys([values[-1], draw(st.sampled_from(values[1:]))]))
 
 
-@pytest.mark.parametrize("threads", [1, 2])
-@settings(max_examples=60, deadline=None)
+@pytest.mark.parametrize("threads", [1, 2, 3])
+@settings(max_examples=40, deadline=None)
 @given(graph=_chains())
 def test_any_graph(threads: int, graph: Graph) -> None:
     feeds = random_feeds(graph)
@@ -86,7 +77,7 @@ def test_any_graph(threads: int, graph: Graph) -> None:
 @pytest.mark.parametrize("plan", ["default", "tuned"])
 @pytest.mark.parametrize("batch", [2, 5])
 def test_all_but_the_classifier_runs_image_by_image(batch: int, plan: str, tmp_path: object) -> None:
-    graph = _classifier(batch)
+    graph = small_classifier(batch)
     model = compile_graph(graph, plan=plan, cache_dir=tmp_path)  # type: ignore[arg-type]
     steps, _ = read_steps(model.data)
     assert [step.repeats for step in steps if step.op == "dense"] == [1]
@@ -98,22 +89,37 @@ def test_all_but_the_classifier_runs_image_by_image(batch: int, plan: str, tmp_p
     assert session.get_inputs()[0].shape == (batch, 3, 9, 9)
 
 
+@pytest.mark.parametrize("threads", [2, 3, 5])
+def test_threads_share_out_the_images(threads: int) -> None:
+    """Where each gets as many as the others, or nearly; the same numbers in any case, and all of the time."""
+    graph = small_classifier(12)
+    model, feeds = compile_graph(graph, plan="default"), random_feeds(graph)
+    session = Session(model, threads=threads)
+    expected = Session(model).run(None, feeds)[0]
+    for _ in range(20):
+        np.testing.assert_array_equal(session.run(None, feeds)[0], expected)
+        began = time.perf_counter_ns()
+        steps = session.profile_once(feeds)
+        assert (steps >= 0).all()
+        assert 0 < steps.sum() <= time.perf_counter_ns() - began
+
+
 def test_memory_hardly_grows_with_the_batch() -> None:
-    one, many = (Session(compile_graph(_classifier(batch), plan="default")).arena_bytes for batch in (1, 50))
+    one, many = (Session(compile_graph(small_classifier(batch), plan="default")).arena_bytes for batch in (1, 50))
     assert many < one + 50 * 4 * (8 + 8 + 16)
 
 
 def test_work_is_that_of_all_images() -> None:
-    one, many = (compile_graph(_classifier(batch), plan="default") for batch in (1, 4))
+    one, many = (compile_graph(small_classifier(batch), plan="default") for batch in (1, 4))
     assert [layer.macs for layer in many.layers] == [4 * layer.macs for layer in one.layers]
     assert [layer.kept_macs for layer in many.layers] == [4 * layer.kept_macs for layer in one.layers]
     macs = [sum(layer.macs for layer in layers(model.data)) for model in (one, many)]
     assert macs[1] == 4 * macs[0]
-    assert len(Session(many).profile_once(random_feeds(_classifier(4)))) == len(layers(many.data))
+    assert len(Session(many).profile_once(random_feeds(small_classifier(4)))) == len(layers(many.data))
 
 
 def test_one_image_is_one_part() -> None:
-    assert _repeated(_classifier(1)) == []
+    assert _repeated(small_classifier(1)) == []
 
 
 def test_several_inputs_are_one_part() -> None:
@@ -151,7 +157,7 @@ def test_nothing_that_mixes_images_is_repeated(op: Concat | Softmax | Transpose 
 
 
 def test_an_output_inside_ends_the_repeats() -> None:
-    graph = _classifier(3)
+    graph = small_classifier(3)
     first = graph.nodes[0].output
     graph = replace(graph, outputs=(first, *graph.outputs))
     assert _repeated(graph) == []

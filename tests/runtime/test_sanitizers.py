@@ -12,10 +12,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from layers import model_of, small_network, small_network_candidates
+from layers import model_of, small_classifier, small_network, small_network_candidates
 from model_bytes import open_header, open_sections, with_checksum, with_header
 
 from colonnade.modelfile import records
+from colonnade.plan.compiler import compile_graph
 from colonnade.runtime.build import CSRC, LIBRARY_SOURCES, compile_units
 from colonnade.target.targets import target_named
 from colonnade.target.toolchain import system_compiler
@@ -68,6 +69,12 @@ def good() -> bytes:
     return model_of(small_network(2), GENERIC, small_network_candidates(2), threads=2).data
 
 
+@pytest.fixture(scope="module")
+def repeated() -> bytes:
+    """Steps that run once for each of 4 images."""
+    return compile_graph(small_classifier(4), target=GENERIC.name, plan="default").data
+
+
 def _write(folder: Path, contents: Iterator[bytes]) -> list[Path]:
     paths = []
     for index, content in enumerate(contents):
@@ -76,14 +83,21 @@ def _write(folder: Path, contents: Iterator[bytes]) -> list[Path]:
     return paths
 
 
-def test_no_data_races(thread_checked: Harness, good: bytes, tmp_path: Path) -> None:
+def test_no_data_races(thread_checked: Harness, good: bytes, repeated: bytes, tmp_path: Path) -> None:
     for threads in (2, 3):
-        thread_checked.run(_write(tmp_path, iter([good])), threads, runs=50)
+        thread_checked.run(_write(tmp_path, iter([good, repeated])), threads, runs=50)
 
 
-def test_no_memory_errors_in_a_good_file(memory_checked: Harness, good: bytes, tmp_path: Path) -> None:
+def test_no_memory_errors_in_good_files(memory_checked: Harness, good: bytes, repeated: bytes, tmp_path: Path) -> None:
     for threads in (1, 2, 3):
-        memory_checked.run(_write(tmp_path, iter([good])), threads, runs=2)
+        memory_checked.run(_write(tmp_path, iter([good, repeated])), threads, runs=2)
+
+
+def test_every_field_of_a_file_with_repeats(memory_checked: Harness, repeated: bytes, tmp_path: Path) -> None:
+    memory_checked.run(_write(tmp_path, _single_changes(repeated)), threads=2)
+    rng = np.random.default_rng(20)
+    memory_checked.run(_write(tmp_path, (_random_changes(repeated, rng) for _ in range(200))), threads=2)
+    memory_checked.run(_write(tmp_path, _header_changes(repeated, rng)), threads=2)
 
 
 def test_every_field_of_every_kind_of_record(memory_checked: Harness, good: bytes, tmp_path: Path) -> None:
@@ -184,3 +198,6 @@ def _header_changes(good: bytes, rng: np.random.Generator) -> Iterator[bytes]:
                 yield with_header(good, **{name: (*old[:place], value, *old[place + 1 :])})
     for arena in (0, -1, 1, 16, 2**38, 2**38 + 1, 2**63 - 1, -(2**63)):
         yield with_header(good, arena_floats=arena)
+    for repeats in (0, -1, 2, 3, 5, 2**16, 2**31 - 1, -(2**31)):
+        yield with_header(good, repeats=repeats)
+        yield with_header(good, repeat_steps=repeats)

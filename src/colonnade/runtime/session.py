@@ -56,7 +56,7 @@ class Session:
 
     @property
     def arena_bytes(self) -> int:
-        """Memory for activations of one run."""
+        """Memory for activations of one run: of each thread, where threads share out the images of a batch."""
         return 4 * int(library().cln_model_arena_floats(self._model))
 
     def get_inputs(self) -> list[NodeArg]:

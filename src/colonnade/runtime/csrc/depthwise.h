@@ -14,8 +14,6 @@ typedef struct {
   int64_t edge_at, scratch_floats; /* outputs that would run over their plane's end; the padded rows come first */
 } cln_depthwise_layout;
 
-static inline int32_t cln_whole_lines(int32_t floats) { return (floats + 15) / 16 * 16; }
-
 /* False when sizes overflow. The fields must be in range. */
 static inline bool cln_depthwise_layout_of(const cln_depthwise *s, const cln_isa *isa, cln_depthwise_layout *l) {
   int32_t vectors = s->vectors * isa->lanes, outputs = s->out_w > vectors ? s->out_w : vectors;
@@ -24,9 +22,9 @@ static inline bool cln_depthwise_layout_of(const cln_depthwise *s, const cln_isa
     if (outputs > INT32_MAX / 4) return false;
     int32_t even = (s->pad_left + s->stride - 1) / s->stride, odd = s->pad_left / s->stride; /* padding of a phase */
     l->row = outputs + (s->kernel - 1) / s->stride;
-    l->lead = cln_whole_lines(even) - even;
-    l->phase = cln_whole_lines(l->row) + even - odd;
-    l->pitch = cln_whole_lines((s->stride - 1) * l->phase + l->row);
+    l->lead = (int32_t)cln_whole_lines(even) - even;
+    l->phase = (int32_t)cln_whole_lines(l->row) + even - odd;
+    l->pitch = (int32_t)cln_whole_lines((s->stride - 1) * l->phase + l->row);
     int32_t fits = (CLN_BAND_FLOATS / l->pitch - s->kernel) / s->stride + 1;
     l->band = fits > s->tile_rows ? fits / s->tile_rows * s->tile_rows : s->tile_rows;
     l->edge_at = cln_extent(2, (int64_t[]){(l->band - 1) * s->stride + s->kernel + 1, l->pitch});

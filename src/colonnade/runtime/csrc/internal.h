@@ -192,12 +192,14 @@ typedef struct {
 
 struct cln_session {
   const cln_model *model;
+  cln_session **alone; /* by thread, each of one thread: they share out the images of a batch; NULL: all do each step */
   float *arena, *scratch;
   float **base; /* [image][buffer] */
   cln_team *team;
   int threads;
   cln_counter *counters; /* [turn][phase][thread] */
-  atomic_llong *ends;    /* when each turn's last thread was done, if `timed`: nanoseconds of the clock */
+  atomic_llong *ends;    /* if `timed`: when each turn's last thread was done, in nanoseconds of the clock; of a turn
+                            that is run alone how long it took, and last of all when all those were done */
   bool timed;
 };
 
@@ -228,7 +230,13 @@ void cln_team_barrier(cln_team *team);
 /* Product of sizes that are not negative, or -1 when one is or when it passes 2^40. */
 int64_t cln_extent(int count, const int64_t *sizes);
 
-void *cln_aligned_alloc(size_t bytes); /* 64-byte aligned, zeroed; free with free() */
+void *cln_aligned_alloc(size_t bytes); /* at a cache line, zeroed; free with free() */
+
+/* Floats of as many whole cache lines as hold `floats`. */
+static inline int64_t cln_whole_lines(int64_t floats) {
+  const int64_t line = CLN_ALIGNMENT / sizeof(float);
+  return (floats + line - 1) / line * line;
+}
 
 /* Where a turn's view begins. */
 static inline float *cln_at(const cln_session *session, int32_t order, int32_t buffer, int64_t at) {

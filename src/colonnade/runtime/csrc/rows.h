@@ -261,13 +261,17 @@ static inline row_span span_of(int32_t pitch, int32_t n, int32_t first, int32_t 
   return (row_span){first, begin, end < begin ? begin : end};
 }
 
+/* The padding of such a row. */
+static inline void zero_ends(float *to, int32_t pitch, row_span span) {
+  zero_floats(to, span.begin);
+  zero_floats(to + span.end, pitch - span.end);
+}
+
 /* One such row. zeroed: its padding is zero already. */
 static inline void pad_row(float *to, int32_t pitch, const float *from, row_span span, int32_t stride, bool zeroed) {
   const float *first = from + (int64_t)span.begin * stride + span.first;
   copy_strided(to + span.begin, first, span.end - span.begin, stride);
-  if (zeroed) return;
-  zero_floats(to, span.begin);
-  zero_floats(to + span.end, pitch - span.end);
+  if (!zeroed) zero_ends(to, pitch, span);
 }
 
 /* Both columns of a row split by two; spans[0] and [1] are of the even and the odd one. */
@@ -283,9 +287,7 @@ static inline void pad_pairs(float *even, float *odd, int32_t pitch, const float
     const row_span span = spans[i];
     const int32_t begin = span.begin + n; /* what is left: one element, or all */
     if (span.end > begin) copy_every(to[i] + begin, from + 2 * (int64_t)begin + span.first, span.end - begin, 2);
-    if (zeroed) continue;
-    zero_floats(to[i], span.begin);
-    zero_floats(to[i] + span.end, pitch - span.end);
+    if (!zeroed) zero_ends(to[i], pitch, span);
   }
 }
 

@@ -18,10 +18,28 @@ static void note_end(atomic_llong *end) {
   while (seen < time && !atomic_compare_exchange_weak(end, &seen, time)) continue;
 }
 
+/* All repeated steps for one image after the other, without the other threads. */
+static void run_images(cln_session *session, int thread) {
+  const cln_model *model = session->model;
+  const int32_t repeated = model->header->repeat_steps;
+  for (int64_t image; (image = cln_claim(session, 0, 0, thread, model->header->repeats)) >= 0;) {
+    for (int32_t i = (int32_t)image * repeated; i < (int32_t)(image + 1) * repeated; ++i) {
+      long long before = session->timed ? now() : 0;
+      model->isa->steps[model->order[i].op](session->alone[thread], i, 0);
+      if (session->timed) atomic_store(session->ends + i, now() - before);
+    }
+  }
+  if (session->timed) note_end(session->ends + model->order_count);
+  cln_barrier(session);
+}
+
+static int32_t repeated_turns(const cln_model *model) { return model->header->repeats * model->header->repeat_steps; }
+
 static void step_through(void *argument, int thread) {
   cln_session *session = argument;
   const cln_model *model = session->model;
-  for (int32_t i = 0; i < model->order_count; ++i) {
+  if (session->alone) run_images(session, thread);
+  for (int32_t i = session->alone ? repeated_turns(model) : 0; i < model->order_count; ++i) {
     model->isa->steps[model->order[i].op](session, i, thread);
     if (session->timed) note_end(session->ends + i);
     cln_barrier(session);
@@ -40,7 +58,7 @@ static void set_base(cln_session *session, int32_t index, float *base) {
     session->base[(int64_t)image * model->buffer_count + index] = base + image * model->buffers[index].advance;
 }
 
-void cln_session_profile(cln_session *session, const float *const *inputs, float *const *outputs, double *step_ns) {
+static void start(cln_session *session, const float *const *inputs, float *const *outputs) {
   const cln_model *model = session->model;
   for (int32_t i = 0; i < model->buffer_count; ++i) {
     const cln_buffer *b = model->buffers + i;
@@ -48,16 +66,31 @@ void cln_session_profile(cln_session *session, const float *const *inputs, float
     if (b->kind == CLN_BUFFER_OUTPUT) set_base(session, i, outputs[b->offset]);
   }
   for (size_t i = 0; i < counters(model, session->threads); ++i) atomic_store(&session->counters[i].next, 0);
-  for (int32_t i = 0; i < model->order_count; ++i) atomic_store(session->ends + i, 0);
-  session->timed = step_ns != NULL;
-  long long before = now();
-  cln_team_run(session->team, step_through, session);
-  for (int32_t i = 0; i < model->step_count && step_ns; ++i) step_ns[i] = 0;
-  for (int32_t i = 0; i < model->order_count && step_ns; ++i) {
+  for (int32_t i = 0; i <= model->order_count; ++i) atomic_store(session->ends + i, 0);
+  for (int i = 0; session->alone && i < session->threads; ++i) start(session->alone[i], inputs, outputs);
+}
+
+/* Nanoseconds of each step of a run that began at `before`. */
+static void collect_times(const cln_session *session, long long before, double *step_ns) {
+  const cln_model *model = session->model;
+  const int32_t alone = session->alone ? repeated_turns(model) : 0;
+  for (int32_t i = 0; i < model->step_count; ++i) step_ns[i] = 0;
+  for (int32_t i = 0; i < alone; ++i)
+    step_ns[model->order[i].step] += (double)atomic_load(session->ends + i) / session->threads;
+  if (alone) before = atomic_load(session->ends + model->order_count);
+  for (int32_t i = alone; i < model->order_count; ++i) {
     long long end = atomic_load(session->ends + i);
     step_ns[model->order[i].step] += (double)(end - before);
     before = end;
   }
+}
+
+void cln_session_profile(cln_session *session, const float *const *inputs, float *const *outputs, double *step_ns) {
+  start(session, inputs, outputs);
+  session->timed = step_ns != NULL;
+  long long before = now();
+  cln_team_run(session->team, step_through, session);
+  if (step_ns) collect_times(session, before, step_ns);
 }
 
 void cln_session_run(cln_session *session, const float *const *inputs, float *const *outputs) {
@@ -66,6 +99,8 @@ void cln_session_run(cln_session *session, const float *const *inputs, float *co
 
 void cln_session_free(cln_session *session) {
   if (!session) return;
+  for (int i = 0; session->alone && i < session->threads; ++i) cln_session_free(session->alone[i]);
+  free(session->alone);
   cln_team_free(session->team);
   free(session->arena);
   free(session->scratch);
@@ -73,6 +108,44 @@ void cln_session_free(cln_session *session) {
   free(session->counters);
   free(session->ends);
   free(session);
+}
+
+/* Bases of what is not the caller's: the session's own arena, and `parts`, the one in which images leave their results. */
+static void set_own_bases(cln_session *session, float *parts) {
+  const cln_model *model = session->model;
+  for (int32_t i = 0; i < model->buffer_count; ++i) {
+    const cln_buffer *b = model->buffers + i;
+    if (b->kind == CLN_BUFFER_ARENA) set_base(session, i, (b->advance ? parts : session->arena) + b->offset);
+    if (b->kind == CLN_BUFFER_CONSTANT) set_base(session, i, (float *)model->floats + b->offset);
+  }
+}
+
+/* Whether threads share out the images, rather than the work of each step: no barriers, if none has fewer than others by
+ * much. */
+static bool share_images(const cln_model *model, int32_t threads) {
+  const int32_t images = model->header->repeats;
+  return threads > 1 && images > 1 && (images % threads == 0 || images >= 4 * threads);
+}
+
+static bool allocate(cln_session *session) {
+  const cln_model *model = session->model;
+  const int threads = session->threads;
+  session->arena = cln_aligned_alloc((size_t)(model->header->arena_floats + CLN_SLACK) * sizeof(float));
+  session->scratch = cln_aligned_alloc((size_t)(model->scratch_floats * threads) * sizeof(float));
+  session->base = calloc((size_t)model->buffer_count * (size_t)model->header->repeats + 1, sizeof *session->base);
+  session->counters = cln_aligned_alloc(sizeof(cln_counter) * (counters(model, threads) + 1));
+  session->ends = calloc((size_t)model->order_count + 1, sizeof *session->ends);
+  session->team = cln_team_create(threads);
+  if (!session->arena || !session->scratch || !session->base || !session->counters || !session->ends || !session->team)
+    return false;
+  set_own_bases(session, session->arena);
+  if (!share_images(model, threads)) return true;
+  session->alone = calloc((size_t)threads, sizeof *session->alone);
+  for (int i = 0; session->alone && i < threads; ++i) {
+    if (cln_session_create(model, 1, session->alone + i, NULL, 0)) return false;
+    set_own_bases(session->alone[i], session->arena);
+  }
+  return session->alone != NULL;
 }
 
 int cln_session_create(const cln_model *model, int32_t threads, cln_session **out, char *error, size_t error_size) {
@@ -83,22 +156,10 @@ int cln_session_create(const cln_model *model, int32_t threads, cln_session **ou
   if (!session) return cln_fail(error, error_size, "not enough memory");
   session->model = model;
   session->threads = threads;
-  session->arena = cln_aligned_alloc((size_t)(model->header->arena_floats + CLN_SLACK) * sizeof(float));
-  session->scratch = cln_aligned_alloc((size_t)(model->scratch_floats * threads) * sizeof(float));
-  session->base = calloc((size_t)model->buffer_count * (size_t)model->header->repeats + 1, sizeof *session->base);
-  session->counters = cln_aligned_alloc(sizeof(cln_counter) * (counters(model, threads) + 1));
-  session->ends = calloc((size_t)model->order_count + 1, sizeof *session->ends);
-  session->team = cln_team_create(threads);
-  if (!session->arena || !session->scratch || !session->base || !session->counters || !session->ends ||
-      !session->team) {
+  if (!allocate(session)) {
     cln_session_free(session);
     return cln_fail(error, error_size, "not enough memory for %lld floats and %d threads",
                     (long long)model->header->arena_floats, threads);
-  }
-  for (int32_t i = 0; i < model->buffer_count; ++i) {
-    const cln_buffer *b = model->buffers + i;
-    if (b->kind == CLN_BUFFER_ARENA) set_base(session, i, session->arena + b->offset);
-    if (b->kind == CLN_BUFFER_CONSTANT) set_base(session, i, (float *)model->floats + b->offset);
   }
   *out = session;
   return 0;

@@ -168,7 +168,7 @@ int cln_cnm_plan_build(const cln_model *model, const cln_cnm *step, cln_cnm_plan
     packed = cln_extent(3, (int64_t[]){plan->panel, step->pack_count, width});
   if (step->blocks > 1) sums = cln_extent(3, (int64_t[]){step->rows, plan->panel, width});
   if (local < 0 || packed < 0 || sums < 0) return -1;
-  plan->packed_at = step->local ? (local + CLN_SLACK + 15) / 16 * 16 : 0;
+  plan->packed_at = step->local ? cln_whole_lines(local + CLN_SLACK) : 0;
   plan->sums_at = plan->packed_at + packed;
   plan->edge_at = plan->sums_at + sums;
   plan->scratch_floats = plan->edge_at + 2 * step->tile_rows * width + CLN_SLACK;
