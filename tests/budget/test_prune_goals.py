@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 from commands import Command, assert_mistake
 from digit_networks import Digits
+from PIL import Image
 
 QUICK = ("--levels", "0.5,0.75", "--input-size", 8, "--samples", 48)
 
@@ -60,3 +62,20 @@ def test_mistakes(
     given = (digits.data if word == "DATA" else word for word in options)
     assert_mistake(colonnade("prune", digits.deep, *given, "-o", "out.onnx"), *words)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("goal", [(), ("--allocate", *QUICK[:2])])
+def test_damaged_images_are_counted(digits: Digits, tmp_path: Path, colonnade: Command, goal: tuple[str, ...]) -> None:
+    folder = tmp_path / "images"
+    folder.mkdir()
+    for index in range(100):
+        Image.fromarray((digits.x[index, 0] * 255).astype(np.uint8)).save(folder / f"{index:03}.png")
+    (folder / "050.png").write_bytes(b"")
+    options = ("--preprocess", "mean=0", "--sparsity", "0.5", *goal, "--input-size", 8, "-o", tmp_path / "out.onnx")
+    done = colonnade("prune", digits.deep, "--calibrate", folder, *options)
+    assert (done.code, done.err) == (0, "")
+    assert (
+        done.out.splitlines()[-1] == "damaged images skipped: 1; the first is 050.png: not an image that Pillow knows"
+    )
+    (folder / "051.png").write_bytes(b"")
+    assert_mistake(colonnade("prune", digits.deep, "--calibrate", folder, *options), "2 of 100 images", "more than 1%")

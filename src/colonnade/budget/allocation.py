@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import numpy as np
-
 from colonnade import api
 from colonnade.accuracy.classifier import Classifier, open_classifier
 from colonnade.bench.forecast import time_models
@@ -17,7 +15,7 @@ from colonnade.budget.goal import Goal
 from colonnade.budget.sensitivity import relative_error
 from colonnade.budget.tables import DENSE, Tables, calibrated, measure
 from colonnade.calibrate.settings import Calibration
-from colonnade.data import Dataset, Preprocess, read_batches
+from colonnade.data import Dataset, Preprocess, Skipped, read_all
 
 
 @dataclass(frozen=True)
@@ -32,7 +30,7 @@ class Measured:
 class Allocation:
     """The pruned model and the sparsity of each layer that was considered. cost: of the whole network, as in the
     tables; predicted: the sum of the errors of its layers; error: of all of them together, on all images. measured:
-    for a goal about time."""
+    for a goal about time; skipped: images that could not be decoded."""
 
     model: api.Model
     goal: Goal
@@ -42,6 +40,7 @@ class Allocation:
     predicted: float
     error: float
     measured: Measured | None
+    skipped: tuple[Skipped, ...]
 
 
 def allocate(
@@ -62,7 +61,8 @@ def allocate(
     options.check()
     model = open_model(source, input_size=options.input_size)
     dense = _open(model, options)
-    images = np.concatenate([batch.x for batch in read_batches(data, dense.shape, preprocess=preprocess)])
+    read = read_all(data, dense.shape, preprocess)
+    images = read.x
     tables = measure(source, model, images, goal, options, settings, tell)
     curve = tables.curve
     found = curve.within(goal.limit(tables.dense_cost)) or curve.point(0)  # in reach, but for rounding
@@ -73,7 +73,7 @@ def allocate(
     measured = (
         Measured(*time_models({"dense": model, "pruned": pruned}, options, tell).values()) if goal.timed else None
     )
-    return Allocation(pruned, goal, tables, sparsities, found.cost, found.loss, error, measured)
+    return Allocation(pruned, goal, tables, sparsities, found.cost, found.loss, error, measured, read.skipped)
 
 
 def _open(model: api.Model, options: Options) -> Classifier:

@@ -122,7 +122,7 @@ def prune_to_goal(
     from colonnade.bench.machine import machine_facts
     from colonnade.budget import report
     from colonnade.budget.allocation import allocate as run_allocate
-    from colonnade.data import open_dataset, parse_preprocess
+    from colonnade.data import open_dataset, parse_preprocess, skipped_text
 
     if images.data is None:
         raise ColonnadeError(f"{goal}: what layers may lose is measured on images; give --calibrate")
@@ -138,6 +138,8 @@ def prune_to_goal(
         if table is not None:
             print_table(table)
     typer.echo(f"{results.model}: {report.summary(found)}")
+    if found.skipped:
+        typer.echo(skipped_text(found.skipped))
     if results.json is not None:
         report.write_json(found, machine_facts(), results.json)
     if results.plot is not None:

@@ -140,6 +140,7 @@ def _prune_evenly(
 ) -> None:
     """Prune every layer to one sparsity."""
     from colonnade import api
+    from colonnade.data import skipped_text
 
     sparsities = parse_sparsities(sparsity)
     if len(sparsities) != 1:
@@ -169,6 +170,8 @@ def _prune_evenly(
         f"{output}: {len(report.pruned)} of {len(report.layers)} convolutions pruned, "
         f"{report.sparsity:.1%} of all their weights are zeros"
     )
+    if pruned.skipped:
+        typer.echo(skipped_text(pruned.skipped))
 
 
 def _layers(graph: Graph) -> Table:
