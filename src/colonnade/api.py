@@ -16,7 +16,7 @@ from colonnade.accuracy.evaluation import Evaluation
 from colonnade.accuracy.evaluation import evaluate as evaluate_classifiers
 from colonnade.calibrate.prune import calibrate_model
 from colonnade.calibrate.settings import DEFAULT_SAMPLES, Calibration
-from colonnade.data import Preprocess, open_dataset, parse_preprocess, read_batches
+from colonnade.data import Batch, Preprocess, Skipped, open_dataset, parse_preprocess, read_all
 from colonnade.errors import ColonnadeError
 from colonnade.graph.onnx_file import read_model
 from colonnade.graph.onnx_import import import_model
@@ -30,11 +30,13 @@ Progress = Callable[[str, int, int], None]  # what is being done, steps done, st
 
 @dataclass(frozen=True)
 class Model:
-    """An ONNX model, what to call it, and, if `prune` made it, what was done to each layer."""
+    """An ONNX model, what to call it, and, if `prune` made it, what was done to each layer, and the images to prune by
+    that could not be decoded."""
 
     proto: onnx.ModelProto
     name: str
     report: PruneReport | None = None
+    skipped: tuple[Skipped, ...] = ()
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write an ONNX file, whole or not at all."""
@@ -84,14 +86,13 @@ def prune(
         )
         return Model(proto, model.name, report)
     settings = settings or Calibration()
-    images = (
-        calibrate
-        if isinstance(calibrate, np.ndarray)
-        else _read_images(model, calibrate, samples, settings.seed, preprocess, input_size)
-    )
+    if isinstance(calibrate, np.ndarray):
+        images = Batch(calibrate, None)
+    else:
+        images = _read_images(model, calibrate, samples, settings.seed, preprocess, input_size)
     proto, report = calibrate_model(
         model.proto,
-        images,
+        images.x,
         sparsity=sparsity,
         tile=tile,
         group=group,
@@ -102,7 +103,7 @@ def prune(
         work_folder=work_folder,
         progress=progress or (lambda *_: None),
     )
-    return Model(proto, model.name, report)
+    return Model(proto, model.name, report, images.skipped)
 
 
 def _read_images(
@@ -112,17 +113,14 @@ def _read_images(
     seed: int,
     preprocess: Preprocess | str | None,
     input_size: int | None,
-) -> np.ndarray:
-    """At most `samples` images of a data set, as the model takes them: f32 [N, C, H, W]."""
+) -> Batch:
+    """At most `samples` images of a data set, as the model takes them."""
     graph = import_model(model.proto, input_size=input_size)
     shape = graph.shape(graph.inputs[0])
     if len(graph.inputs) != 1 or len(shape) != 4:
         raise ColonnadeError(f"{model.name}: its input is not one image; calibration needs a model with such")
     chosen = parse_preprocess(preprocess) if isinstance(preprocess, str) else preprocess
-    images = open_dataset(path).sample(samples, seed)
-    return np.concatenate(
-        [batch.x for batch in read_batches(images, (shape[1], shape[2], shape[3]), preprocess=chosen)]
-    )
+    return read_all(open_dataset(path).sample(samples, seed), (shape[1], shape[2], shape[3]), chosen)
 
 
 def compile(

@@ -44,7 +44,7 @@ def test_images_skipped_are_told(digits: Digits, tmp_path: Path, colonnade: Comm
     done = colonnade("evaluate", digits.good, "--data", tmp_path, *options)
     assert (done.code, done.err) == (0, "")
     assert "119 images" in done.out
-    assert "skipped 1 of 120 images; the first: 050.png: not an image that Pillow knows" in done.out
+    assert "damaged images skipped: 1; the first is 050.png: not an image that Pillow knows" in done.out
 
 
 @pytest.mark.parametrize(

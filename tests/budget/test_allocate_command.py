@@ -20,11 +20,12 @@ def test_model_tables_and_curve_are_written(digits: Digits, tmp_path: Path, colo
     onnx.checker.check_model(onnx.load(out))
     read = json.loads(found.read_text())
     assert read["cost"] == pytest.approx(read["dense_cost"])
+    assert 0 < read["measured"]["dense"] < 1000
     assert [layer["name"] for layer in read["layers"]] == ["conv1", "conv2"]
     errors_on_curve = [point["error"] for point in read["curve"]]
     assert errors_on_curve == sorted(errors_on_curve, reverse=True)
     assert plot.stat().st_size > 0
-    for shown in ("conv2", "least predicted error", str(out)):
+    for shown in ("conv2", "least predicted error", "1000.000", f"{read['measured']['pruned']:.3f} ms", str(out)):
         assert shown in done.out
 
 

@@ -15,7 +15,7 @@ from colonnade.bench.run import Options
 from colonnade.budget.allocation import Allocation, allocate
 from colonnade.budget.goal import Goal
 from colonnade.budget.sensitivity import relative_error
-from colonnade.budget.tables import Tables
+from colonnade.budget.tables import Tables, layer_times
 from colonnade.calibrate.settings import Calibration
 from colonnade.data import open_dataset
 from colonnade.errors import ColonnadeError
@@ -51,6 +51,7 @@ def test_sparsity_is_reached_and_costs_less_than_the_same_everywhere(digits: Dig
         errors.append(relative_error(answers(tmp_path / "pruned.onnx", chosen), dense))
     assert found.error == pytest.approx(errors[0], rel=1e-3)
     assert errors[0] < errors[1]
+    assert found.measured is None
 
 
 def test_the_rest_of_the_network_counts() -> None:
@@ -67,11 +68,19 @@ def test_the_rest_of_the_network_counts() -> None:
     assert tables.curve.within(Goal(speedup=2.1).limit(tables.dense_cost)) is None
 
 
+def test_layers_add_up_to_whole_runs_and_noise_is_no_gain() -> None:
+    alone, whole = np.array([[4.0, 2.0], [3.0, 2.9], [3.0, 3.0]]), np.array([12.0, 7.9])
+    found = layer_times(alone, whole)
+    assert found[:, 0].sum() == pytest.approx(12)
+    assert found == pytest.approx(np.array([[4.8, 2.0], [3.6, 3.6], [3.6, 3.6]]))
+
+
 def test_a_goal_that_dense_meets_prunes_nothing(digits: Digits) -> None:
     found = _allocate(digits, Goal(latency=1e6))
     assert set(found.sparsities.values()) == {0.0}
     assert found.model.proto == package.load(digits.deep).proto
     assert found.error == found.predicted == 0
+    assert found.measured is not None
     assert found.cost == pytest.approx(found.tables.dense_cost)
 
 
@@ -84,6 +93,21 @@ def test_goals_out_of_reach_say_what_is_in_reach(digits: Digits) -> None:
         ColonnadeError, match=r"speedup 1000x is out of reach; .* it takes \d+\.\d+ ms at least, \d+\.\d+x"
     ):
         _allocate(digits, Goal(speedup=1000))
+
+
+def test_what_is_out_of_reach_is_known_before_images_are_run(digits: Digits) -> None:
+    options, told = Options(sparsities=LEVELS, repeat=3, plan="default", input_size=8), []
+    with pytest.raises(ColonnadeError, match="out of reach"):
+        allocate(
+            str(digits.deep),
+            open_dataset(digits.data).sample(48),
+            Goal(speedup=1000),
+            options,
+            QUICK,
+            tell=lambda what, done, total: told.append(what),
+        )
+    assert any(what.startswith("time") for what in told)
+    assert not any(what.startswith("prune") for what in told)
 
 
 def test_layers_that_are_skipped_are_not_considered(digits: Digits) -> None:

@@ -267,6 +267,16 @@ def test_activations_that_are_not_finite() -> None:
         calibrate_model(model, images(), sparsity=0.5)
 
 
+def test_outputs_beyond_float32() -> None:
+    """Their inputs are finite, and their squares in float64."""
+    model = residual_network()
+    for tensor in model.graph.initializer:
+        if tensor.name == "second.w":
+            tensor.raw_data = (constants(model)["second.w"] * np.float32(1e38)).tobytes()
+    with pytest.raises(ColonnadeError, match=r"^convolution 'second': its output on the samples is beyond float32;"):
+        calibrate_model(model, images(), sparsity=0.5)
+
+
 def test_a_model_without_a_layer_to_prune() -> None:
     net = Builder()
     net.conv("stem", "x", (8, 3, 3, 3))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from colonnade.accuracy.evaluation import Comparison, Evaluation
 from colonnade.accuracy.statistics import Estimate
+from colonnade.data import skipped_text
 from colonnade.files import write_atomic
 
 if TYPE_CHECKING:
@@ -44,8 +45,7 @@ def summary(found: Evaluation) -> str:
     if found.comparison is not None:
         lines += _sentences(found.comparison, *(model.name for model in found.models))
     if found.skipped:
-        first, count = found.skipped[0], len(found.skipped)
-        lines.append(f"skipped {count} of {count + found.images} images; the first: {first.name}: {first.reason}")
+        lines.append(skipped_text(found.skipped))
     return "\n".join(lines)
 
 

@@ -63,15 +63,16 @@ def run_demo(data: KnownSet, options: Options, tell: api.Progress = silent) -> D
     options.check()
     if not any(options.sparsities):
         raise ColonnadeError("sparsities to show: give at least one above 0")
+    preprocess = data.preprocess()
+    x = preprocess.normalised(data.test.images[0, :, :, np.newaxis])[np.newaxis]
     with TemporaryDirectory(prefix="colonnade-demo-") as scratch:
         training, test = Path(scratch, "training.npz"), Path(scratch, "test.npz")
         np.savez(training, x=data.train.images)
         np.savez(test, x=data.test.images, y=data.test.labels)
         shown = []
         for name in (network for network, known in TRAINED.items() if known == data.name):
-            variants = _pruned(name, training, data.preprocess(), options, tell)
-            accuracy = _accuracy(variants, test, data.preprocess(), labelled(tell, f"evaluate {name}"))
-            x = data.preprocess().normalised(data.test.images[0, :, :, np.newaxis])[np.newaxis]
+            variants = _pruned(name, training, preprocess, options, tell)
+            accuracy = _accuracy(variants, test, preprocess, labelled(tell, f"evaluate {name}"))
             shown.append(Shown(name, accuracy, bench_variants(variants, x, options, labelled(tell, name))))
     return Demo(data.name, min(DEFAULT_SAMPLES, len(data.train.images)), tuple(shown))
 

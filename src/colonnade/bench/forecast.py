@@ -7,7 +7,7 @@ weights the file holds give the time of a trained model. No file is written.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -65,32 +65,51 @@ def forecast(source: str, options: Options, batch: int | None = None, tell: api.
     is the file's."""
     options.check()
     model = open_model(source, input_size=options.input_size)
-    size, threads = options.input_size, options.threads
-    import_model(model.proto, batch=batch, input_size=size)  # what cannot be compiled fails before minutes of it
+    import_model(
+        model.proto, batch=batch, input_size=options.input_size
+    )  # what cannot be compiled fails before minutes of it
     wanted = tuple(sorted({0.0, *options.sparsities}))
-    pruned = {sparsity: options.prune(model, sparsity) for sparsity in wanted}
-    timed: dict[float, _Timed] = {}
-    with pinned(threads):
-        for sparsity, variant in pruned.items():
-            told = labelled(tell, sparsity_text(sparsity))
-            compiled = api.compile(
-                variant,
-                target=options.target,
-                threads=threads,
-                batch=batch,
-                input_size=size,
-                plan=options.plan,
-                progress=told,
-            )
-            timed[sparsity] = _Timed(session := Session(compiled, threads=threads), _random_feeds(session))
-        times, failures = interleave(
-            timed, warmup=_WARMUP, repeat=options.repeat, on_round=lambda done, total: tell("time", done, total)
+    pruned = {sparsity_text(sparsity): options.prune(model, sparsity) for sparsity in wanted}
+    with pinned(options.threads):
+        timed = _opened(pruned, options, batch, tell)
+        total = _medians(timed, options, tell)
+        profiles = [one.session.profile(one.feeds, options.repeat) for one in timed.values()]
+    return Forecast(model.name, wanted, _by_layer(profiles), tuple(total.values()))
+
+
+def time_models(models: Mapping[str, api.Model], options: Options, tell: api.Progress = silent) -> dict[str, float]:
+    """Median milliseconds of a whole run of each model, taken as `forecast` takes them: compiled by the plan of
+    `options`, and run in turns on this machine."""
+    with pinned(options.threads):
+        return _medians(_opened(models, options, None, tell), options, tell)
+
+
+def _opened(
+    models: Mapping[str, api.Model], options: Options, batch: int | None, tell: api.Progress
+) -> dict[str, _Timed]:
+    timed = {}
+    for name, model in models.items():
+        compiled = api.compile(
+            model,
+            target=options.target,
+            threads=options.threads,
+            batch=batch,
+            input_size=options.input_size,
+            plan=options.plan,
+            progress=labelled(tell, name),
         )
-        for error in failures.values():
-            raise error
-        profiles = [timed[sparsity].session.profile(timed[sparsity].feeds, options.repeat) for sparsity in wanted]
-    total = tuple(times[sparsity].median_ms for sparsity in wanted)
-    return Forecast(model.name, wanted, _by_layer(profiles), total)
+        session = Session(compiled, threads=options.threads)
+        timed[name] = _Timed(session, _random_feeds(session))
+    return timed
+
+
+def _medians(timed: Mapping[str, _Timed], options: Options, tell: api.Progress) -> dict[str, float]:
+    times, failures = interleave(
+        timed, warmup=_WARMUP, repeat=options.repeat, on_round=lambda done, total: tell("time", done, total)
+    )
+    for error in failures.values():
+        raise error
+    return {name: timing.median_ms for name, timing in times.items()}
 
 
 def forecast_modelled(source: str, options: ModelledOptions, tell: api.Progress = silent) -> Forecast:

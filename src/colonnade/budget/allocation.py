@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import numpy as np
-
 from colonnade import api
 from colonnade.accuracy.classifier import Classifier, open_classifier
+from colonnade.bench.forecast import time_models
 from colonnade.bench.progress import silent
 from colonnade.bench.run import Options
 from colonnade.bench.subject import open_model
@@ -16,14 +15,22 @@ from colonnade.budget.goal import Goal
 from colonnade.budget.sensitivity import relative_error
 from colonnade.budget.tables import DENSE, Tables, calibrated, measure
 from colonnade.calibrate.settings import Calibration
-from colonnade.data import Dataset, Preprocess, read_batches
-from colonnade.errors import ColonnadeError
+from colonnade.data import Dataset, Preprocess, Skipped, read_all
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Median milliseconds of whole runs, the two networks in turns."""
+
+    dense: float
+    pruned: float
 
 
 @dataclass(frozen=True)
 class Allocation:
     """The pruned model and the sparsity of each layer that was considered. cost: of the whole network, as in the
-    tables; predicted: the sum of the errors of its layers; error: of all of them together, on all images."""
+    tables; predicted: the sum of the errors of its layers; error: of all of them together, on all images. measured:
+    for a goal about time; skipped: images that could not be decoded."""
 
     model: api.Model
     goal: Goal
@@ -32,6 +39,8 @@ class Allocation:
     cost: float
     predicted: float
     error: float
+    measured: Measured | None
+    skipped: tuple[Skipped, ...]
 
 
 def allocate(
@@ -52,24 +61,20 @@ def allocate(
     options.check()
     model = open_model(source, input_size=options.input_size)
     dense = _open(model, options)
-    images = np.concatenate([batch.x for batch in read_batches(data, dense.shape, preprocess=preprocess)])
-    tables = measure(source, model, images, options, settings, goal.timed, tell)
-    found = tables.curve.within(goal.limit(tables.dense_cost))
-    if found is None:
-        raise ColonnadeError(f"{model.name}: {goal} is out of reach; {_furthest(tables, goal)}")
+    read = read_all(data, dense.shape, preprocess)
+    images = read.x
+    tables = measure(source, model, images, goal, options, settings, tell)
+    curve = tables.curve
+    found = curve.within(goal.limit(tables.dense_cost)) or curve.point(0)  # in reach, but for rounding
     chosen = [tables.sparsities[option] for option in found.options[1:]]
     sparsities = dict(zip(tables.layers, chosen, strict=True))
     pruned = calibrated(model, images, DENSE, sparsities, options, settings, tell) if any(chosen) else model
     error = relative_error(_open(pruned, options).scores(images)[0], dense.scores(images)[0])
-    return Allocation(pruned, goal, tables, sparsities, found.cost, found.loss, error)
+    measured = (
+        Measured(*time_models({"dense": model, "pruned": pruned}, options, tell).values()) if goal.timed else None
+    )
+    return Allocation(pruned, goal, tables, sparsities, found.cost, found.loss, error, measured, read.skipped)
 
 
 def _open(model: api.Model, options: Options) -> Classifier:
     return open_classifier(model.proto, name=model.name, input_size=options.input_size, threads=options.threads)
-
-
-def _furthest(tables: Tables, goal: Goal) -> str:
-    cost, most = float(tables.curve.cost[0]), f"{max(tables.sparsities):g}"
-    if not goal.timed:
-        return f"with sparsities up to {most} it has {1 - cost:.1%} zeros at most"
-    return f"with sparsities up to {most} it takes {cost:.2f} ms at least, {tables.dense_cost / cost:.2f}x"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -51,11 +52,33 @@ def curve_table(found: Allocation) -> Table:
     return text
 
 
+def time_table(found: Allocation) -> Table | None:
+    """What was asked, predicted and measured, for a goal about time."""
+    from rich.table import Table
+
+    if found.measured is None:
+        return None
+    dense, asked = found.tables.dense_cost, found.goal.limit(found.tables.dense_cost)
+    text = Table("whole network", title="times", title_justify="left")
+    for heading in ("dense ms", "pruned ms", "speedup"):
+        text.add_column(heading, justify="right")
+    for name, before, after in (
+        ("asked", None, asked),
+        ("predicted", dense, found.cost),
+        ("measured", found.measured.dense, found.measured.pruned),
+    ):
+        text.add_row(
+            name, "" if before is None else f"{before:.3f}", f"{after:.3f}", f"{(before or dense) / after:.2f}x"
+        )
+    return text
+
+
 def summary(found: Allocation) -> str:
     """What was reached."""
-    reached = f"{found.cost:.2f} ms predicted, {found.tables.dense_cost / found.cost:.2f}x"
-    if not found.goal.timed:
+    if found.measured is None:
         reached = f"{1 - found.cost:.1%} zeros in the layers above"
+    else:
+        reached = f"{found.measured.pruned:.3f} ms, {found.measured.dense / found.measured.pruned:.2f}x"
     return f"{reached}; relative error of the scores {found.error:.5f} measured, {found.predicted:.5f} predicted"
 
 
@@ -69,6 +92,7 @@ def write_json(found: Allocation, machine: Mapping[str, object], path: Path) -> 
         "unit": _unit(found),
         "cost": found.cost,
         "dense_cost": tables.dense_cost,
+        "measured": None if found.measured is None else asdict(found.measured),
         "error": found.error,
         "predicted_error": found.predicted,
         "sparsities": list(tables.sparsities),

@@ -15,6 +15,7 @@ from colonnade.bench.forecast import forecast
 from colonnade.bench.progress import labelled
 from colonnade.bench.run import Options
 from colonnade.budget.allocate import Curve, Option, pareto_curve
+from colonnade.budget.goal import Goal
 from colonnade.budget.sensitivity import output_errors
 from colonnade.calibrate.settings import Calibration
 from colonnade.errors import ColonnadeError
@@ -24,6 +25,7 @@ from colonnade.sparse.convolutions import find_convolutions
 
 DENSE = 0.0
 _ERROR_IMAGES = 64  # of the images; each costs a run for every layer and sparsity
+_LEAST_GAIN = 0.05  # of a layer's time; less may be noise
 
 
 @dataclass(frozen=True)
@@ -54,12 +56,13 @@ def measure(
     source: str,
     model: api.Model,
     images: np.ndarray,
+    goal: Goal,
     options: Options,
     settings: Calibration | None,
-    timed: bool,
     tell: api.Progress,
 ) -> Tables:
-    """Tables of the network `source`, read as `model`. timed: costs are times, taken as `forecast` takes them.
+    """Tables of the network `source`, read as `model`. For a goal about time, costs are times, taken as `forecast`
+    takes them. ColonnadeError if the goal is out of reach, which is known before the network is pruned by images.
 
     For the errors the network is pruned to each sparsity by what it does on the images: only then does an error say
     what is lost, not what calibration repairs. On a ResNet for Fashion-MNIST errors of layers pruned by magnitude are
@@ -67,16 +70,17 @@ def measure(
     sparsities = tuple(sorted({DENSE, *options.sparsities}))
     if len(sparsities) < 2:
         raise ColonnadeError("sparsities to choose from: give at least one above 0")
+    quick = [options.prune(model, sparsity) for sparsity in sparsities[1:]]
+    layers = _prunable(model.proto, quick[-1], options)
+    cost, fixed = _times(source, layers, options, tell) if goal.timed else (_kept(layers, quick), 0.0)
+    _check_reach(model.name, goal, sparsities, cost, fixed)
     pruned = [
-        calibrated(model, images, sparsity, {}, options, settings, labelled(tell, f"prune to {sparsity:g}"))
+        calibrated(model, images, sparsity, {}, options, settings, labelled(tell, f"prune to {sparsity:g}")).proto
         for sparsity in sparsities[1:]
     ]
-    layers = _prunable(model.proto, pruned[-1], options)
-    cost, fixed = _times(source, layers, options, tell) if timed else (_kept(layers, pruned), 0.0)
-    protos = [variant.proto for variant in pruned]
     size, threads = options.input_size, options.threads
     some = images[:: -(-len(images) // _ERROR_IMAGES)]
-    errors = output_errors(model.proto, protos, layers, some, input_size=size, threads=threads, progress=tell)
+    errors = output_errors(model.proto, pruned, layers, some, input_size=size, threads=threads, progress=tell)
     error = np.concatenate([np.zeros((len(layers), 1)), errors], axis=1)
     return Tables(layers, sparsities, cost, fixed, error)
 
@@ -115,12 +119,40 @@ def _prunable(dense: onnx.ModelProto, pruned: api.Model, options: Options) -> tu
     return tuple(layer.name for layer in pruned.report.pruned if layer.name in alone & used)
 
 
+def _check_reach(name: str, goal: Goal, sparsities: Sequence[float], cost: np.ndarray, fixed: float) -> None:
+    """ColonnadeError, which says how far the network goes, unless the cheapest choices together meet the goal."""
+    dense, least = float(cost[:, 0].sum()) + fixed, float(cost.min(axis=1).sum()) + fixed
+    if least <= goal.limit(dense):
+        return
+    best = (
+        f"it takes {least:.3f} ms at least, {dense / least:.2f}x"
+        if goal.timed
+        else f"it has {1 - least:.1%} zeros at most"
+    )
+    raise ColonnadeError(f"{name}: {goal} is out of reach; with sparsities up to {sparsities[-1]:g} {best}")
+
+
 def _times(source: str, layers: Sequence[str], options: Options, tell: api.Progress) -> tuple[np.ndarray, float]:
-    """Milliseconds of each layer, and what the whole dense network takes beyond the sum of its layers' times."""
+    """Milliseconds of each layer, and of all others together."""
     found = forecast(source, options, tell=labelled(tell, "time"))
-    rows = {layer.name: layer.ms for layer in found.layers}
+    ms = layer_times(np.array([layer.ms for layer in found.layers]), np.array(found.total_ms))
+    rows = {layer.name: row for layer, row in zip(found.layers, ms, strict=True)}
     cost = np.array([rows[layer] for layer in layers])
     return cost, found.total_ms[0] - float(cost[:, 0].sum())
+
+
+def layer_times(alone: np.ndarray, whole: np.ndarray) -> np.ndarray:
+    """What layers take in whole runs, [layers, sparsities], from the time that each takes `alone`, and that of whole
+    runs, [sparsities], with all layers pruned alike; the first is dense.
+
+    Whole runs are timed in turns, layers one network after the other and with their data at hand: so the times of all
+    layers at one sparsity are scaled to add up to the whole run's. Of a layer that gains nothing alone, nothing is
+    gained.
+    """
+    scaled = alone * (whole / alone.sum(axis=0))
+    dense = np.broadcast_to(scaled[:, :1], scaled.shape)
+    faster: np.ndarray = alone < (1 - _LEAST_GAIN) * alone[:, :1]
+    return np.where(faster, scaled, dense)
 
 
 def _kept(layers: Sequence[str], pruned: Sequence[api.Model]) -> np.ndarray:

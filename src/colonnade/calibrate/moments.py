@@ -83,6 +83,7 @@ def positions_of_each(op: Conv, weights: np.ndarray, inputs: np.ndarray, positio
     return min(height * width, -(-wanted // len(inputs)))
 
 
+@np.errstate(over="ignore", invalid="ignore")  # found at the end, and told in one line
 def collect(data: Data) -> tuple[Moments, ...]:
     """Moments of each group. ColonnadeError for data that are not finite."""
     sums = [_Sums(*shape, squares=True) for shape in _sizes(data)]
@@ -91,6 +92,7 @@ def collect(data: Data) -> tuple[Moments, ...]:
     return tuple(sum_.moments(places(data.weights)) for sum_ in sums)
 
 
+@np.errstate(over="ignore", invalid="ignore")
 def rectified(data: Data, moments: Sequence[Moments], weights: np.ndarray, bias: np.ndarray) -> tuple[Moments, ...]:
     """The moments with Y set anew by weights [groups, rows, K] and a bias [Cout] in place of the dense ones."""
     sums = [_Sums(*shape, squares=False) for shape in _sizes(data)]
@@ -184,8 +186,10 @@ class _Sums:
         self._yx += y.T @ x
 
     def moments(self, order: np.ndarray) -> Moments:
-        """With column k of the moments from column order[k] of x."""
+        """With column k of the moments from column order[k] of x. ColonnadeError if they are not finite."""
         assert self._shift is not None
+        if not all(np.isfinite(sums).all() for sums in (self._y, self._yy, self._xx, self._yx)):
+            raise ColonnadeError("its output on the samples is beyond float32; check the model and the images")
         mean_x, mean_y = self._x / self._count, self._y / self._count
         return Moments(
             count=self._count,

@@ -1,7 +1,8 @@
-"""Commands that choose: allocate."""
+"""Pruning for a goal: the command allocate, and what prune shares with it."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, cast
 
@@ -9,14 +10,23 @@ import typer
 
 from colonnade.cli.options import (
     GroupOption,
+    JsonOption,
+    LatencyOption,
+    LevelsOption,
+    MethodOption,
     PlanOption,
+    PlotOption,
     PreprocessOption,
     RepeatOption,
+    SamplesOption,
+    SeedOption,
     SizeOption,
     SkipOption,
+    SpeedupOption,
     SubjectArgument,
     ThreadsOption,
     TileOption,
+    check_outputs,
     check_positive,
     parse_group,
     parse_plan,
@@ -28,21 +38,25 @@ from colonnade.cli.options import (
 from colonnade.errors import ColonnadeError
 
 if TYPE_CHECKING:
-    from colonnade.calibrate.settings import Method
+    from colonnade.bench.run import Options
+    from colonnade.budget.goal import Goal
+    from colonnade.calibrate.settings import Calibration, Method
+
+LEVELS = "0.5,0.75,0.875"
 
 
 def allocate(
     model: SubjectArgument,
     output: Annotated[Path, typer.Option("--output", "-o", help="ONNX file to write.", show_default=False)],
     data: Annotated[Path, typer.Option(help="Sample images: folder, .npy or .npz; no labels.", show_default=False)],
-    latency: Annotated[str | None, typer.Option(help="Milliseconds of a run, such as 20ms.")] = None,
-    speedup: Annotated[str | None, typer.Option(help="Times as fast as dense, such as 1.5x.")] = None,
-    sparsity: Annotated[str | None, typer.Option(help="Share of zeros in all prunable layers together.")] = None,
-    levels: Annotated[str, typer.Option(help="Sparsities a layer may have.")] = "0.5,0.75,0.875",
+    latency: LatencyOption = None,
+    speedup: SpeedupOption = None,
+    sparsity: Annotated[str | None, typer.Option(help="Goal: share of zeros in all prunable layers together.")] = None,
+    levels: LevelsOption = LEVELS,
     preprocess: PreprocessOption = None,
-    samples: Annotated[int, typer.Option(help="Images to draw from those of --data.")] = 512,
-    method: Annotated[str, typer.Option(help="How columns are chosen: magnitude, activation or obs.")] = "obs",
-    seed: Annotated[int, typer.Option(help="Of the draw of images and positions.")] = 0,
+    samples: SamplesOption = 512,
+    method: MethodOption = "obs",
+    seed: SeedOption = 0,
     threads: ThreadsOption = 1,
     repeat: RepeatOption = 20,
     input_size: SizeOption = None,
@@ -50,26 +64,13 @@ def allocate(
     group: GroupOption = "all",
     skip: SkipOption = None,
     plan: PlanOption = "tuned",
-    json: Annotated[Path | None, typer.Option(help="Write tables, choice and curve to this file.")] = None,
-    plot: Annotated[Path | None, typer.Option(help="Draw the curve to this .png or .svg file.")] = None,
+    json: JsonOption = None,
+    plot: PlotOption = None,
 ) -> None:
     """Prune each layer as far as a latency, a speedup or a sparsity of the whole network asks."""
-    from colonnade.bench.machine import machine_facts
-    from colonnade.bench.plot import check_plot_path
     from colonnade.bench.run import Options
-    from colonnade.budget import report
-    from colonnade.budget.allocation import allocate as run_allocate
-    from colonnade.budget.goal import Goal
     from colonnade.calibrate.settings import Calibration
-    from colonnade.data import open_dataset, parse_preprocess
-    from colonnade.files import check_writable
 
-    settings = Calibration(method=cast("Method", method), seed=seed)
-    goal = Goal(
-        _parse_number(latency, "--latency", "ms"),
-        _parse_number(speedup, "--speedup", "x"),
-        _parse_number(sparsity, "--sparsity", ""),
-    )
     options = Options(
         sparsities=parse_sparsities(levels),
         threads=threads,
@@ -80,25 +81,69 @@ def allocate(
         skip=tuple(skip or ()),
         plan=parse_plan(plan),
     )
-    check_positive("--samples", samples)
-    check_positive("--input-size", input_size)
-    for path in (output, json, plot):
-        if path is not None:
-            check_writable(path)
-    if plot is not None:
-        check_plot_path(plot)
-    images = open_dataset(data).sample(samples, seed)
-    chosen = None if preprocess is None else parse_preprocess(preprocess)
+    settings = Calibration(method=cast("Method", method), seed=seed)
+    images = Images(data, samples, preprocess)
+    prune_to_goal(model, images, parse_goal(latency, speedup, sparsity), options, settings, Results(output, json, plot))
+
+
+@dataclass(frozen=True)
+class Images:
+    """The images to prune by, as the options name them."""
+
+    data: Path | None
+    samples: int
+    preprocess: str | None
+
+
+@dataclass(frozen=True)
+class Results:
+    """The files to write: the pruned ONNX model; tables, choice and curve; a picture of the curve."""
+
+    model: Path
+    json: Path | None
+    plot: Path | None
+
+
+def parse_goal(latency: str | None, speedup: str | None, sparsity: str | None) -> Goal:
+    """The goal that the options state. ColonnadeError unless it is exactly one."""
+    from colonnade.budget.goal import Goal
+
+    return Goal(
+        _parse_number(latency, "--latency", "ms"),
+        _parse_number(speedup, "--speedup", "x"),
+        _parse_number(sparsity, "--sparsity", ""),
+    )
+
+
+def prune_to_goal(
+    model: str, images: Images, goal: Goal, options: Options, settings: Calibration, results: Results
+) -> None:
+    """Prune a network for a goal, print what was chosen and reached, and write the files."""
+    from colonnade.bench.machine import machine_facts
+    from colonnade.budget import report
+    from colonnade.budget.allocation import allocate as run_allocate
+    from colonnade.data import open_dataset, parse_preprocess, skipped_text
+
+    if images.data is None:
+        raise ColonnadeError(f"{goal}: what layers may lose is measured on images; give --calibrate")
+    check_positive("--samples", images.samples)
+    check_positive("--input-size", options.input_size)
+    check_outputs(results.model, results.json, plot=results.plot)
+    drawn = open_dataset(images.data).sample(images.samples, settings.seed)
+    preprocess = None if images.preprocess is None else parse_preprocess(images.preprocess)
     with progress_bar() as tell:
-        found = run_allocate(model, images, goal, options, settings, chosen, tell)
-    found.model.save(output)
-    print_table(report.layer_table(found))
-    print_table(report.curve_table(found))
-    typer.echo(f"{output}: {report.summary(found)}")
-    if json is not None:
-        report.write_json(found, machine_facts(), json)
-    if plot is not None:
-        report.write_plot(found, plot)
+        found = run_allocate(model, drawn, goal, options, settings, preprocess, tell)
+    found.model.save(results.model)
+    for table in (report.layer_table(found), report.curve_table(found), report.time_table(found)):
+        if table is not None:
+            print_table(table)
+    typer.echo(f"{results.model}: {report.summary(found)}")
+    if found.skipped:
+        typer.echo(skipped_text(found.skipped))
+    if results.json is not None:
+        report.write_json(found, machine_facts(), results.json)
+    if results.plot is not None:
+        report.write_plot(found, results.plot)
 
 
 def _parse_number(text: str | None, option: str, unit: str) -> float | None:

@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
+from colonnade.cli.budget import LEVELS, Images, Results, parse_goal, prune_to_goal
 from colonnade.cli.options import (
     BatchOption,
     GroupOption,
+    JsonOption,
+    LatencyOption,
+    LevelsOption,
+    MethodOption,
     ModelArgument,
+    PlotOption,
     PreprocessOption,
+    SamplesOption,
+    SeedOption,
     SizeOption,
     SkipOption,
+    SpeedupOption,
     TileOption,
+    check_outputs,
     check_positive,
     parse_group,
+    parse_plan,
     parse_sparsities,
     parse_tile,
     print_table,
@@ -27,7 +39,8 @@ from colonnade.errors import ColonnadeError
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from colonnade.calibrate.settings import Method
+    from colonnade.bench.run import Options
+    from colonnade.calibrate.settings import Calibration, Method
     from colonnade.graph.ir import Graph
 
 
@@ -67,45 +80,85 @@ def inspect(model: ModelArgument, batch: BatchOption = None, input_size: SizeOpt
 
 def prune(
     model: ModelArgument,
-    sparsity: Annotated[str, typer.Option(help="Fraction of zeros, at least 0 and below 1.", show_default=False)],
     output: Annotated[Path, typer.Option("--output", "-o", help="ONNX file to write.", show_default=False)],
+    sparsity: Annotated[str | None, typer.Option(help="Fraction of zeros, at least 0 and below 1.")] = None,
+    allocate: Annotated[bool, typer.Option("--allocate", help="Let each layer have a sparsity of its own.")] = False,
+    latency: LatencyOption = None,
+    speedup: SpeedupOption = None,
+    levels: LevelsOption = LEVELS,
     tile: TileOption = "8",
     group: GroupOption = "all",
     skip: SkipOption = None,
     calibrate: Annotated[
         Path | None, typer.Option(help="Images to prune by: folder, .npy or .npz. [default: magnitude alone]")
     ] = None,
-    samples: Annotated[int, typer.Option(help="Images to draw from those of --calibrate.")] = 512,
-    method: Annotated[str, typer.Option(help="How columns are chosen: magnitude, activation or obs.")] = "obs",
+    samples: SamplesOption = 512,
+    method: MethodOption = "obs",
     preprocess: PreprocessOption = None,
     input_size: SizeOption = None,
-    seed: Annotated[int, typer.Option(help="Of the draw of images and positions.")] = 0,
+    seed: SeedOption = 0,
+    threads: Annotated[int, typer.Option(help="For a goal: threads to time with.")] = 1,
+    repeat: Annotated[int, typer.Option(help="For a goal: timed rounds.")] = 20,
+    plan: Annotated[str, typer.Option(help="For a goal: plan to time with, tuned or default.")] = "tuned",
+    json: JsonOption = None,
+    plot: PlotOption = None,
 ) -> None:
-    """Zero whole columns of weights within each tile of output channels; the result is ordinary ONNX."""
-    from colonnade import api
+    """Zero whole columns of weights within each tile of output channels; the result is ordinary ONNX.
+
+    With --latency, --speedup, or --sparsity and --allocate, each layer is pruned as far as that goal asks.
+    """
+    from colonnade.bench.run import Options
     from colonnade.calibrate.settings import Calibration
-    from colonnade.files import check_writable
+
+    if calibrate is None and (method, preprocess, input_size) != ("obs", None, None):
+        raise ColonnadeError("--method, --preprocess and --input-size say how to use images; give --calibrate as well")
+    settings = Calibration(method=cast("Method", method), seed=seed)
+    images = Images(calibrate, samples, preprocess)
+    plain = Options(
+        sparsities=parse_sparsities(LEVELS),
+        input_size=input_size,
+        tile=parse_tile(tile),
+        group=parse_group(group),
+        skip=tuple(skip or ()),
+    )
+    chosen = replace(plain, sparsities=parse_sparsities(levels), threads=threads, repeat=repeat, plan=parse_plan(plan))
+    if allocate or latency is not None or speedup is not None:
+        goal = parse_goal(latency, speedup, sparsity)
+        prune_to_goal(str(model), images, goal, chosen, settings, Results(output, json, plot))
+    elif (chosen, json, plot) != (plain, None, None):
+        raise ColonnadeError(
+            "--levels, --threads, --repeat, --plan, --json and --plot are for goals: --latency, --speedup or --allocate"
+        )
+    elif sparsity is None:
+        raise ColonnadeError("give one of --sparsity, --latency and --speedup")
+    else:
+        _prune_evenly(model, sparsity, images, chosen, settings, output)
+
+
+def _prune_evenly(
+    path: Path, sparsity: str, images: Images, options: Options, settings: Calibration, output: Path
+) -> None:
+    """Prune every layer to one sparsity."""
+    from colonnade import api
+    from colonnade.data import skipped_text
 
     sparsities = parse_sparsities(sparsity)
     if len(sparsities) != 1:
         raise ColonnadeError(f"--sparsity: {sparsity} is a list; give one number")
-    check_positive("--samples", samples)
-    check_positive("--input-size", input_size)
-    if calibrate is None and (method, preprocess, input_size) != ("obs", None, None):
-        raise ColonnadeError("--method, --preprocess and --input-size say how to use images; give --calibrate as well")
-    settings = Calibration(method=cast("Method", method), seed=seed)
-    check_writable(output)
+    check_positive("--samples", images.samples)
+    check_positive("--input-size", options.input_size)
+    check_outputs(output)
     with progress_bar() as tell:
         pruned = api.prune(
-            api.load(model),
+            api.load(path),
             sparsities[0],
-            tile=parse_tile(tile),
-            group=parse_group(group),
-            skip=tuple(skip or ()),
-            calibrate=calibrate,
-            samples=samples,
-            preprocess=preprocess,
-            input_size=input_size,
+            tile=options.tile,
+            group=options.group,
+            skip=options.skip,
+            calibrate=images.data,
+            samples=images.samples,
+            preprocess=images.preprocess,
+            input_size=options.input_size,
             settings=settings,
             work_folder=output.with_name(f"{output.name}.partial"),
             progress=tell,
@@ -117,6 +170,8 @@ def prune(
         f"{output}: {len(report.pruned)} of {len(report.layers)} convolutions pruned, "
         f"{report.sparsity:.1%} of all their weights are zeros"
     )
+    if pruned.skipped:
+        typer.echo(skipped_text(pruned.skipped))
 
 
 def _layers(graph: Graph) -> Table:

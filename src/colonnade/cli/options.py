@@ -35,6 +35,12 @@ SparsitiesOption = Annotated[str, typer.Option("--sparsity", help="Comma-separat
 TileOption = Annotated[str, typer.Option(help="Output channels per tile, or auto.")]
 GroupOption = Annotated[str, typer.Option(help="Columns per group that keep the same number each, or all.")]
 SkipOption = Annotated[list[str] | None, typer.Option(help="Layer to leave dense. Repeat for more.")]
+SamplesOption = Annotated[int, typer.Option(help="Images to draw from those given.")]
+MethodOption = Annotated[str, typer.Option(help="How columns are chosen: magnitude, activation or obs.")]
+SeedOption = Annotated[int, typer.Option(help="Of the draw of images and positions.")]
+LatencyOption = Annotated[str | None, typer.Option(help="Goal: milliseconds of a run, such as 20ms.")]
+SpeedupOption = Annotated[str | None, typer.Option(help="Goal: times as fast as dense, such as 1.5x.")]
+LevelsOption = Annotated[str, typer.Option(help="For a goal: sparsities a layer may have.")]
 PreprocessOption = Annotated[
     str | None, typer.Option(help="imagenet, or size=N,resize=N,mean=A/B/C,std=A/B/C,filter=bilinear.")
 ]

@@ -1,6 +1,6 @@
 """Images and labels, from folders and from arrays in files, as batches that a network takes."""
 
-from colonnade.data.batches import Batch, Skipped, read_batches
+from colonnade.data.batches import Batch, Skipped, read_all, read_batches, skipped_text
 from colonnade.data.dataset import Dataset, open_dataset
 from colonnade.data.preprocess import IMAGENET, Preprocess, parse_preprocess
 
@@ -12,5 +12,7 @@ __all__ = [
     "Skipped",
     "open_dataset",
     "parse_preprocess",
+    "read_all",
     "read_batches",
+    "skipped_text",
 ]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 
@@ -46,6 +47,18 @@ def read_batches(
         raise ColonnadeError(f"batch must be at least 1, not {batch}")
     data.source.fitted(shape, preprocess)
     return _batches(data, shape, preprocess, batch)
+
+
+def read_all(data: Dataset, shape: tuple[int, int, int], preprocess: Preprocess | None = None) -> Batch:
+    """All images as one batch without labels, whole in memory; otherwise as `read_batches`."""
+    parts = list(read_batches(data, shape, preprocess=preprocess))
+    skipped = tuple(chain.from_iterable(part.skipped for part in parts))
+    return Batch(np.concatenate([part.x for part in parts]), None, skipped)
+
+
+def skipped_text(skipped: Sequence[Skipped]) -> str:
+    """How many images were skipped, at least one, and why the first."""
+    return f"damaged images skipped: {len(skipped)}; the first is {skipped[0].name}: {skipped[0].reason}"
 
 
 def _batches(data: Dataset, shape: tuple[int, int, int], preprocess: Preprocess | None, batch: int) -> Iterator[Batch]:
