@@ -6,6 +6,7 @@ import gzip
 import struct
 from itertools import chain
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -202,3 +203,23 @@ def test_folders_that_do_not_match(tmp_path: Path, spoil: object, message: str) 
 def test_sections_that_do_not_fit_a_folder(section: DataSection, message: str, tmp_path: Path) -> None:
     with pytest.raises(ColonnadeError, match=message):
         open_datasets(section, tmp_path, 0)
+
+
+def test_held_out_images(fashion: Path) -> None:
+    """The last of the training images as they are, normalised like the rest; the rest is as without."""
+    whole, _ = open_datasets(DataSection(kind="fashion-mnist", path=fashion), Path(), 7)
+    section = DataSection(kind="fashion-mnist", path=fashion, shift=2, flip=True, held_out=2)
+    kept, held = open_datasets(section, Path(), 7)
+    shifted, _ = open_datasets(section.model_copy(update={"held_out": 0}), Path(), 7)
+    assert (len(kept), len(held)) == (4, 2)
+    assert all(torch.equal(_image(kept, 1, index), _image(shifted, 1, index)) for index in range(4))
+    assert all(torch.equal(_image(held, 1, index), _image(whole, 1, 4 + index)) for index in range(2))
+    assert [held[0, index][1] for index in range(2)] == [4, 5]
+
+
+@pytest.mark.parametrize(
+    ("kind", "message"), [("fashion-mnist", "held_out is 6, but there are only 6"), ("folder", "folder's own, val")]
+)
+def test_what_cannot_be_held_out(kind: Literal["fashion-mnist", "folder"], message: str, fashion: Path) -> None:
+    with pytest.raises(ColonnadeError, match=message):
+        open_datasets(DataSection(kind=kind, path=fashion, held_out=6), Path(), 0)

@@ -87,6 +87,14 @@ class ArrayImages(LabelledImages):
         self._images = torch.from_numpy(images)
         self._mean, self._deviation = like.statistics if like else known.pixel_statistics(images)
 
+    def hold_out(self, count: int) -> tuple[ArrayImages, ArrayImages]:
+        """All images but the last `count`, and those, unchanged. ColonnadeError where nothing is left to train on."""
+        if count >= len(self):
+            raise ColonnadeError(f"data.held_out is {count}, but there are only {len(self)} training images")
+        images, labels = self._images.numpy(), np.array(self._labels)
+        kept = ArrayImages(images[:-count], labels[:-count], self._augment, self._seed, like=self)
+        return kept, ArrayImages(images[-count:], labels[-count:], Augment(), like=self)
+
     @property
     def statistics(self) -> tuple[float, float]:
         """Mean and standard deviation by which pixels, from 0 to 1, are normalised."""
@@ -140,14 +148,18 @@ def _random_cut(preprocess: Preprocess, random: np.random.Generator) -> Preproce
 
 
 def open_datasets(section: DataSection, folder: Path, seed: int) -> tuple[LabelledImages, LabelledImages]:
-    """Training and test images of a recipe. `folder`: where relative paths begin. ColonnadeError for data that is not
-    there or does not fit."""
+    """Images of a recipe to train on, and test images or those held out. `folder`: where relative paths begin.
+    ColonnadeError for data that is not there or does not fit."""
     if section.kind == "folder":
+        if section.held_out:
+            raise ColonnadeError("data.held_out: the images to measure on are the folder's own, val; leave it out")
         return _open_folder(section, folder, seed)
     augment = Augment(section.shift, section.flip)
     if section.kind == "digits":
-        return _in_memory(known.digits(), augment, seed)
-    return fashion_mnist(folder / (section.path or FASHION_MNIST), augment, seed)
+        train, test = _in_memory(known.digits(), augment, seed)
+    else:
+        train, test = fashion_mnist(folder / (section.path or FASHION_MNIST), augment, seed)
+    return train.hold_out(section.held_out) if section.held_out else (train, test)
 
 
 def fashion_mnist(folder: Path, augment: Augment, seed: int) -> tuple[ArrayImages, ArrayImages]:

@@ -41,13 +41,15 @@ class ModelSection(_Section):
 
 class DataSection(_Section):
     """kind: which data set. path: its folder. shift, flip: random changes to training images, of at most so many
-    pixels. size, mean, deviation: of folders of pictures, which are cropped to size x size. workers: processes that
-    read ahead, for each training process."""
+    pixels. held_out: the last so many training images are measured on instead of the test images, and not trained on.
+    size, mean, deviation: of folders of pictures, which are cropped to size x size. workers: processes that read ahead,
+    for each training process."""
 
     kind: Literal["fashion-mnist", "digits", "folder"]
     path: Path | None = None
     shift: Annotated[int, Field(ge=0)] = 0
     flip: bool = False
+    held_out: Annotated[int, Field(ge=0)] = 0
     size: Count = 224
     mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
     deviation: tuple[Positive, Positive, Positive] = (0.229, 0.224, 0.225)
