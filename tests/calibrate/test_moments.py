@@ -124,7 +124,7 @@ def test_solving_again_lowers_the_error_behind_the_rectifier() -> None:
     bias, following = residual(8, rectified=True)
     skip = random(20, 8, 7, 8, seed=3)
     given = data(op, weights, x, x, bias=bias, following=following, skips=(skip, skip))
-    settings, tiles = Calibration(match=False, damping=1e-6), ((np.arange(8), np.arange(0, 36, 3)),)
+    settings, tiles = Calibration(damping=1e-6), ((np.arange(8), np.arange(0, 36, 3)),)
     matrix = weights.reshape(8, -1)
     expected = behind(op, x, weights, bias, following, skip)
     moments = collect(given)

@@ -208,7 +208,7 @@ def _prune_layer(graph: Graph, layer: _Layer, dense: Network, pruned: Network, s
     matrices = weights.reshape(site.op.groups, -1, weights[0].size)
     tiles = [choose_tiles(m, w, layer.pattern, settings) for m, w in zip(moments, matrices, strict=True)]
     new = _solved(moments, matrices, tiles, settings)
-    if following.rectified and settings.solve:
+    if following.rectified:
         for _ in range(settings.rectify):
             moments = rectified(data, moments, np.stack([group.weights for group in new]), bias + _shifts(new))
             new = _solved(moments, matrices, tiles, settings)
