@@ -38,9 +38,9 @@ def choose_tiles(moments: Moments, weights: np.ndarray, pattern: Pattern, settin
     return tuple((rows, np.flatnonzero(mask)) for rows, mask in zip(tiles, masks, strict=True))
 
 
-def new_weights(moments: Moments, weights: np.ndarray, tiles: Tiles, settings: Calibration) -> NewWeights:
+def new_weights(moments: Moments, weights: np.ndarray, tiles: Tiles, damping: float) -> NewWeights:
     """The weights and the bias of least loss on the columns chosen, in place of dense weights [rows, K]."""
-    loss = Quadratic.of(moments, weights, settings.damping)
+    loss = Quadratic.of(moments, weights, damping)
     result = np.zeros(weights.shape)
     for rows, columns in tiles:
         result[np.ix_(rows, columns)] = loss.rows(rows).solve(columns)
