@@ -98,7 +98,7 @@ def _statistics(
 ) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """Mean and deviation, f64 [C] each, of each channel of values [N, C, H, W]."""
     (name,) = (entry.name for entry in model.graph.input)
-    part = Extractor(model).extract_model([name], list(values))
+    part = Extractor(onnx.shape_inference.infer_shapes(model)).extract_model([name], list(values))
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     session = onnxruntime.InferenceSession(part.SerializeToString(), options, providers=["CPUExecutionProvider"])
