@@ -27,7 +27,7 @@ def test_quick_experiment_goes_on_where_it_stopped(tmp_path: Path) -> None:
     first = json.loads((tmp_path / "results.json").read_text())
     lost = {(row["method"], row["sparsity"], row["tile"], row["group"]): row["lost"] for row in first["rows"]}
     assert len(lost) == 12
-    assert first["dense"]["best"] > 95
+    assert first["dense"]["digits_cnn"] > 95
     ours, recalibrated, plain = (
         lost[method, 0.75, 8, None] for method in ("clustering", "columns recalibrated", "columns")
     )
