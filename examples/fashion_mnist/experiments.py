@@ -5,8 +5,8 @@
 
 Run r prunes network r (in turn, where there are fewer networks than runs) by 512 training images without labels that
 seed r draws, and counts on all test images. Each result is a file in DIR/rows; the same command goes on where it was
-stopped. DIR then holds results.json, table.md and plot.png. --quick does a part of it in less than a minute, with the
-zoo's digits_cnn and scikit-learn's digits.
+stopped, and DIR is for one choice of networks. DIR then holds results.json, table.md and plot.png. --quick does a part
+of it in less than a minute, with the zoo's digits_cnn and scikit-learn's digits.
 """
 
 from __future__ import annotations

@@ -25,6 +25,7 @@ _PLOTTED = (
     "budgets of multiply-adds",
     "budgets of weights",
 )
+_MEANS = ("agreement", "weights", "multiply_adds")
 
 
 @dataclass(frozen=True)
@@ -62,9 +63,6 @@ def _summary(results: Sequence[dict[str, float]]) -> Summary:
     columns = {key: np.array([result[key] for result in results]) for key in ("lost", *_MEANS)}
     spread = float(columns["lost"].std(ddof=1)) if len(results) > 1 else 0.0
     return Summary(len(results), float(columns["lost"].mean()), spread, *(float(columns[key].mean()) for key in _MEANS))
-
-
-_MEANS = ("agreement", "weights", "multiply_adds")
 
 
 def _table(found: dict[Row, Summary]) -> str:
