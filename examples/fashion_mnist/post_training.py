@@ -19,6 +19,7 @@ from colonnade import api
 from colonnade.accuracy.classifier import open_classifier
 from colonnade.bench.progress import silent
 from colonnade.bench.run import Options
+from colonnade.budget.goal import Goal
 from colonnade.budget.tables import DENSE, Tables, calibrated, measure
 from colonnade.calibrate.settings import Calibration
 from colonnade.files import write_atomic
@@ -94,7 +95,8 @@ class Case:
             return Tables(layers, sparsities, np.array(stored["cost"]), stored["fixed"], np.array(stored["error"]))
         model, settings = api.Model(self.dense, "network"), Calibration(seed=self.row.run)
         options = Options(sparsities=self.levels)
-        tables = measure("network", model, self.images, options, settings, timed=False, tell=silent)
+        goal = Goal(sparsity=self.row.sparsity)
+        tables = measure("network", model, self.images, goal, options, settings, silent)
         stored = {key: np.asarray(value).tolist() for key, value in asdict(tables).items()}
         write_atomic(path, json.dumps(stored).encode())
         return tables
