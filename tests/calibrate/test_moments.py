@@ -12,7 +12,6 @@ from colonnade.calibrate import moments as module
 from colonnade.calibrate.columns import im2col, output_size
 from colonnade.calibrate.layer import new_weights
 from colonnade.calibrate.moments import Data, Moments, collect, rectified
-from colonnade.calibrate.settings import Calibration
 from colonnade.calibrate.site import Following
 from colonnade.errors import ColonnadeError
 from colonnade.graph.ir import Conv
@@ -124,13 +123,13 @@ def test_solving_again_lowers_the_error_behind_the_rectifier() -> None:
     bias, following = residual(8, rectified=True)
     skip = random(20, 8, 7, 8, seed=3)
     given = data(op, weights, x, x, bias=bias, following=following, skips=(skip, skip))
-    settings, tiles = Calibration(match=False, damping=1e-6), ((np.arange(8), np.arange(0, 36, 3)),)
+    tiles = ((np.arange(8), np.arange(0, 36, 3)),)
     matrix = weights.reshape(8, -1)
     expected = behind(op, x, weights, bias, following, skip)
     moments = collect(given)
     errors = []
     for _ in range(4):
-        new = new_weights(moments[0], matrix, tiles[0:1], settings)
+        new = new_weights(moments[0], matrix, tiles, 1e-6)
         result = behind(op, x, new.weights.reshape(weights.shape), bias + new.shift, following, skip)
         errors.append(float(np.square(result - expected).mean()))
         moments = rectified(given, moments, new.weights[np.newaxis], bias + new.shift)

@@ -38,19 +38,14 @@ def choose_tiles(moments: Moments, weights: np.ndarray, pattern: Pattern, settin
     return tuple((rows, np.flatnonzero(mask)) for rows, mask in zip(tiles, masks, strict=True))
 
 
-def new_weights(moments: Moments, weights: np.ndarray, tiles: Tiles, settings: Calibration) -> NewWeights:
-    """Weights and bias for the columns chosen, in place of dense weights [rows, K]."""
-    loss = Quadratic.of(moments, weights, settings.damping)
+def new_weights(moments: Moments, weights: np.ndarray, tiles: Tiles, damping: float) -> NewWeights:
+    """The weights and the bias of least loss on the columns chosen, in place of dense weights [rows, K]."""
+    loss = Quadratic.of(moments, weights, damping)
     result = np.zeros(weights.shape)
     for rows, columns in tiles:
-        part = loss.rows(rows).solve(columns) if settings.solve else weights[np.ix_(rows, columns)]
-        result[np.ix_(rows, columns)] = part
-    if settings.match:
-        result *= _deviation_ratio(moments, result)[:, np.newaxis]
-    missing = moments.mean_y - result @ moments.mean_x
-    shift = missing if settings.match or settings.solve else np.zeros(len(weights))
+        result[np.ix_(rows, columns)] = loss.rows(rows).solve(columns)
     error = moments.var_y + ((result @ moments.cov_xx - 2 * moments.cov_yx) * result).sum(axis=1)
-    return NewWeights(result, shift, error + (missing - shift) ** 2)
+    return NewWeights(result, moments.mean_y - result @ moments.mean_x, error)
 
 
 def _choose_by_loss(loss: Quadratic, pattern: Pattern, cluster: bool) -> Tiles:
@@ -59,11 +54,3 @@ def _choose_by_loss(loss: Quadratic, pattern: Pattern, cluster: bool) -> Tiles:
     importance = np.square(free) / np.diag(inverse)
     tiles = clustered(importance, pattern) if cluster else consecutive(len(free), pattern.tile)
     return tuple((rows, eliminate(inverse, free[rows], pattern)) for rows in tiles)
-
-
-def _deviation_ratio(moments: Moments, weights: np.ndarray) -> np.ndarray:
-    """Deviation of the dense network's output over that of `weights`: [rows], 1 where either is nothing."""
-    found = ((weights @ moments.cov_xx) * weights).sum(axis=1)
-    usable = (found > 1e-12 * moments.var_y) & (moments.var_y > 0)
-    ratio: np.ndarray = np.sqrt(np.divide(moments.var_y, found, out=np.ones_like(found), where=usable))
-    return ratio

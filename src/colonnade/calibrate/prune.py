@@ -207,11 +207,11 @@ def _prune_layer(graph: Graph, layer: _Layer, dense: Network, pruned: Network, s
     energy = sum(float(group.var_y.sum()) for group in moments)
     matrices = weights.reshape(site.op.groups, -1, weights[0].size)
     tiles = [choose_tiles(m, w, layer.pattern, settings) for m, w in zip(moments, matrices, strict=True)]
-    new = _solved(moments, matrices, tiles, settings)
-    if following.rectified and settings.solve:
+    new = _solved(moments, matrices, tiles, settings.damping)
+    if following.rectified:
         for _ in range(settings.rectify):
             moments = rectified(data, moments, np.stack([group.weights for group in new]), bias + _shifts(new))
-            new = _solved(moments, matrices, tiles, settings)
+            new = _solved(moments, matrices, tiles, settings.damping)
     return NewLayer(
         weights=np.concatenate([group.weights for group in new]).reshape(weights.shape).astype(F32),
         bias=(bias + _shifts(new)).astype(F32),
@@ -220,9 +220,9 @@ def _prune_layer(graph: Graph, layer: _Layer, dense: Network, pruned: Network, s
 
 
 def _solved(
-    moments: Sequence[Moments], matrices: np.ndarray, tiles: Sequence[Tiles], settings: Calibration
+    moments: Sequence[Moments], matrices: np.ndarray, tiles: Sequence[Tiles], damping: float
 ) -> list[NewWeights]:
-    return [new_weights(m, w, t, settings) for m, w, t in zip(moments, matrices, tiles, strict=True)]
+    return [new_weights(m, w, t, damping) for m, w, t in zip(moments, matrices, tiles, strict=True)]
 
 
 def _shifts(groups: Sequence[NewWeights]) -> np.ndarray:

@@ -15,20 +15,17 @@ MIN_SAMPLES = 16  # with fewer, what a layer does on them says little of what it
 
 @dataclass(frozen=True)
 class Calibration:
-    """How columns are chosen and weights are corrected. ColonnadeError for values out of range.
+    """How columns are chosen and kept weights are solved. ColonnadeError for values out of range.
 
-    method: by which score a tile chooses its columns (`select.py`). solve: kept weights and bias are the least-squares
-    solution; without it they stay as they are. rectify: rounds in which they are solved again for what is left of the
-    output behind a rectifier (`moments.py`). match: mean and deviation of each output channel are made those of the
-    dense network. cluster: output channels that need the same columns share a tile; without it tiles are consecutive
-    channels. damping: noise added to each input when solving, as a fraction of the mean variance of the inputs.
-    positions: how many output positions a layer's moments are taken from, about. seed: of which positions.
+    method: by which score a tile chooses its columns (`select.py`). rectify: rounds in which weights are solved again
+    for what is left of the output behind a rectifier (`moments.py`). cluster: output channels that need the same
+    columns share a tile; without it tiles are consecutive channels. damping: noise added to each input when solving, as
+    a fraction of the mean variance of the inputs. positions: how many output positions a layer's moments are taken
+    from, about. seed: of which positions.
     """
 
     method: Method = "obs"
-    solve: bool = True
     rectify: int = 2
-    match: bool = True
     cluster: bool = True
     damping: float = 0.01
     positions: int = 65536
