@@ -15,7 +15,9 @@ from colonnade.plan.conv import TAIL_COLUMNS
 from colonnade.target.targets import Target
 
 
-def _layer(width: int, op: Conv, rows: int = 17, channels: int = TAIL_COLUMNS + 1, kernel: int = 1) -> Graph:
+def _layer(
+    width: int, op: Conv, rows: int = 17, channels: int = max(POSITIONS) * TAIL_COLUMNS + 1, kernel: int = 1
+) -> Graph:
     """One line of `width` positions, or of three for a larger kernel."""
     b = GraphBuilder()
     x = b.input(1, channels, kernel, width)
@@ -59,15 +61,16 @@ def test_in_rows_with_borders(target: Target) -> None:
         for vectors in (1, 2):
             candidate = Candidate(6, vectors, rowwise=True)
             op = Conv(pads=(1, 1, 1, 1), act=Activation(lo=0, hi=6))
-            check_graph(_layer(target.lanes + positions, op, channels=4, kernel=3), target, None, candidate)
+            check_graph(_layer(target.lanes + positions, op, channels=16, kernel=3), target, None, candidate)
 
 
 def test_where_they_are_used(target: Target) -> None:
     graph = _layer(2 * target.lanes + 1, Conv())
     assert _tail(graph, target, Candidate(8, 1)) == longest_tail(8, target.lanes) > 0
     assert _tail(graph, target, Candidate(1, 1)) == 0
-    few = _layer(2 * target.lanes + 1, Conv(), channels=TAIL_COLUMNS - 1)
-    assert _tail(few, target, Candidate(8, 1)) == 0
+    for positions in (0, 1):
+        few = _layer(2 * target.lanes + 1, Conv(), channels=(positions + 1) * TAIL_COLUMNS - 1)
+        assert _tail(few, target, Candidate(8, 1)) == positions
 
 
 @given(st.integers(1, 31), st.sampled_from([1, 4, 8, 16, 32]))

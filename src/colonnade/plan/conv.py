@@ -18,7 +18,7 @@ from colonnade.plan.problem import ConvProblem, Geometry
 from colonnade.sparse.recover import Tile
 
 FLOAT_BYTES = 4
-TAIL_COLUMNS = 32  # of a tile, on average
+TAIL_COLUMNS = 32  # of a tile, on average, for each position
 
 
 def activation_fields(act: Activation) -> dict[str, object]:
@@ -183,11 +183,11 @@ def conv_step(
 
 
 def tail_limit(problem: ConvProblem, candidate: Candidate, lanes: int) -> int:
-    """The most positions past whole vectors that a tail kernel computes: none where tiles keep so few columns that the
-    call costs more than it saves."""
+    """The most positions past whole vectors that a tail kernel computes: only so many that tiles keep columns enough to
+    make up for what each costs once."""
     sizes = problem.tile_sizes(candidate.rows, candidate.dense)
-    columns = sum(columns * tiles for (_, columns), tiles in sizes.items())
-    return longest_tail(candidate.rows, lanes) if columns >= TAIL_COLUMNS * sum(sizes.values()) else 0
+    columns = sum(columns * tiles for (_, columns), tiles in sizes.items()) // sum(sizes.values())
+    return min(longest_tail(candidate.rows, lanes), columns // TAIL_COLUMNS)
 
 
 def _packed_strips(g: Geometry, width: int) -> int:

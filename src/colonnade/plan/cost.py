@@ -12,9 +12,8 @@ from dataclasses import dataclass
 
 from colonnade.kernels.cnm import LINE_FLOATS
 from colonnade.kernels.shapes import Shape
-from colonnade.kernels.tail import tail_vectors
 from colonnade.plan.candidate import Candidate
-from colonnade.plan.conv import DataLayout, tail_limit
+from colonnade.plan.conv import DataLayout
 from colonnade.plan.problem import ConvProblem
 from colonnade.target.targets import Target
 
@@ -38,13 +37,11 @@ def column_cycles(shape: Shape, target: Target) -> float:
 
 @dataclass(frozen=True)
 class Strips:
-    """How many strips cover the output, how many vectors they hold, how many need the edge path, and how many
-    positions are left to tail kernels."""
+    """How many strips cover the output, how many vectors they hold, and how many need the edge path."""
 
     strips: int
     vectors: int
     edges: int
-    tails: int = 0
 
 
 def count_strips(problem: ConvProblem, candidate: Candidate, target: Target) -> Strips:
@@ -54,8 +51,7 @@ def count_strips(problem: ConvProblem, candidate: Candidate, target: Target) -> 
     if target.isa.lanes:
         return strips
     crossing = strips.edges if not candidate.rowwise and not candidate.packed else 0
-    whole = strips.strips - (strips.vectors % candidate.vectors == 0 and strips.tails > 0)
-    return Strips(strips.strips, whole * candidate.vectors, crossing, strips.tails)
+    return Strips(strips.strips, strips.strips * candidate.vectors, crossing)
 
 
 def _count_strips(problem: ConvProblem, candidate: Candidate, target: Target) -> Strips:
@@ -71,13 +67,11 @@ def _count_strips(problem: ConvProblem, candidate: Candidate, target: Target) ->
     dense = pitch * g.out_h == floats and pitch == g.out_w  # and so from image to image
     images, span = (1, g.positions) if dense else (g.batch, (g.out_h - 1) * pitch + g.out_w)
     strips = images * -(-span // width)
-    over = span % target.lanes
-    tails = images * over if over <= tail_limit(problem, candidate, target.lanes) else 0
-    vectors = images * (-(-span // target.lanes) - (tails > 0))
+    vectors = images * -(-span // target.lanes)
     if candidate.packed or pitch == g.target.pitch:
         tail_fits = g.target.floats - g.target.origin >= (g.out_h - 1) * pitch + g.out_w + target.lanes
-        return Strips(strips, vectors, 0 if tail_fits or tails or over == 0 else images, tails)
-    return Strips(strips, vectors, min(strips, lines), tails)
+        return Strips(strips, vectors, 0 if tail_fits or span % target.lanes == 0 else images)
+    return Strips(strips, vectors, min(strips, lines))
 
 
 def estimate_cycles(problem: ConvProblem, candidate: Candidate, target: Target) -> float:
@@ -86,7 +80,7 @@ def estimate_cycles(problem: ConvProblem, candidate: Candidate, target: Target) 
     cycles = 0.0
     for (rows, columns), tiles in problem.tile_sizes(candidate.rows, candidate.dense).items():
         per_column = column_cycles(Shape(rows, candidate.vectors), target) / candidate.vectors
-        of_one = columns * (strips.vectors * per_column + _tail_cycles(rows, strips.tails, target))
+        of_one = columns * strips.vectors * per_column
         of_one += strips.strips * CALL_CYCLES * candidate.blocks + strips.vectors * rows * STORE_CYCLES
         of_one += strips.edges * rows * candidate.vectors * EDGE_CYCLES
         cycles += tiles * of_one
@@ -96,14 +90,6 @@ def estimate_cycles(problem: ConvProblem, candidate: Candidate, target: Target) 
         cycles += layout.floats / target.lanes * target.move_cycles
     near, far = _traffic(problem, candidate, target, strips)
     return cycles + near * target.near_cycles + far * target.far_cycles
-
-
-def _tail_cycles(rows: int, positions: int, target: Target) -> float:
-    """One column of tails of so many positions in all."""
-    if not positions:
-        return 0.0
-    vectors = tail_vectors(rows, target.lanes)
-    return vectors * target.load_cycles + positions * (target.broadcast_cycles + vectors * target.fma_cycles)
 
 
 def panel_bytes(problem: ConvProblem, candidate: Candidate, target: Target, panel: int) -> float:
