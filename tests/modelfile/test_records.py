@@ -64,7 +64,7 @@ def test_wrong_fields_are_refused() -> None:
 
 def test_numbers_that_do_not_fit_are_refused() -> None:
     with pytest.raises(struct.error):
-        records.BUFFER.pack(offset=0, floats=0, kind=2**31, reserved=0)
+        records.BUFFER.pack(offset=0, floats=0, advance=0, kind=2**31, reserved=0)
     with pytest.raises(ColonnadeError, match="larger than 2 GiB; use a smaller batch or image"):
         Constants().add_ints(np.array([2**31]))
 
