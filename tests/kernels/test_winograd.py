@@ -16,46 +16,56 @@ from layers import ACTIVATIONS, GraphBuilder, assert_close, check_graph, random_
 from colonnade.graph.ir import RELU, Activation, Conv, Graph
 from colonnade.graph.reference import run_reference
 from colonnade.kernels.shapes import shapes
-from colonnade.kernels.winograd import POINTS, tile_side, weight_matrix
+from colonnade.kernels.winograd import FILTERS, MAX_STRIDE, POINTS, Filter
 from colonnade.plan.candidate import ALL_STRIPS, Candidate
 from colonnade.plan.planes import Borders
 from colonnade.target.targets import Target
 
 Pads = tuple[int, int, int, int]
 SAME: Pads = (1, 1, 1, 1)
+OF_3X3 = tuple(f.m for f in FILTERS if f.taps == 3)
+# Kernel and stride of a convolution, and the filter of its phases.
+WAYS = tuple(
+    (kernel, stride, f.m)
+    for f in FILTERS
+    for stride in range(1, MAX_STRIDE + 1)
+    for kernel in range(stride * (f.taps - 1) + 1, stride * f.taps + 1)
+)
 
 
-def layer(x_shape: tuple[int, ...], rows: int, op: Conv, seed: int = 0) -> Graph:
-    """One 3x3 convolution; the residual, when there is one, is a second input."""
+def layer(x_shape: tuple[int, ...], rows: int, op: Conv, seed: int = 0, kernel: int = 3) -> Graph:
+    """One convolution; the residual, when there is one, is a second input."""
     builder = GraphBuilder()
     x = builder.input(*x_shape)
-    sides = (x_shape[2] + op.pads[0] + op.pads[2] - 2, x_shape[3] + op.pads[1] + op.pads[3] - 2)
+    padded = (x_shape[2] + op.pads[0] + op.pads[2], x_shape[3] + op.pads[1] + op.pads[3])
+    sides = [(side - kernel) // stride + 1 for side, stride in zip(padded, op.strides, strict=True)]
     residual = [builder.input(x_shape[0], rows, *sides)] if op.residual else []
-    return builder.graph(builder.conv(op, x, random_array((rows, x_shape[1], 3, 3), seed), *residual))
+    weights = random_array((rows, x_shape[1], kernel, kernel), seed) * np.float32(3 / kernel)
+    return builder.graph(builder.conv(op, x, weights, *residual))
 
 
 def candidate(m: int, rows: int = 4, vectors: int = 2, **loops: int) -> Candidate:
     return Candidate(rows, vectors, dense=True, winograd=m, **loops)
 
 
-@pytest.mark.parametrize("m", POINTS)
-def test_the_points_give_a_convolution(m: int) -> None:
+@pytest.mark.parametrize("f", FILTERS)
+def test_the_points_give_a_convolution(f: Filter) -> None:
     """In exact arithmetic: a tile's outputs are sums of products of transformed data and weights, for any data at all
     only if B and A belong to G. Evaluating both factors' polynomials at all points determines their product."""
-    points = [Fraction(0), *(sign * Fraction(q) for q in POINTS[m] for sign in (1, -1))]
-    assert len(set(points)) == tile_side(m) - 1
-    for row, p in zip(weight_matrix(m), points, strict=False):
+    points = [Fraction(0), *(sign * Fraction(q) for q in f.points for sign in (1, -1))]
+    assert len(set(points)) == f.side - 1
+    for row, p in zip(f.weight_matrix(), points, strict=False):
         scale = np.prod([p - other for other in points if other != p])
-        assert row == pytest.approx([float(p**k / scale) for k in range(3)])
-    assert weight_matrix(m)[-1] == [0, 0, 1]
+        assert row == pytest.approx([float(p**k / scale) for k in range(f.taps)])
+    assert f.weight_matrix()[-1] == [0] * (f.taps - 1) + [1]
 
 
-@pytest.mark.parametrize("m", POINTS)
-def test_constants_are_exact_in_f32(m: int) -> None:
-    for power in range(m):
-        for q in POINTS[m]:
+@pytest.mark.parametrize("n", POINTS)
+def test_constants_are_exact_in_f32(n: int) -> None:
+    for power in range(n - 2):
+        for q in POINTS[n]:
             assert float(np.float32(q**power)) == q**power
-    squares = [q * q for q in POINTS[m]]
+    squares = [q * q for q in POINTS[n]]
     for number in (*squares, sum(squares), np.prod(squares)):
         assert float(np.float32(number)) == number
 
@@ -63,17 +73,18 @@ def test_constants_are_exact_in_f32(m: int) -> None:
 @st.composite
 def cases(draw: st.DrawFn, lanes: int) -> tuple[Graph, int]:
     """Sides around whole tiles, and rows of tiles around whole vectors; a graph and m."""
-    m = draw(st.sampled_from(list(POINTS)))
+    kernel, stride, m = draw(st.sampled_from(WAYS))
     pads: Pads = draw(st.sampled_from([SAME, (0, 0, 0, 0), (1, 0, 0, 1), (0, 1, 1, 0), (2, 3, 0, 1)]))
     tiles = draw(st.sampled_from([1, 2, lanes - 1, lanes, lanes + 1]))
     out_h = max(1, m * draw(st.integers(1, 3)) + draw(st.integers(-1, 1)))
     out_w = max(1, m * tiles + draw(st.integers(-1, 1)))
-    sides = (max(1, out_h + 2 - pads[0] - pads[2]), max(1, out_w + 2 - pads[1] - pads[3]))
-    op = Conv(pads=pads, residual=draw(st.booleans()), act=draw(st.sampled_from(ACTIVATIONS)))
-    if sides[0] + pads[0] + pads[2] < 3 or sides[1] + pads[1] + pads[3] < 3:
-        op = Conv(pads=(2, 2, 2, 2))
-    x_shape = (draw(st.integers(1, 3)), draw(st.integers(1, 9)), *sides)
-    return layer(x_shape, draw(st.integers(1, 9)), op, draw(st.integers(0, 9))), m
+    more = draw(st.integers(0, stride - 1))  # columns that no window reaches
+    height = max(1, stride * (out_h - 1) + kernel - pads[0] - pads[2])
+    width = max(1, stride * (out_w - 1) + kernel - pads[1] - pads[3] + more)
+    strides = (stride, stride)
+    op = Conv(strides=strides, pads=pads, residual=draw(st.booleans()), act=draw(st.sampled_from(ACTIVATIONS)))
+    x_shape = (draw(st.integers(1, 3)), draw(st.integers(1, 9)), height, width)
+    return layer(x_shape, draw(st.integers(1, 9)), op, draw(st.integers(0, 9)), kernel), m
 
 
 @pytest.mark.parametrize("threads", [1, 2])
@@ -89,7 +100,7 @@ def test_sizes_around_the_tile_and_the_vector(target: Target, threads: int) -> N
     check()
 
 
-@pytest.mark.parametrize("m", POINTS)
+@pytest.mark.parametrize("m", OF_3X3)
 @pytest.mark.parametrize("residual", [False, True])
 def test_every_activation_after_the_residual(target: Target, m: int, residual: bool) -> None:
     for act in ACTIVATIONS:
@@ -97,7 +108,7 @@ def test_every_activation_after_the_residual(target: Target, m: int, residual: b
         check_graph(layer((1, 6, 7, 10), 7, op), target, None, candidate(m), tolerance=3e-5)
 
 
-@pytest.mark.parametrize("m", POINTS)
+@pytest.mark.parametrize("m", OF_3X3)
 def test_a_panel_of_more_strips_than_there_are(target: Target, m: int) -> None:
     op = Conv(pads=SAME)
     check_graph(layer((1, 3, 9, 9), 5, op), target, None, candidate(m, panel=ALL_STRIPS), tolerance=3e-5)
@@ -106,7 +117,7 @@ def test_a_panel_of_more_strips_than_there_are(target: Target, m: int) -> None:
 BORDERS: tuple[Borders, ...] = ((0, 0, 0, 0), (1, 1, 1, 1), (1, 2, 0, 1), (0, 0, 2, 3))
 
 
-@pytest.mark.parametrize("m", POINTS)
+@pytest.mark.parametrize("m", OF_3X3)
 @pytest.mark.parametrize("threads", [1, 2])
 def test_planes_with_borders(target: Target, m: int, threads: int) -> None:
     """Data are read between borders; all but outputs is zero afterwards."""
@@ -115,7 +126,7 @@ def test_planes_with_borders(target: Target, m: int, threads: int) -> None:
         check_borders(graph, candidate(m), target, threads, x_borders, y_borders, 3e-5)
 
 
-@pytest.mark.parametrize("m", POINTS)
+@pytest.mark.parametrize("m", OF_3X3)
 def test_nan_and_infinity_reach_what_reads_them(target: Target, m: int) -> None:
     """As a NaN at least, and at most in the tiles of m x m outputs that read them."""
     graph = layer((1, 3, 12, 12), 5, Conv(pads=SAME))
@@ -129,6 +140,13 @@ def test_nan_and_infinity_reach_what_reads_them(target: Target, m: int) -> None:
     reading = np.repeat(np.repeat(~tiles, m, axis=2), m, axis=3)
     assert not (broken & ~reading).any()
     assert_close(actual[~broken], expected[~broken], 3e-5)
+
+
+def test_the_stem_of_a_residual_network(target: Target) -> None:
+    """7x7 of stride 2 as four phases of 4x4."""
+    op = Conv(strides=(2, 2), pads=(3, 3, 3, 3), act=RELU)
+    for side in (19, 20, 37):
+        check_graph(layer((1, 3, side, side), 9, op, kernel=7), target, None, candidate(3), tolerance=3e-5)
 
 
 @pytest.mark.parametrize(("m", "bound"), [(2, 3e-6), (4, 1e-5)])
@@ -145,7 +163,7 @@ def test_error_of_a_layer_of_many_channels(target: Target, m: int, bound: float)
 
 
 def test_it_is_described(target: Target) -> None:
-    assert str(candidate(4, 6, 2, panel=3)) == "winograd F(4x4,3x3) 6x2v, panel 3"
+    assert str(candidate(4, 6, 2, panel=3)) == "winograd F(4x4) 6x2v, panel 3"
     assert "winograd" not in str(Candidate(6, 2, dense=True))
 
 

@@ -9,7 +9,7 @@ from colonnade.kernels.cnm import kernel_source
 from colonnade.kernels.depthwise import Window, depthwise_source
 from colonnade.kernels.peak import peak_source
 from colonnade.kernels.shapes import Shape
-from colonnade.kernels.winograd import transforms_source
+from colonnade.kernels.winograd import Filter, transforms_source
 from colonnade.target.isa import ISAS
 
 FOLDER = Path(__file__).parent / "golden"
@@ -24,7 +24,7 @@ def golden_texts() -> dict[str, str]:
     kernels |= {f"{HALF.name(isa)}.c": kernel_source(isa, HALF) for isa in ISAS if isa.wide > 1}
     kernels |= {f"{WINDOW.name(isa)}.c": depthwise_source(isa, WINDOW) for isa in ISAS}
     kernels |= {f"cnm_peak__{isa.symbol}.c": peak_source(isa) for isa in ISAS}
-    return kernels | {f"winograd_2__{isa.symbol}.c": transforms_source(isa, 2) for isa in ISAS}
+    return kernels | {f"winograd_2_3__{isa.symbol}.c": transforms_source(isa, Filter(2, 3)) for isa in ISAS}
 
 
 if __name__ == "__main__":

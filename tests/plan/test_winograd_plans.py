@@ -9,13 +9,13 @@ import pytest
 from layers import RUNNABLE, GraphBuilder, random_array
 
 from colonnade.graph.ir import RELU, Conv, Graph
-from colonnade.kernels.winograd import POINTS
+from colonnade.kernels.shapes import shapes
 from colonnade.plan.candidate import Candidate
 from colonnade.plan.compiler import compile_graph
 from colonnade.plan.lower import conv_problems
 from colonnade.plan.problem import ConvProblem
 from colonnade.plan.space import candidate_cycles, default_candidate, default_column_candidate, shape_candidates
-from colonnade.plan.winograd import Tiling, transformed_weights
+from colonnade.plan.winograd import Tiling, transformed_weights, winograd_candidates
 from colonnade.target.targets import TARGETS, Target
 
 SAME = (1, 1, 1, 1)
@@ -44,15 +44,32 @@ def _offered(problem: ConvProblem, target: Target) -> list[Candidate]:
 def test_offered_for_every_3x3_of_stride_1(target: Target, pads: tuple[int, int, int, int]) -> None:
     found = _offered(_problem(pads=pads), target)
     assert found
-    assert all(candidate.dense and candidate.winograd in POINTS for candidate in found)
+    assert all(candidate.dense and candidate.winograd in (2, 4) for candidate in found)
 
 
 @pytest.mark.parametrize(
     "other",
-    [{"kernel": 1}, {"kernel": 5}, {"strides": (2, 2)}, {"strides": (1, 2)}, {"dilations": (2, 1)}, {"groups": 2}],
+    [
+        {"kernel": 1},
+        {"kernel": 5},
+        {"strides": (2, 2)},
+        {"strides": (1, 2)},
+        {"kernel": 9, "strides": (3, 3), "pads": (4, 4, 4, 4)},
+        {"dilations": (2, 1)},
+        {"groups": 2},
+    ],
 )
 def test_not_offered_for_anything_else(target: Target, other: dict[str, object]) -> None:
     assert not _offered(_problem(**other), target)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("kernel", "stride", "m"), [(4, 1, {3}), (5, 2, {2, 4}), (6, 2, {2, 4}), (7, 2, {3}), (8, 2, {3})]
+)
+def test_offered_by_the_side_of_its_phases(target: Target, kernel: int, stride: int, m: set[int]) -> None:
+    problem = _problem(kernel=kernel, strides=(stride, stride), pads=(2, 2, 2, 2))
+    assert {candidate.winograd for candidate in winograd_candidates(problem, target, shapes(target.isa))} == m
+    assert {candidate.winograd for candidate in _offered(problem, target)} <= m
 
 
 @pytest.mark.parametrize("planned", TARGETS, ids=lambda target: target.name)
@@ -86,7 +103,7 @@ def test_the_tile_to_prune_with_ignores_it(target: Target) -> None:
     )
 
 
-@pytest.mark.parametrize("m", POINTS)
+@pytest.mark.parametrize("m", [2, 4])
 def test_weights_of_one_centre_are_the_matrix_itself(m: int) -> None:
     problem = _problem(channels=2)
     problem.weights[:] = 0

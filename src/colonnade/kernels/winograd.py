@@ -1,9 +1,10 @@
-"""Winograd's minimal filtering F(m x m, 3 x 3): its points, its matrices and its data transforms per instruction set.
+"""Winograd's minimal filtering F(m x m, r x r): its points, its matrices and its data transforms per instruction set.
 
     Y = A^T [ (G g G^T) * (B^T d B) ] A        * element by element
 
-d is a tile of n x n inputs, n = m + 2, g a 3 x 3 kernel, Y the m x m outputs. Summed over input channels before A is
-applied, the n * n products are n * n small matrix multiplications, which the column micro-kernel does (cnm.py).
+d is a tile of n x n inputs, n = m + r - 1, g an r x r kernel, Y the m x m outputs. Summed over input channels before A
+is applied, the n * n products are n * n small matrix multiplications, which the column micro-kernel does (cnm.py). B
+depends on n alone, so F(4, 3) and F(3, 4) have one.
 
 A. Lavin, S. Gray, Fast Algorithms for Convolutional Neural Networks, arXiv 1509.09308. The matrices are those of Toom
 and Cook for the points 0, +-q for each q of `POINTS`, and infinity; pairs +-q share their even and their odd terms. The
@@ -17,30 +18,49 @@ Standard library only (run by the build hook).
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from math import prod
 
 from colonnade.kernels.shapes import Shape
 from colonnade.kernels.tile import TileOps, tile_ops
 from colonnade.target.isa import Isa
 
-# The positive q by m, the side of the output tile.
-POINTS: dict[int, tuple[float, ...]] = {2: (1.0,), 4: (0.625, 1.5)}
-KERNEL = 3  # side of the kernel
+# The positive q by n.
+POINTS: dict[int, tuple[float, ...]] = {4: (1.0,), 6: (0.625, 1.5)}
 
 
-def tile_side(m: int) -> int:
-    """n: side of the input tile, and points of one dimension."""
-    return m + KERNEL - 1
+@dataclass(frozen=True)
+class Filter:
+    """F(m x m, r x r)."""
+
+    m: int
+    taps: int  # r
+
+    @property
+    def side(self) -> int:
+        """n: side of the input tile, and points of one dimension."""
+        return self.m + self.taps - 1
+
+    @property
+    def points(self) -> tuple[float, ...]:
+        """The positive q."""
+        return POINTS[self.side]
+
+    def weight_matrix(self) -> list[list[float]]:
+        """G, n rows of r: a row of a kernel as a polynomial, evaluated at each point and divided by B's scale there."""
+        points = [0.0, *(sign * q for q in self.points for sign in (1, -1))]
+        rows = []
+        for p in points:
+            scale = prod(p - other for other in points if other != p)
+            rows.append([p**k / scale for k in range(self.taps)])
+        return [*rows, [0.0] * (self.taps - 1) + [1.0]]
+
+    def kernel_name(self, isa: Isa, part: str) -> str:
+        return f"winograd_{part}_{self.m}_{self.taps}__{isa.symbol}"
 
 
-def weight_matrix(m: int) -> list[list[float]]:
-    """G, n rows of 3: a row of a kernel as a polynomial, evaluated at each point and divided by B's scale there."""
-    points = [0.0, *(sign * q for q in POINTS[m] for sign in (1, -1))]
-    rows = []
-    for p in points:
-        scale = prod(p - other for other in points if other != p)
-        rows.append([p**k / scale for k in range(KERNEL)])
-    return [*rows, [0.0, 0.0, 1.0]]
+FILTERS = (Filter(2, 3), Filter(4, 3), Filter(3, 4))
+MAX_STRIDE = 2  # a stride s makes s * s inputs of one, and a kernel of k x k one of r x r each, r = ceil(k / s)
 
 
 def _roots(squares: Sequence[float]) -> list[float]:
@@ -52,13 +72,9 @@ def _roots(squares: Sequence[float]) -> list[float]:
     return coefficients
 
 
-def kernel_name(isa: Isa, m: int, part: str) -> str:
-    return f"winograd_{part}_{m}__{isa.symbol}"
-
-
-def transforms_source(isa: Isa, m: int) -> str:
+def transforms_source(isa: Isa, f: Filter) -> str:
     """C source of both data transforms of `isa`: `void NAME(const cln_transform *)`, over a->count tiles."""
-    return _function(isa, m, "input", _input) + "\n" + _function(isa, m, "output", _output)
+    return _function(isa, f, "input", _input) + "\n" + _function(isa, f, "output", _output)
 
 
 class _Lines:
@@ -95,44 +111,46 @@ class _Lines:
         return total
 
 
-def _input(c: _Lines, q: Sequence[float], d: Sequence[str]) -> list[str]:
+def _input(c: _Lines, f: Filter, d: Sequence[str]) -> list[str]:
     """B^T d: the points' order is 0, +-q ..., infinity."""
+    q = f.points
     whole = _roots([v * v for v in q])
-    first = c.combine([(f, d[2 * k]) for k, f in enumerate(whole)])
+    first = c.combine([(factor, d[2 * k]) for k, factor in enumerate(whole)])
     pairs = []
     for v in q:
         rest = _roots([o * o for o in q if o != v])
-        even = c.combine([(f, d[2 * k + 2]) for k, f in enumerate(rest)])
-        odd = c.combine([(f, d[2 * k + 1]) for k, f in enumerate(rest)])
+        even = c.combine([(factor, d[2 * k + 2]) for k, factor in enumerate(rest)])
+        odd = c.combine([(factor, d[2 * k + 1]) for k, factor in enumerate(rest)])
         pairs += [c.combine([(1.0, even), (v, odd)]), c.combine([(1.0, even), (-v, odd)])]
-    return [first, *pairs, c.combine([(f, d[2 * k + 1]) for k, f in enumerate(whole)])]
+    return [first, *pairs, c.combine([(factor, d[2 * k + 1]) for k, factor in enumerate(whole)])]
 
 
-def _output(c: _Lines, q: Sequence[float], x: Sequence[str]) -> list[str]:
+def _output(c: _Lines, f: Filter, x: Sequence[str]) -> list[str]:
     """A^T x."""
+    q = f.points
     sums = [c.combine([(1.0, x[1 + 2 * i]), (1.0, x[2 + 2 * i])]) for i in range(len(q))]
     differences = [c.combine([(1.0, x[1 + 2 * i]), (-1.0, x[2 + 2 * i])]) for i in range(len(q))]
     results = []
-    for power in range(2 * len(q)):
+    for power in range(f.m):
         terms = [(v**power, pair) for v, pair in zip(q, differences if power % 2 else sums, strict=True)]
-        ends = {0: x[0], 2 * len(q) - 1: x[-1]}
+        ends = {0: x[0], f.m - 1: x[-1]}
         results.append(c.combine([*([(1.0, ends[power])] if power in ends else []), *terms]))
     return results
 
 
-Transform = Callable[[_Lines, Sequence[float], Sequence[str]], list[str]]
+Transform = Callable[[_Lines, Filter, Sequence[str]], list[str]]
 
 
-def _function(isa: Isa, m: int, part: str, transform: Transform) -> str:
-    ops, n, inputs = tile_ops(isa, Shape(1, isa.wide)), tile_side(m), part == "input"
+def _function(isa: Isa, f: Filter, part: str, transform: Transform) -> str:
+    ops, n, inputs = tile_ops(isa, Shape(1, isa.wide)), f.side, part == "input"
     c = _Lines(ops)
     # Columns first, then rows: each is loaded when it is needed, and stored when it is done.
     columns = []
     for j in range(n):
-        loads = [_tap(m, i, j) if inputs else f"x + {i * n + j} * x_step" for i in range(n)]
-        columns.append(transform(c, POINTS[m], [c.value(ops.load(address)) for address in loads]))
+        loads = [_tap(f.m, i, j) if inputs else f"x + {i * n + j} * x_step" for i in range(n)]
+        columns.append(transform(c, f, [c.value(ops.load(address)) for address in loads]))
     for i in range(len(columns[0])):
-        for j, value in enumerate(transform(c, POINTS[m], [column[i] for column in columns])):
+        for j, value in enumerate(transform(c, f, [column[i] for column in columns])):
             c.lines.append(f"{ops.store(f'y + {i * len(columns[0]) + j} * y_step', value)};")
     # Vectors of a fixed length run over the end of the tiles; others ask for the length that is left.
     begin = ops.strip_begin if not isa.lanes else (f"for (size_t p = 0; p < a->count; p += {isa.wide * isa.lanes}) {{",)
@@ -143,7 +161,7 @@ def _function(isa: Isa, m: int, part: str, transform: Transform) -> str:
         *(f"  {line}" for line in (*sources, "float *y = a->y + p;", *c.lines)),
         *(ops.strip_end if not isa.lanes else ("}",)),
     ]
-    head = f"static void {kernel_name(isa, m, part)}(const cln_transform *a) {{"
+    head = f"static void {f.kernel_name(isa, part)}(const cln_transform *a) {{"
     return "\n".join([head, *(f"  {line}" for line in lines), "}", ""])
 
 

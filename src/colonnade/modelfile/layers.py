@@ -49,10 +49,11 @@ def _layer(step: StepRecord, ints: np.ndarray) -> Layer:
         macs, dense = kept * positions, f["rows"] * f["columns"] * positions
         weights = kept + f["rows"]
     elif op == "winograd":
-        n, pairs = f["m"] + 2, f["rows"] * f["channels"]
-        macs = n * n * pairs * f["batch"] * -(-f["out_h"] // f["m"]) * -(-f["out_w"] // f["m"])
-        dense = 9 * pairs * f["batch"] * f["out_h"] * f["out_w"]
-        weights = n * n * pairs + f["rows"]
+        n, pairs = f["m"] - (-f["kernel"] // f["stride"]) - 1, f["rows"] * f["channels"]
+        products = n * n * pairs * f["stride"] ** 2
+        macs = products * f["batch"] * -(-f["out_h"] // f["m"]) * -(-f["out_w"] // f["m"])
+        dense = f["kernel"] ** 2 * pairs * f["batch"] * f["out_h"] * f["out_w"]
+        weights = products + f["rows"]
     elif op == "depthwise":
         weights = f["channels"] * (f["kernel"] ** 2 + 1)
         macs = dense = f["channels"] * f["kernel"] ** 2 * f["batch"] * f["out_h"] * f["out_w"]

@@ -12,7 +12,7 @@ import struct
 from dataclasses import dataclass
 
 MAGIC = b"COLONNAD"
-VERSION = 5
+VERSION = 6
 ALIGNMENT = 64
 MAX_RANK = 6
 TARGET_BYTES = 32  # of a name, with the zero at its end
@@ -155,16 +155,19 @@ STEPS: tuple[Record, ...] = (
         tail="i32",  # the most positions past whole vectors that a tail kernel computes
         **_ACT,
     ),
-    # A 3x3 convolution of stride 1 by Winograd's F(m x m, 3x3) (csrc/winograd.c); n = m + 2.
+    # A convolution by Winograd's F(m x m, r x r) (csrc/winograd.c): r = ceil(kernel / stride), n = m + r - 1. Each input
+    # channel counts as stride * stride phases: its rows and columns modulo stride.
     _record(
         "winograd",
         **_view("x"),  # [channels][batch], planes of x_plane floats with rows every x_pitch; the first element
         **_view("y"),  # [rows][batch], planes of y_plane floats with rows every y_pitch; the first output
         **_view("r"),  # residual, like y; buffer -1: none
-        weights="i64",  # in FLOATS: per tile of rows [n][n][channels][rows of the tile]
+        weights="i64",  # in FLOATS: per tile of rows [n][n][channels * phases][rows of the tile]
         bias="i64",
-        off_table="i64",  # in INTS: per channel the byte offset 4 * c * panel * NR
+        off_table="i64",  # in INTS: per phase of a channel the byte offset 4 * c * panel * NR
         m="i32",  # side of an output tile
+        kernel="i32",  # of both sides
+        stride="i32",
         channels="i32",
         batch="i32",
         in_h="i32",

@@ -15,7 +15,7 @@ class Candidate:
     rows, vectors: T and V. packed: strips are gathered to [column][NR] first; else columns are read where they lie.
     rowwise: direct strips stay within one output row. panel: strips a tile's weights are used for before the next
     tile. blocks: KC blocks. dense: all columns, zeros included. shared: strips are packed once for all threads.
-    winograd: side m of the output tile of Winograd's F(m x m, 3x3) (csrc/winograd.c), for which all but rows, vectors
+    winograd: side m of the output tile of Winograd's F(m x m, r x r) (csrc/winograd.c), for which all but rows, vectors
     and panel stay as they are; 1: columns are used as they are. window: a depthwise convolution by a window kernel
     (kernels/depthwise.py) of `rows` rows of outputs, for which all others stay as they are.
     """
@@ -48,7 +48,7 @@ class Candidate:
             return f"depthwise {self.rows}x{self.vectors}v"
         if self.winograd > 1:
             m = self.winograd
-            return f"winograd F({m}x{m},3x3) {self.rows}x{self.vectors}v, panel {panel}"
+            return f"winograd F({m}x{m}) {self.rows}x{self.vectors}v, panel {panel}"
         kind = f"{'dense' if self.dense else 'sparse'} {'packed' if self.packed else 'direct'}"
         extras = [f"panel {panel}"]
         extras += ["rowwise"] if self.rowwise else []

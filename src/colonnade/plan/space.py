@@ -7,13 +7,12 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from colonnade.kernels.shapes import Shape, shapes
-from colonnade.kernels.winograd import POINTS
 from colonnade.plan.candidate import ALL_STRIPS, Candidate
 from colonnade.plan.conv import FLOAT_BYTES, DataLayout
 from colonnade.plan.cost import column_cycles, count_strips, estimate_cycles, panel_bytes
 from colonnade.plan.depthwise import depthwise_candidates, depthwise_cycles
 from colonnade.plan.problem import ConvProblem
-from colonnade.plan.winograd import fits, winograd_candidates, winograd_cycles
+from colonnade.plan.winograd import filters, winograd_candidates, winograd_cycles
 from colonnade.target.targets import Target
 
 SHAPES_MEASURED = 8  # of each kind: sparse, dense, Winograd, depthwise
@@ -47,7 +46,7 @@ def possible(problem: ConvProblem, candidate: Candidate, target: Target) -> bool
     """Whether a candidate, read from a file perhaps, can compute `problem` on `target`."""
     if candidate.window:
         return candidate in depthwise_candidates(problem, target)
-    way = candidate.winograd == 1 or (candidate.winograd in POINTS and fits(problem.geometry))
+    way = candidate.winograd == 1 or candidate.winograd in filters(problem.geometry)
     return way and Shape(candidate.rows, candidate.vectors) in shapes(target.isa)
 
 

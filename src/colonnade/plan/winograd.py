@@ -1,15 +1,15 @@
-"""Winograd's F(m x m, 3x3) for 3x3 convolutions of stride 1: the step and its transformed weights, the candidates, and
-what they cost by the rule of plan/cost.py."""
+"""Winograd's F(m x m, r x r) for convolutions of 3x3 and, by their phases, of stride 2: the step and its transformed
+weights, the candidates, and what they cost by the rule of plan/cost.py."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from colonnade.kernels.shapes import Shape
-from colonnade.kernels.winograd import POINTS, tile_side, weight_matrix
+from colonnade.kernels.winograd import FILTERS, MAX_STRIDE, Filter
 from colonnade.modelfile.program import Constants, Step, View
 from colonnade.plan.candidate import Candidate
 from colonnade.plan.conv import FLOAT_BYTES, activation_fields, plane_fields
@@ -21,10 +21,18 @@ PANELS = (1, 2, 4)  # strips
 ROW_MOVES = 4.5  # of every vector of a row: copied and split, or merged, biased, activated and copied
 
 
-def fits(geometry: Geometry) -> bool:
-    """Whether a convolution can be computed this way at all."""
-    g = geometry
-    return g.kernel == (3, 3) and g.strides == (1, 1) and g.dilations == (1, 1) and g.groups == 1
+def filters(geometry: Geometry) -> dict[int, Filter]:
+    """Those that can compute a convolution, by m."""
+    (kernel, width), (stride, across) = geometry.kernel, geometry.strides
+    if (
+        kernel != width
+        or stride != across
+        or stride > MAX_STRIDE
+        or geometry.dilations != (1, 1)
+        or geometry.groups > 1
+    ):
+        return {}
+    return {f.m: f for f in FILTERS if f.taps == -(-kernel // stride)}
 
 
 @dataclass(frozen=True)
@@ -36,9 +44,9 @@ class Tiling:
     lanes: int
 
     @property
-    def products(self) -> int:
-        """Matrix products: n * n."""
-        return tile_side(self.candidate.winograd) ** 2
+    def phases(self) -> int:
+        """Channels of the matrix products: every one of the input by its rows and columns modulo stride."""
+        return self.geometry.channels * self.geometry.strides[0] ** 2
 
     @property
     def lines(self) -> int:
@@ -79,12 +87,14 @@ def winograd_step(
     """The step that computes `problem` by `candidate`. Views are of whole values, borders included. Weights and tables
     go to `constants`."""
     g, tiling = problem.geometry, Tiling(problem.geometry, candidate, lanes)
-    offsets = np.arange(g.channels, dtype=np.int64) * tiling.panel * candidate.vectors * lanes * FLOAT_BYTES
+    offsets = np.arange(tiling.phases, dtype=np.int64) * tiling.panel * candidate.vectors * lanes * FLOAT_BYTES
     fields: dict[str, object] = {
         "weights": constants.add_floats(_packed(transformed_weights(problem, candidate.winograd), candidate.rows)),
         "bias": constants.add_floats(problem.bias),
         "off_table": constants.add_ints(offsets),
         "m": candidate.winograd,
+        "kernel": g.kernel[0],
+        "stride": g.strides[0],
         **plane_fields(g),
         "rows": g.rows,
         "tile_rows": candidate.rows,
@@ -101,10 +111,14 @@ def winograd_step(
 
 
 def transformed_weights(problem: ConvProblem, m: int) -> np.ndarray:
-    """G g G^T of every kernel: [rows, channels, n, n], computed in float64."""
-    matrix = np.array(weight_matrix(m))
-    kernels = problem.weights.reshape(problem.geometry.rows, -1, 3, 3).astype(np.float64)
-    return np.asarray(matrix @ kernels @ matrix.T)
+    """G g G^T of every phase of every kernel: [rows, channels * phases, n, n], computed in float64."""
+    g, f = problem.geometry, filters(problem.geometry)[m]
+    side, stride, taps = g.kernel[0], g.strides[0], f.taps
+    kernels = np.zeros((g.rows, g.channels, stride * taps, stride * taps))
+    kernels[:, :, :side, :side] = problem.weights.reshape(g.rows, g.channels, side, side)
+    phases = kernels.reshape(g.rows, g.channels, taps, stride, taps, stride).transpose(0, 1, 3, 5, 2, 4)
+    matrix = np.array(f.weight_matrix())
+    return np.asarray(matrix @ phases.reshape(g.rows, -1, taps, taps) @ matrix.T)
 
 
 def _packed(weights: np.ndarray, rows: int) -> np.ndarray:
@@ -115,9 +129,7 @@ def _packed(weights: np.ndarray, rows: int) -> np.ndarray:
 
 def winograd_candidates(problem: ConvProblem, target: Target, shapes: tuple[Shape, ...]) -> Iterator[Candidate]:
     """Every m, shape and panel; none where Winograd does not fit. Shapes wider than the work are left out."""
-    if not fits(problem.geometry):
-        return
-    for m in POINTS:
+    for m in filters(problem.geometry):
         for shape in shapes:
             candidate = Candidate(shape.rows, shape.vectors, dense=True, winograd=m)
             tiling = Tiling(problem.geometry, candidate, target.lanes)
@@ -125,30 +137,31 @@ def winograd_candidates(problem: ConvProblem, target: Target, shapes: tuple[Shap
                 continue
             for panel in PANELS:
                 if panel == 1 or panel <= tiling.strips:
-                    yield Candidate(shape.rows, shape.vectors, dense=True, winograd=m, panel=panel)
+                    yield replace(candidate, panel=panel)
 
 
 def winograd_cycles(problem: ConvProblem, candidate: Candidate, target: Target) -> float:
     """Estimated cycles of one thread; the terms are those of plan/cost.py."""
-    g, m = problem.geometry, candidate.winograd
-    t = Tiling(g, candidate, target.lanes)
+    g, t = problem.geometry, Tiling(problem.geometry, candidate, target.lanes)
+    f = filters(g)[candidate.winograd]
     strip_vectors = -(-t.positions // target.lanes) if target.isa.lanes else t.strips * candidate.vectors
     tiles = -(-g.rows // candidate.rows)
     column = column_cycles(Shape(candidate.rows, candidate.vectors), target) / candidate.vectors
-    products = g.rows / candidate.rows * g.channels * strip_vectors * column
-    products += tiles * t.strips * CALL_CYCLES + strip_vectors * g.rows * STORE_CYCLES
+    product = g.rows / candidate.rows * t.phases * strip_vectors * column
+    product += tiles * t.strips * CALL_CYCLES + strip_vectors * g.rows * STORE_CYCLES
     line_vectors = t.lines * -(-t.per_line // target.lanes)
-    transforms = line_vectors * (g.channels + g.rows) * _transform_cycles(m, target)
+    transforms = line_vectors * (t.phases + g.rows) * _transform_cycles(f, target)
     # Weights are read once per panel, a panel's data once per tile: from the second-level cache, or from beyond it.
-    weights = FLOAT_BYTES * t.products * g.channels * g.rows
-    data = FLOAT_BYTES * t.products * g.channels * t.panel * candidate.vectors * target.lanes
+    products = f.side**2
+    weights = FLOAT_BYTES * products * t.phases * g.rows
+    data = FLOAT_BYTES * products * t.phases * t.panel * candidate.vectors * target.lanes
     far = weights * (weights + data > target.l2_bytes) + data * tiles * (data > target.l2_bytes)
     traffic = (weights + data * tiles) * target.near_cycles + far * target.far_cycles
-    return t.products * products + transforms + t.panels * traffic
+    return products * product + transforms + t.panels * traffic
 
 
-def _transform_cycles(m: int, target: Target) -> float:
+def _transform_cycles(f: Filter, target: Target) -> float:
     """One vector of tiles of one channel, into or out of the transform: 3 n multiply-adds for each of 2 n rows and
     columns, a load and a store of every element, and n rows of m vectors on their way between planes and tiles."""
-    n = tile_side(m)
-    return 6 * n * n * target.fma_cycles + n * n * (target.load_cycles + 1) + n * m * ROW_MOVES * target.move_cycles
+    n = f.side
+    return 6 * n * n * target.fma_cycles + n * n * (target.load_cycles + 1) + n * f.m * ROW_MOVES * target.move_cycles

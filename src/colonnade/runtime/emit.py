@@ -9,7 +9,7 @@ from colonnade.kernels.shapes import MAX_LANES, MAX_ROWS, MAX_VECTORS, shapes
 from colonnade.kernels.tail import POSITIONS, TAILS, tail_source
 from colonnade.kernels.tail import VECTORS as TAIL_VECTORS
 from colonnade.kernels.tile import tile_ops
-from colonnade.kernels.winograd import POINTS, kernel_name, transforms_source
+from colonnade.kernels.winograd import FILTERS, MAX_STRIDE, transforms_source
 from colonnade.modelfile import records as model_format
 from colonnade.target.isa import Isa
 
@@ -25,7 +25,10 @@ def limits_header() -> str:
         "LOOKAHEAD": LOOKAHEAD,
         "MAX_TAIL": max(POSITIONS),
         "MAX_TAIL_VECTORS": max(TAIL_VECTORS),
-        "MAX_WINOGRAD": max(POINTS),
+        "MAX_WINOGRAD": max(f.m for f in FILTERS),
+        "MAX_WINOGRAD_TAPS": max(f.taps for f in FILTERS),
+        "MAX_WINOGRAD_SIDE": max(f.side for f in FILTERS),
+        "MAX_WINOGRAD_STRIDE": MAX_STRIDE,
         "MAX_WINDOW": max(KERNELS),
         "MAX_WINDOW_STRIDE": max(STRIDES),
         "MAX_WINDOW_ROWS": max(ROWS),
@@ -39,7 +42,7 @@ def kernels_source(isa: Isa) -> str:
     grid = "".join(f"    [{shape.rows}][{shape.vectors}] = {shape.name(isa)},\n" for shape in shapes(isa))
     tails = "".join(f"    [{t.positions}][{t.vectors}] = {t.name(isa)},\n" for t in TAILS)
     transforms = "".join(
-        f"    [{m}] = {{{kernel_name(isa, m, 'input')}, {kernel_name(isa, m, 'output')}}},\n" for m in POINTS
+        f"    [{f.m}][{f.taps}] = {{{f.kernel_name(isa, 'input')}, {f.kernel_name(isa, 'output')}}},\n" for f in FILTERS
     )
     window_grid = "".join(
         f"    [{w.kernel}][{w.stride}][{w.rows}][{w.vectors}] = {w.name(isa)},\n" for w in windows(isa)
@@ -68,7 +71,7 @@ def kernels_source(isa: Isa) -> str:
             f"static const cln_peak peak = {{cnm_peak, {peak.rows}, {floats}}};",
             f"uint64_t cln_read__{isa.symbol}(const uint64_t *, size_t);",
             "",
-            *(transforms_source(isa, m) for m in POINTS),
+            *(transforms_source(isa, f) for f in FILTERS),
             f"static const cln_winograd_transforms transforms = {{\n{transforms}}};",
             "",
             *(depthwise_source(isa, window) for window in windows(isa)),

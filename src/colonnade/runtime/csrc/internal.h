@@ -35,8 +35,8 @@ typedef struct cln_tile {
 typedef void (*cln_kernel)(const cln_tile *);
 typedef cln_kernel cln_kernel_grid[CLN_MAX_ROWS + 1][CLN_MAX_VECTORS + 1];
 
-/* Arguments of Winograd's data transforms (kernels/winograd.py) for `count` tiles side by side; n = m + 2. Kernels of a
- * fixed vector length compute whole vectors.
+/* Arguments of Winograd's data transforms (kernels/winograd.py) for `count` tiles side by side; n = m + r - 1. Kernels
+ * of a fixed vector length compute whole vectors.
  *   input   element (i, j) of tile p is rows[i][(j % m) * x_step + j / m + p]; (i, j) of its transform y[(i * n + j) *
  *           y_step + p]
  *   output  sum (i, j) of tile p is x[(i * n + j) * x_step + p]; its output (i, j) is y[(i * m + j) * y_step + p] */
@@ -52,7 +52,7 @@ typedef struct {
 typedef struct {
   void (*input)(const cln_transform *);
   void (*output)(const cln_transform *);
-} cln_winograd_transforms[CLN_MAX_WINOGRAD + 1]; /* by m */
+} cln_winograd_transforms[CLN_MAX_WINOGRAD + 1][CLN_MAX_WINOGRAD_TAPS + 1]; /* by m and r */
 
 /* Arguments of a window kernel (kernels/depthwise.py): element (i, j) of the window of output (r, p) is
  *   x[(r * stride + i) * pitch + (p * stride + j) % stride * phase + (p * stride + j) / stride]

@@ -205,7 +205,9 @@ static bool winograd(checker *c, const void *record) {
             SIDE(s->y_plane) && SIDE(s->rows) && SIDE(s->panel) && PAD(s->pad_top) && PAD(s->pad_left) && ACT(s) &&
             output_planes(c, s->out_h, s->out_w, s->y_pitch, s->y_plane, s->y_border) &&
             between(c, s->m, 1, CLN_MAX_WINOGRAD, "no such transform") &&
-            require(c, (*c->model->isa->transforms)[s->m].input != NULL, "no such transform") &&
+            between(c, s->stride, 1, CLN_MAX_WINOGRAD_STRIDE, "stride out of range") &&
+            between(c, s->kernel, 1, CLN_MAX_WINOGRAD_TAPS * s->stride, "no such transform") &&
+            require(c, (*c->model->isa->transforms)[s->m][cln_winograd_taps(s)].input != NULL, "no such transform") &&
             kernels(c, s->tile_rows, s->vectors);
   cln_winograd_layout l;
   if (!ok || !require(c, cln_winograd_layout_of(s, c->model->lanes, &l), "size out of range")) return false;
@@ -214,9 +216,9 @@ static bool winograd(checker *c, const void *record) {
   return read >= 0 && require(c, l.positions <= MAX_POSITIONS && out >= 0, "size out of range") &&
          VIEW(x, read, false) && view(c, s->y_buffer, s->y_at - s->y_border, out, true) &&
          (s->r_buffer < 0 || view(c, s->r_buffer, s->r_at - s->y_border, out, false)) && floats(c, s->bias, s->rows) &&
-         floats(c, s->weights, EXTENT(l.n, l.n, s->channels, s->rows)) &&
-         ints(c, s->off_table, (int64_t)s->channels + CLN_LOOKAHEAD) &&
-         offsets(c, s->off_table, s->channels, (s->channels - 1) * l.panel + 1, "column outside the data");
+         floats(c, s->weights, EXTENT(l.n, l.n, l.channels, s->rows)) &&
+         ints(c, s->off_table, l.channels + CLN_LOOKAHEAD) &&
+         offsets(c, s->off_table, l.channels, (l.channels - 1) * l.panel + 1, "column outside the data");
 }
 
 /* The window kernel asked for. */

@@ -1,4 +1,4 @@
-/* 3x3 convolutions of stride 1 by Winograd's F(m x m, 3x3) (kernels/winograd.py has the equation).
+/* Convolutions by Winograd's F(m x m, r x r) (kernels/winograd.py has the equation).
  *
  *   for panel of tile positions / for share of the output channels:       (one work item)
  *     input    every channel's tiles to [n * n][channel][position]; kept for the next item if it has the same panel
@@ -7,14 +7,15 @@
  *       output    the sums to m x m outputs each; bias, residual and activation on the way to y
  *
  * A tile's data are columns m * tx + j of the padded input, so rows are first split by column modulo m: then neighbours
- * in a vector are neighbouring tiles. Outputs are merged the same way. */
+ * in a vector are neighbouring tiles. Outputs are merged the same way.
+ *
+ * With a stride s the input's rows and columns modulo s are s * s inputs, each with every s-th row and column of the kernel:
+ * where products are concerned, `channel` means one of these. */
 #include "winograd.h"
 
 #include "activation.h"
 #include "isa.h"
 #include "rows.h"
-
-enum { MAX_SIDE = CLN_MAX_WINOGRAD + 2 };
 
 typedef struct {
   const cln_winograd *step;
@@ -63,53 +64,64 @@ enum { GROUP = 16 };
 static inline int32_t whole_groups(int32_t n) { return (n + GROUP - 1) / GROUP * GROUP; }
 
 /* to[j][i] = line[i * m + j], i < n at least */
-static inline void split(float *restrict to, const float *restrict line, int64_t phase, int32_t n, int32_t m) {
+static inline void split_by(float *restrict to, const float *restrict line, int64_t phase, int32_t n, int32_t m) {
   for (int32_t i = 0; i < whole_groups(n); ++i)
     for (int32_t j = 0; j < m; ++j) to[j * phase + i] = line[i * m + j];
 }
 
 /* line[i * m + j] = from[j][i], i < n at least */
-static inline void merge(float *restrict line, const float *restrict from, int64_t phase, int32_t n, int32_t m) {
+static inline void merge_by(float *restrict line, const float *restrict from, int64_t phase, int32_t n, int32_t m) {
   for (int32_t i = 0; i < whole_groups(n); ++i)
     for (int32_t j = 0; j < m; ++j) line[i * m + j] = from[j * phase + i];
 }
 
 static bool in_image(const cln_winograd *s, int32_t y) { return y >= s->pad_top && y - s->pad_top < s->in_h; }
 
-/* Row y of the padded image, if it is no padding. The line's paddings left and right are zero already. */
-static void fetch_row(const work *w, const float *image, int32_t y, float *line) {
+/* Of row y of the padded image, if it is no padding, columns px, px + stride, ... The line's paddings left and right are
+ * zero already. */
+static void fetch_row(const work *w, const float *image, int32_t y, int32_t px, float *line) {
   const cln_winograd *s = w->step;
-  int64_t width = s->m * w->l.phase, room = s->pad_left < width ? width - s->pad_left : 0;
-  if (!room || !in_image(s, y)) return;
-  copy_floats(line + s->pad_left, image + (int64_t)(y - s->pad_top) * s->x_pitch,
-              (int32_t)(s->in_w < room ? s->in_w : room));
+  const int32_t padding = s->pad_left > px ? (s->pad_left - px + s->stride - 1) / s->stride : 0;
+  const int32_t x = padding * s->stride + px - s->pad_left, n = (s->in_w - x + s->stride - 1) / s->stride;
+  const int64_t room = s->m * w->l.phase - padding;
+  if (room <= 0 || x >= s->in_w || !in_image(s, y)) return;
+  const float *from = image + (int64_t)(y - s->pad_top) * s->x_pitch + x;
+  copy_every(line + padding, from, n < room ? n : (int32_t)room, s->stride);
 }
 
 static void split_row(const work *w, const float *line, int32_t y, float *to) {
-  if (!in_image(w->step, y))
-    zero_floats(to, (int32_t)(w->step->m * w->l.phase));
-  else if (w->step->m == 2)
-    split(to, line, w->l.phase, w->l.tiles_w + 1, 2);
-  else
-    split(to, line, w->l.phase, w->l.tiles_w + 1, 4);
+  const int32_t n = w->l.tiles_w + 1, m = w->step->m;
+  const int64_t phase = w->l.phase;
+  if (!in_image(w->step, y)) {
+    zero_floats(to, (int32_t)(m * phase));
+    return;
+  }
+  switch (m) { /* a constant makes vector code */
+    case 2: split_by(to, line, phase, n, 2); break;
+    case 3: split_by(to, line, phase, n, 3); break;
+    case 4: split_by(to, line, phase, n, 4); break;
+    default: split_by(to, line, phase, n, m);
+  }
 }
 
-/* One channel's tiles. The rows that two tiles share are split once, and all lines fetched before the first is split: a
- * vector that spans several stores has to wait for the last of them. */
-static void transform_channel(const work *w, const float *x, float *to) {
+/* The tiles of one channel's rows py, py + stride, ... and columns px, px + stride, ... The rows that two tiles share are
+ * split once, and all lines fetched before the first is split: a vector that spans several stores has to wait for the last
+ * of them. */
+static void transform_channel(const work *w, const float *x, int32_t py, int32_t px, float *to) {
   const cln_winograd *s = w->step;
   int64_t row_floats = s->m * w->l.phase;
   int32_t first = 0; /* of the n rows in the ring */
   for (piece p = first_piece(w); p.count; p = next_piece(w, p)) {
     const float *image = x + p.image * s->x_plane;
-    bool follows = p.at && p.ty;
+    const bool follows = p.at && p.ty;
     first = follows ? (first + s->m) % w->l.n : 0;
-    const float *rows[MAX_SIDE];
-    const int32_t fresh = follows ? w->l.n - s->m : 0;
-    for (int32_t i = fresh; i < w->l.n; ++i) fetch_row(w, image, s->m * p.ty + i, w->line + i * row_floats);
+    const float *rows[CLN_MAX_WINOGRAD_SIDE];
+    const int32_t fresh = follows ? w->l.n - s->m : 0, top = s->m * p.ty;
+    for (int32_t i = fresh; i < w->l.n; ++i)
+      fetch_row(w, image, (top + i) * s->stride + py, px, w->line + i * row_floats);
     for (int32_t i = 0; i < w->l.n; ++i) {
       float *row = w->rows + (first + i) % w->l.n * row_floats;
-      if (i >= fresh) split_row(w, w->line + i * row_floats, s->m * p.ty + i, row);
+      if (i >= fresh) split_row(w, w->line + i * row_floats, (top + i) * s->stride + py, row);
       rows[i] = row + p.tx;
     }
     w->input(&(cln_transform){
@@ -122,20 +134,26 @@ static void transform_channel(const work *w, const float *x, float *to) {
   }
 }
 
+/* Channel after channel: a transform that writes whole vectors writes into the next one. */
 static void transform_panel(const work *w) {
   const cln_winograd *s = w->step;
   int64_t plane = (int64_t)s->batch * s->x_plane;
-  memset(w->line, 0, (size_t)(w->l.n * s->m * w->l.phase) * sizeof *w->line);
+  float *to = w->data;
+  const size_t lines = (size_t)(w->l.n * s->m * w->l.phase) * sizeof *w->line;
   for (int32_t c = 0; c < s->channels; ++c)
-    transform_channel(w, w->x + c * plane, w->data + c * w->l.panel);
+    for (int32_t py = 0; py < s->stride; ++py)
+      for (int32_t px = 0; px < s->stride; ++px, to += w->l.panel) {
+        if (!c || s->stride > 1) memset(w->line, 0, lines); /* paddings of a line */
+        transform_channel(w, w->x + c * plane, py, px, to);
+      }
 }
 
 /* All products of `rows` output channels: sums [n * n][T][position]. */
 static void multiply(const work *w, int32_t rows, const float *weights) {
   const cln_winograd *s = w->step;
   cln_tile a = {
-      .off = w->off, .n = (size_t)s->channels, .y_rows = w->sum_rows, .lo = -INFINITY, .hi = INFINITY, .w = weights};
-  for (int32_t e = 0; e < w->l.n * w->l.n; ++e, a.w += (int64_t)s->channels * rows) {
+      .off = w->off, .n = (size_t)w->l.channels, .y_rows = w->sum_rows, .lo = -INFINITY, .hi = INFINITY, .w = weights};
+  for (int32_t e = 0; e < w->l.n * w->l.n; ++e, a.w += w->l.channels * rows) {
     for (int64_t at = 0; at < w->count; at += w->l.width) {
       int64_t left = w->count - at < w->l.width ? w->count - at : w->l.width;
       int32_t vectors = (int32_t)((left + w->lanes - 1) / w->lanes);
@@ -165,6 +183,17 @@ static void finish_row(float *restrict line, float *restrict more, float bias, c
   copy_floats(y, line, n);
 }
 
+/* Row i of `count` tiles in a line. */
+static void merge(const work *w, int32_t i, int32_t count) {
+  const float *from = w->block + i * w->step->m * w->l.phase;
+  switch (w->step->m) {
+    case 2: merge_by(w->line, from, w->l.phase, count, 2); break;
+    case 3: merge_by(w->line, from, w->l.phase, count, 3); break;
+    case 4: merge_by(w->line, from, w->l.phase, count, 4); break;
+    default: merge_by(w->line, from, w->l.phase, count, w->step->m);
+  }
+}
+
 /* The outputs of one channel's tiles. */
 static void output_channel(const work *w, const float *sums, int32_t channel) {
   const cln_winograd *s = w->step;
@@ -179,10 +208,7 @@ static void output_channel(const work *w, const float *sums, int32_t channel) {
       int32_t line = s->m * p.ty + i;
       int64_t at = plane + (int64_t)line * s->y_pitch + x;
       const float *residual = w->residual ? w->residual + at : NULL;
-      if (s->m == 2)
-        merge(w->line, w->block + 2 * i * phase, phase, p.count, 2);
-      else
-        merge(w->line, w->block + 4 * i * phase, phase, p.count, 4);
+      merge(w, i, p.count);
       finish_row(w->line, w->rows, w->bias[channel], residual, w->y + at, n, act);
       if (x + n == s->out_w)
         zero_around(w->y + plane, line, s->out_h, s->out_w, s->y_pitch, s->y_plane, s->y_border);
@@ -202,7 +228,7 @@ static void run_item(work *w, int64_t item, int64_t parts) {
   }
   for (int64_t t = part * w->tiles / parts; t < (part + 1) * w->tiles / parts; ++t) {
     int32_t first = (int32_t)t * s->tile_rows, rows = s->rows - first < s->tile_rows ? s->rows - first : s->tile_rows;
-    multiply(w, rows, w->weights + first * ((int64_t)w->l.n * w->l.n * s->channels));
+    multiply(w, rows, w->weights + first * (w->l.n * w->l.n * w->l.channels));
     for (int32_t i = 0; i < rows; ++i) output_channel(w, w->sums + i * w->l.panel, first + i);
   }
 }
@@ -211,6 +237,7 @@ void CLN_ISA(cln_run_winograd)(cln_session *session, int32_t order, int thread) 
   const cln_model *model = session->model;
   const cln_winograd *s = model->order[order].record;
   float *scratch = session->scratch + thread * model->scratch_floats;
+  const cln_winograd_transforms *all = model->isa->transforms;
   work w = {
       .step = s,
       .kernels = model->isa->kernels,
@@ -220,8 +247,8 @@ void CLN_ISA(cln_run_winograd)(cln_session *session, int32_t order, int thread) 
       .residual = s->r_buffer < 0 ? NULL : cln_at(session, order, s->r_buffer, s->r_at),
       .off = model->ints + s->off_table,
       .y = cln_at(session, order, s->y_buffer, s->y_at),
-      .input = (*model->isa->transforms)[s->m].input,
-      .output = (*model->isa->transforms)[s->m].output,
+      .input = (*all)[s->m][cln_winograd_taps(s)].input,
+      .output = (*all)[s->m][cln_winograd_taps(s)].output,
       .held = -1,
       .tiles = (s->rows + s->tile_rows - 1) / s->tile_rows,
       .lanes = model->lanes,

@@ -5,6 +5,7 @@
 
 typedef struct {
   int32_t n, tiles_h, tiles_w;
+  int64_t channels;            /* phases of all channels: rows and columns modulo stride */
   int64_t positions;           /* tiles of all images */
   int64_t width, panel;        /* NR; positions of a panel */
   int64_t phase;               /* floats from one column modulo m to the next in a split row; of one output likewise */
@@ -17,9 +18,12 @@ static inline int64_t cln_whole_vectors(int64_t floats) {
   return (floats + CLN_MAX_LANES - 1) / CLN_MAX_LANES * CLN_MAX_LANES;
 }
 
+/* r: side of the kernel of one phase. */
+static inline int32_t cln_winograd_taps(const cln_winograd *s) { return (s->kernel + s->stride - 1) / s->stride; }
+
 /* False when sizes overflow. The fields must be in range. */
 static inline bool cln_winograd_layout_of(const cln_winograd *s, int32_t lanes, cln_winograd_layout *l) {
-  int32_t m = s->m, n = m + 2;
+  int32_t m = s->m, n = m + cln_winograd_taps(s) - 1;
   l->n = n;
   l->tiles_h = (s->out_h + m - 1) / m;
   l->tiles_w = (s->out_w + m - 1) / m;
@@ -27,9 +31,10 @@ static inline bool cln_winograd_layout_of(const cln_winograd *s, int32_t lanes, 
   l->width = (int64_t)s->vectors * lanes;
   l->panel = s->panel * l->width;
   l->phase = cln_whole_vectors(l->tiles_w + 1);
-  int64_t data = cln_extent(2, (int64_t[]){s->channels, l->panel});
+  l->channels = cln_extent(3, (int64_t[]){s->channels, s->stride, s->stride});
+  int64_t data = cln_extent(2, (int64_t[]){l->channels, l->panel});
   int64_t sums = cln_extent(2, (int64_t[]){s->tile_rows, l->panel});
-  if (l->positions < 0 || data < 0 || sums < 0) return false;
+  if (l->positions < 0 || l->channels < 0 || data < 0 || sums < 0) return false;
   /* An odd number of cache lines: powers of two would map all products to the same few sets. */
   l->data_step = cln_whole_vectors(data) + CLN_MAX_LANES;
   l->sums_step = cln_whole_vectors(sums) + CLN_MAX_LANES;

@@ -1,4 +1,4 @@
-static void winograd_input_2__rvv(const cln_transform *a) {
+static void winograd_input_2_3__rvv(const cln_transform *a) {
   const int64_t x_step = a->x_step, y_step = a->y_step;
   for (size_t p = 0; p < a->count;) {
     const size_t vl = __riscv_vsetvl_e32m1(a->count - p);
@@ -76,7 +76,7 @@ static void winograd_input_2__rvv(const cln_transform *a) {
   }
 }
 
-static void winograd_output_2__rvv(const cln_transform *a) {
+static void winograd_output_2_3__rvv(const cln_transform *a) {
   const int64_t x_step = a->x_step, y_step = a->y_step;
   for (size_t p = 0; p < a->count;) {
     const size_t vl = __riscv_vsetvl_e32m1(a->count - p);

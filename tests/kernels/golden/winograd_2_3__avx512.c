@@ -1,4 +1,4 @@
-static void winograd_input_2__avx512(const cln_transform *a) {
+static void winograd_input_2_3__avx512(const cln_transform *a) {
   const int64_t x_step = a->x_step, y_step = a->y_step;
   for (size_t p = 0; p < a->count; p += 16) {
     const float *x0 = a->rows[0] + p;
@@ -74,7 +74,7 @@ static void winograd_input_2__avx512(const cln_transform *a) {
   }
 }
 
-static void winograd_output_2__avx512(const cln_transform *a) {
+static void winograd_output_2_3__avx512(const cln_transform *a) {
   const int64_t x_step = a->x_step, y_step = a->y_step;
   for (size_t p = 0; p < a->count; p += 16) {
     const float *x = a->x + p;
