@@ -155,7 +155,7 @@ STEPS: tuple[Record, ...] = (
         tail="i32",  # the most positions past whole vectors that a tail kernel computes
         **_ACT,
     ),
-    # A convolution by Winograd's F(m x m, r x r) (csrc/winograd.c): r = ceil(kernel / stride), n = m + r - 1. Each input
+    # A convolution by Winograd's F(m x m, r x r) (csrc/winograd.c): r = ceil(kernel / stride), n = m + r - 1. An input
     # channel counts as stride * stride phases: its rows and columns modulo stride.
     _record(
         "winograd",
