@@ -6,6 +6,10 @@ A column micro-kernel (cnm.py) would load a vector of x for every multiply-add. 
 each of the R rows whose window it is in: K * ((R - 1) * stride + K) loads for R * K * K multiply-adds, and for K = 3
 all weights stay in registers. With stride 2 a row of x is split into its even and its odd elements.
 
+Rows have their padding in memory. But where an instruction set's loads may leave lanes out, kernels are masked: they
+read images as they are, columns beside one being lanes left out and rows above and below it a row of zeros, part even
+and odd elements in registers, and take whole planes.
+
 Standard library only (run by the build hook).
 """
 
@@ -13,15 +17,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import product
+from typing import cast
 
 from colonnade.kernels.cnm import clamp, declare, indent, lane, load_x
 from colonnade.kernels.shapes import Shape
-from colonnade.kernels.tile import tile_ops
+from colonnade.kernels.tile import MaskedOps, tile_ops
 from colonnade.target.isa import Isa
 
 KERNELS = (3, 5)  # K, the side of a window
 STRIDES = (1, 2)
-ROWS = (1, 2, 4)  # R
+ROWS = (1, 2, 4, 7)  # R
 VECTORS = (1, 2, 4)  # V, or LMUL
 
 
@@ -61,6 +67,18 @@ def windows(isa: Isa) -> tuple[Window, ...]:
 def depthwise_source(isa: Isa, window: Window) -> str:
     """C source of one window kernel: a function `void NAME(const cln_window *)`."""
     ops = tile_ops(isa, window.shape)
+    lines = [
+        "const int64_t y_pitch = a->y_pitch;",
+        *(f"const {ops.scalar_type} w{k} = {ops.scalar(f'a->w[{k}]')};" for k in range(window.kernel**2)),
+        f"const {ops.scalar_type} bias = {ops.scalar('a->bias')};",
+        *(_masked_strips(isa, window) if isa.masked else _strips(isa, window)),
+    ]
+    head = f"static void {window.name(isa)}(const cln_window *a) {{"
+    return "\n".join([head, *indent(lines), "}", ""])
+
+
+def _strips(isa: Isa, window: Window) -> Iterator[str]:
+    ops = tile_ops(isa, window.shape)
     width = window.vectors * isa.lanes
     # The last vectors of a fixed length end where the row does, and compute some outputs again.
     begin = ops.strip_begin if not isa.lanes else ("for (size_t p = 0;;) {",)
@@ -73,17 +91,12 @@ def depthwise_source(isa: Isa, window: Window) -> str:
             "}",
         )
     )
-    lines = [
-        "const int64_t pitch = a->pitch, y_pitch = a->y_pitch;",
-        *(["const int64_t phase = a->phase;"] if window.stride > 1 else []),
-        *(f"const {ops.scalar_type} w{k} = {ops.scalar(f'a->w[{k}]')};" for k in range(window.kernel**2)),
-        f"const {ops.scalar_type} bias = {ops.scalar('a->bias')};",
-        *begin,
-        *indent(_outputs(isa, window)),
-        *end,
-    ]
-    head = f"static void {window.name(isa)}(const cln_window *a) {{"
-    return "\n".join([head, *indent(lines), "}", ""])
+    yield "const int64_t pitch = a->pitch;"
+    if window.stride > 1:
+        yield "const int64_t phase = a->phase;"
+    yield from begin
+    yield from indent(_outputs(isa, window))
+    yield from end
 
 
 def _outputs(isa: Isa, window: Window) -> Iterator[str]:
@@ -97,17 +110,89 @@ def _outputs(isa: Isa, window: Window) -> Iterator[str]:
             yield "{"
             yield f"  const float *row = x + {i} * pitch{_split(window, j)};"
             yield from (f"  {load_x(ops, isa, v)}" for v in parts)
-            for r in rows:
-                down = i - r * window.stride
-                if 0 <= down < window.kernel:
-                    yield from (f"  {_product(isa, window, r, v, down, j)};" for v in parts)
+            yield from indent(_products(isa, window, i, j))
             yield "}"
-    for v in parts:
+    yield from _finish(isa, window)
+    for r in rows:
+        yield from (f"{ops.part(v).store(f'y + {r} * y_pitch + {lane(isa, v)}', f'c{r}_{v}')};" for v in parts)
+
+
+def _finish(isa: Isa, window: Window) -> Iterator[str]:
+    ops, rows = tile_ops(isa, window.shape), range(window.rows)
+    for v in range(ops.parts):
         part = ops.part(v)
         yield from (f"c{r}_{v} = {part.add_scalar('bias', f'c{r}_{v}')};" for r in rows)
     yield from clamp(ops, rows)
-    for r in rows:
-        yield from (f"{ops.part(v).store(f'y + {r} * y_pitch + {lane(isa, v)}', f'c{r}_{v}')};" for v in parts)
+
+
+def _products(isa: Isa, window: Window, i: int, j: int) -> Iterator[str]:
+    """Of column j of the windows in row i of x, with all rows of outputs whose windows it is in."""
+    for r in range(window.rows):
+        down = i - r * window.stride
+        if 0 <= down < window.kernel:
+            for v in range(tile_ops(isa, window.shape).parts):
+                yield f"{_product(isa, window, r, v, down, j)};"
+
+
+def _masked_strips(isa: Isa, window: Window) -> Iterator[str]:
+    """The whole plane. Lanes beside the image read zero, lanes past the outputs are not written."""
+    ops = tile_ops(isa, window.shape)
+    parts, stride = range(ops.parts), window.stride
+    lanes = [cast(MaskedOps, ops.part(v)).lanes for v in parts]
+    yield f"for (size_t p = 0; p < a->count; p += {window.vectors * isa.lanes}) {{"
+    yield f"  const int64_t first = (int64_t)p * {stride} - a->pad;"
+    for v, j, k in product(parts, range(0, window.kernel, stride), range(stride)):
+        at = stride * lane(isa, v) + j + k * lanes[v]
+        yield f"  const uint32_t in{v}_{j + k} = cln_within(first + {at}, a->n, {lanes[v]});"
+    for v in parts:
+        yield f"  const uint32_t out{v} = cln_within((int64_t)p + {lane(isa, v)}, (int64_t)a->count, {lanes[v]});"
+    yield "  for (int32_t line = 0;;) {"
+    yield from indent(indent(_masked_lines(isa, window)))
+    # The last rows end where the plane does: some are computed again.
+    yield f"    if (line + {window.rows} >= a->lines) break;"
+    yield f"    line = line + {2 * window.rows} <= a->lines ? line + {window.rows} : a->lines - {window.rows};"
+    yield "  }"
+    yield "}"
+
+
+def _masked_lines(isa: Isa, window: Window) -> Iterator[str]:
+    """R rows of outputs of one strip, the first at `line`."""
+    ops = tile_ops(isa, window.shape)
+    yield from declare(ops, range(window.rows))
+    yield f"const float *const *rows = a->rows + line * {window.stride};"
+    for i in range(window.input_rows):
+        yield "{"
+        yield f"  const float *row = rows[{i}] + first;"
+        for j in range(0, window.kernel, window.stride):
+            yield "  {"
+            yield from indent(indent(_masked_columns(isa, window, i, j)))
+            yield "  }"
+        yield "}"
+    yield from _finish(isa, window)
+    yield "float *y = a->y + line * y_pitch + p;"
+    for v in range(ops.parts):
+        part = cast(MaskedOps, ops.part(v))
+        for r in range(window.rows):
+            yield f"{part.store_within(f'y + {r} * y_pitch + {lane(isa, v)}', f'out{v}', f'c{r}_{v}')};"
+
+
+def _masked_columns(isa: Isa, window: Window, i: int, first: int) -> Iterator[str]:
+    """Columns first .. first + stride - 1 of the windows in row i of x, loaded and multiplied."""
+    ops, stride = tile_ops(isa, window.shape), window.stride
+    columns = range(first, min(first + stride, window.kernel))
+    for v in range(ops.parts):
+        part = cast(MaskedOps, ops.part(v))
+        for k in range(stride):
+            at = f"row + {stride * lane(isa, v) + first + k * part.lanes}"
+            yield f"const {part.vector} x{v}_{k} = {part.load_within(at, f'in{v}_{first + k}')};"
+    for j in columns:
+        yield "{"
+        for v in range(ops.parts):
+            part = cast(MaskedOps, ops.part(v))
+            x = part.every(f"x{v}_0", f"x{v}_1", stride, j - first) if stride > 1 else f"x{v}_0"
+            yield f"  const {part.vector} x{v} = {x};"
+        yield from indent(_products(isa, window, i, j))
+        yield "}"
 
 
 def _split(window: Window, j: int) -> str:

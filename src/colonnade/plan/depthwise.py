@@ -59,7 +59,7 @@ def depthwise_cycles(problem: ConvProblem, candidate: Candidate, target: Target)
     compute = arithmetic + loads if target.in_order else max(arithmetic, loads)
     turns = -(-g.out_h // window.rows) * -(-g.out_w // (window.vectors * target.lanes))
     cycles = turns * (compute + outputs * STORE_CYCLES) + -(-g.out_h // window.rows) * CALL_CYCLES
-    if not g.reads_as_is:
+    if not g.reads_as_is and not target.isa.masked:
         moved = PAD_MOVES * g.height * -(-g.width // target.lanes)
         cycles += moved * target.move_cycles
     return g.batch * g.channels * cycles

@@ -51,7 +51,7 @@ def kernels_source(isa: Isa) -> str:
     declared = "".join(f"void cln_run_{name}__{isa.symbol}(cln_session *, int32_t, int);\n" for name in steps)
     listed = "".join(f"    cln_run_{name}__{isa.symbol},\n" for name in steps)
     entry = f'"{isa.name}", {isa.lanes}, {isa.cpu_check}'
-    tables = "&kernels, &tails, &transforms, &windows, steps, &peak"
+    tables = f"&kernels, &tails, &transforms, &windows, {str(isa.masked).lower()}, steps, &peak"
     peak = peak_shape(isa)
     floats = peak.vectors * isa.lanes or "CLN_MAX_VECTORS * CLN_MAX_LANES"
     return "\n".join(

@@ -1,6 +1,5 @@
 static void depthwise_f32_3s2_2x2v__avx2(const cln_window *a) {
-  const int64_t pitch = a->pitch, y_pitch = a->y_pitch;
-  const int64_t phase = a->phase;
+  const int64_t y_pitch = a->y_pitch;
   const __m256 w0 = _mm256_set1_ps(a->w[0]);
   const __m256 w1 = _mm256_set1_ps(a->w[1]);
   const __m256 w2 = _mm256_set1_ps(a->w[2]);
@@ -11,6 +10,8 @@ static void depthwise_f32_3s2_2x2v__avx2(const cln_window *a) {
   const __m256 w7 = _mm256_set1_ps(a->w[7]);
   const __m256 w8 = _mm256_set1_ps(a->w[8]);
   const __m256 bias = _mm256_set1_ps(a->bias);
+  const int64_t pitch = a->pitch;
+  const int64_t phase = a->phase;
   for (size_t p = 0;;) {
     const float *x = a->x + p;
     float *y = a->y + p;

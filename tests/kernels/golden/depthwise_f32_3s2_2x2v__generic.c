@@ -1,6 +1,5 @@
 static void depthwise_f32_3s2_2x2v__generic(const cln_window *a) {
-  const int64_t pitch = a->pitch, y_pitch = a->y_pitch;
-  const int64_t phase = a->phase;
+  const int64_t y_pitch = a->y_pitch;
   const vec w0 = VEC_SET1(a->w[0]);
   const vec w1 = VEC_SET1(a->w[1]);
   const vec w2 = VEC_SET1(a->w[2]);
@@ -11,6 +10,8 @@ static void depthwise_f32_3s2_2x2v__generic(const cln_window *a) {
   const vec w7 = VEC_SET1(a->w[7]);
   const vec w8 = VEC_SET1(a->w[8]);
   const vec bias = VEC_SET1(a->bias);
+  const int64_t pitch = a->pitch;
+  const int64_t phase = a->phase;
   for (size_t p = 0;;) {
     const float *x = a->x + p;
     float *y = a->y + p;

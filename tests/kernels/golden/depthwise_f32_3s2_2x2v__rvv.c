@@ -1,6 +1,5 @@
 static void depthwise_f32_3s2_2x2v__rvv(const cln_window *a) {
-  const int64_t pitch = a->pitch, y_pitch = a->y_pitch;
-  const int64_t phase = a->phase;
+  const int64_t y_pitch = a->y_pitch;
   const float w0 = a->w[0];
   const float w1 = a->w[1];
   const float w2 = a->w[2];
@@ -11,6 +10,8 @@ static void depthwise_f32_3s2_2x2v__rvv(const cln_window *a) {
   const float w7 = a->w[7];
   const float w8 = a->w[8];
   const float bias = a->bias;
+  const int64_t pitch = a->pitch;
+  const int64_t phase = a->phase;
   for (size_t p = 0; p < a->count;) {
     const size_t vl = __riscv_vsetvl_e32m2(a->count - p);
     const float *x = a->x + p;

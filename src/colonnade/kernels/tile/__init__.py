@@ -39,6 +39,19 @@ class TileOps(Protocol):
     def prefetch(self, address: str) -> str | None: ...  # None: no such instruction
 
 
+class MaskedOps(TileOps, Protocol):
+    """Those of an instruction set whose loads and stores leave lanes out; `lanes` as an argument: bits of those that
+    count."""
+
+    lanes: int  # of this register
+
+    def load_within(self, address: str, lanes: str) -> str: ...  # the others are zero, and nothing is read there
+    def store_within(self, address: str, lanes: str, value: str) -> str: ...
+    def every(
+        self, a: str, b: str, stride: int, first: int
+    ) -> str: ...  # lanes first, first + stride, ... of a, then b
+
+
 def tile_ops(isa: Isa, shape: Shape) -> TileOps:
     """The tile operations of `isa` for micro-kernels of `shape`."""
     module = import_module(f"colonnade.kernels.tile.{isa.tile_ops}")

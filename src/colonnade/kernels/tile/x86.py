@@ -41,6 +41,20 @@ class X86(FixedLength):
     def store(self, address: str, value: str) -> str:
         return f"_mm{self.bits}_storeu_ps({address}, {value})"
 
+    @property
+    def lanes(self) -> int:
+        return self.bits // 32
+
+    def load_within(self, address: str, lanes: str) -> str:
+        return f"_mm{self.bits}_maskz_loadu_ps((__mmask{max(8, self.lanes)}){lanes}, {address})"
+
+    def store_within(self, address: str, lanes: str, value: str) -> str:
+        return f"_mm{self.bits}_mask_storeu_ps({address}, (__mmask{max(8, self.lanes)}){lanes}, {value})"
+
+    def every(self, a: str, b: str, stride: int, first: int) -> str:
+        lanes = ", ".join(str(first + stride * lane) for lane in range(self.lanes))
+        return f"__builtin_shufflevector({a}, {b}, {lanes})"
+
     def broadcast(self, scalar: str) -> str:
         return f"_mm{self.bits}_set1_ps({scalar})"
 

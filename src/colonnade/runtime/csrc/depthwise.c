@@ -5,6 +5,8 @@
  *       pad      the input rows to scratch, split by column modulo the stride; x with borders is read as it is
  *       compute  for R rows of the band: one call for all columns; the last R rows of a plane end where it does
  *
+ * Masked kernels need no padded rows: they take pointers to rows of x, or to zeros, and compute whole planes or bands.
+ *
  * Vectors that are longer than a row run over its end, into rows that are computed after it. Where they would run over the
  * plane's end as well, outputs take the way through a small buffer. */
 #include "depthwise.h"
@@ -20,7 +22,9 @@ typedef struct {
   cln_window a; /* what is equal for all calls */
   row_span spans[CLN_MAX_WINDOW_STRIDE]; /* of the phases of a padded row */
   const float *x, *weights, *bias;
-  float *y, *rows, *edge; /* the last two in scratch */
+  float *y, *rows, *edge; /* the last two in scratch, and the table */
+  const float **table;
+  bool masked;
 } work;
 
 /* The rows of a plane of x that outputs first .. first + count - 1 are computed from. Their paddings left and right are
@@ -59,14 +63,28 @@ static void compute_rows(const work *w, cln_window a, float *y, int32_t line) {
   }
 }
 
-static void run_plane(const work *w, int64_t plane) {
+static void run_masked(const work *w, cln_window a, const float *x, float *y) {
   const cln_depthwise *s = w->step;
-  const float *x = w->x + plane * s->x_plane;
-  float *y = w->y + plane * s->y_plane;
-  int64_t channel = plane / s->batch;
-  cln_window a = w->a;
-  a.w = w->weights + channel * s->kernel * s->kernel;
-  a.bias = w->bias[channel];
+  const cln_act act = CLN_ACT_OF(s);
+  for (int32_t i = 0; i < w->l.rows; ++i) {
+    const int32_t line = s->direct ? i : i - s->pad_top;
+    w->table[i] = s->direct || (line >= 0 && line < s->in_h) ? x + (int64_t)line * s->x_pitch : w->rows;
+  }
+  /* Where a row has several strips, few rows at a time, so that memory is read about in order. */
+  const int32_t band = s->out_w > w->l.width ? 2 * s->tile_rows : s->out_h;
+  for (int32_t first = 0; first < s->out_h; first += band) {
+    const int32_t line = first + s->tile_rows <= s->out_h ? first : s->out_h - s->tile_rows;
+    a.rows = w->table + line * s->stride;
+    a.lines = band < s->out_h - line ? band : s->out_h - line;
+    a.y = y + (int64_t)line * s->y_pitch;
+    w->kernel(&a);
+  }
+  for (int32_t line = 0; line < s->out_h && act.kind != CLN_ACT_CLAMP; ++line, y += s->y_pitch)
+    cln_activate(y, y, s->out_w, act);
+}
+
+static void run_padded(const work *w, cln_window a, const float *x, float *y) {
+  const cln_depthwise *s = w->step;
   for (int32_t first = 0; first < s->out_h; first += w->l.band) {
     int32_t count = s->out_h - first < w->l.band ? s->out_h - first : w->l.band;
     int32_t begin = count < s->tile_rows ? s->out_h - s->tile_rows : first, end = first + count;
@@ -78,6 +96,20 @@ static void run_plane(const work *w, int64_t plane) {
       compute_rows(w, a, y, at);
     }
   }
+}
+
+static void run_plane(const work *w, int64_t plane) {
+  const cln_depthwise *s = w->step;
+  const float *x = w->x + plane * s->x_plane;
+  float *y = w->y + plane * s->y_plane;
+  int64_t channel = plane / s->batch;
+  cln_window a = w->a;
+  a.w = w->weights + channel * s->kernel * s->kernel;
+  a.bias = w->bias[channel];
+  if (w->masked)
+    run_masked(w, a, x, y);
+  else
+    run_padded(w, a, x, y);
   if (s->y_plane > s->out_h * (int64_t)s->out_w)
     for (int32_t line = 0; line < s->out_h; ++line)
       zero_around(y, line, s->out_h, s->out_w, s->y_pitch, s->y_plane, s->y_border);
@@ -88,9 +120,12 @@ void CLN_ISA(cln_run_depthwise)(cln_session *session, int32_t order, int thread)
   const cln_depthwise *s = model->order[order].record;
   const cln_act act = CLN_ACT_OF(s);
   const bool clamp = act.kind == CLN_ACT_CLAMP;
+  const int32_t pad = s->direct ? 0 : s->pad_left;
+  const int64_t used = (int64_t)(s->out_w - 1) * s->stride + s->kernel - pad; /* columns of x */
   work w = {
       .step = s,
       .kernel = (*model->isa->windows)[s->kernel][s->stride][s->tile_rows][s->vectors],
+      .masked = model->isa->masked,
       .x = cln_at(session, order, s->x_buffer, s->x_at),
       .weights = model->floats + s->weights,
       .bias = model->floats + s->bias,
@@ -99,11 +134,15 @@ void CLN_ISA(cln_run_depthwise)(cln_session *session, int32_t order, int thread)
   };
   cln_depthwise_layout_of(s, model->isa, &w.l); /* has been checked */
   w.edge = w.rows + w.l.edge_at;
+  w.table = (const float **)(void *)(w.rows + w.l.table_at);
   for (int32_t phase = 0; phase < s->stride; ++phase)
     w.spans[phase] = span_of(w.l.row, s->in_w, phase - s->pad_left, s->stride);
   w.a = (cln_window){
       .pitch = w.l.pitch,
       .phase = w.l.phase,
+      .pad = pad,
+      .n = s->direct || used < s->in_w ? (int32_t)used : s->in_w,
+      .y_pitch = s->y_pitch,
       .lo = clamp ? act.lo : -INFINITY,
       .hi = clamp ? act.hi : INFINITY,
       .count = (size_t)s->out_w,

@@ -11,7 +11,9 @@ typedef struct {
   int32_t width;        /* NR; 0 if of any length */
   int32_t pitch, phase; /* floats from row to row of the data that windows are read from, and to the odd columns */
   int32_t lead, row;    /* before the first padded row, so that x begins at cache lines; of one phase of a row */
-  int64_t edge_at, scratch_floats; /* outputs that would run over their plane's end; the padded rows come first */
+  int64_t edge_at;      /* outputs that would run over their plane's end; the padded rows come first */
+  int32_t rows;         /* of input that a plane of outputs reads, padding and all */
+  int64_t table_at, scratch_floats; /* pointers to these */
 } cln_depthwise_layout;
 
 /* False when sizes overflow. The fields must be in range. */
@@ -29,6 +31,8 @@ static inline bool cln_depthwise_layout_of(const cln_depthwise *s, const cln_isa
     l->band = fits > s->tile_rows ? fits / s->tile_rows * s->tile_rows : s->tile_rows;
     l->edge_at = cln_extent(2, (int64_t[]){(l->band - 1) * s->stride + s->kernel + 1, l->pitch});
   }
-  l->scratch_floats = l->edge_at + s->tile_rows * (int64_t)vectors + CLN_SLACK;
+  l->rows = (s->out_h - 1) * s->stride + s->kernel;
+  l->table_at = cln_whole_lines(l->edge_at + s->tile_rows * (int64_t)vectors + CLN_SLACK);
+  l->scratch_floats = l->table_at + l->rows * (int64_t)(sizeof(float *) / sizeof(float));
   return l->edge_at >= 0;
 }

@@ -56,16 +56,27 @@ typedef struct {
 
 /* Arguments of a window kernel (kernels/depthwise.py): element (i, j) of the window of output (r, p) is
  *   x[(r * stride + i) * pitch + (p * stride + j) % stride * phase + (p * stride + j) / stride]
- * and the output y[r * y_pitch + p]. Kernels of a fixed vector length compute at least one whole row of their vectors. */
+ * and the output y[r * y_pitch + p]. Kernels of a fixed vector length compute at least one whole row of their vectors.
+ * A masked one computes `lines` rows, R or more; the element is p * stride + j - pad of row r * stride + i, zero unless 0 or
+ * more and below n, and nothing else is read or written. */
 typedef struct {
   const float *x;
   int64_t pitch, phase;
+  const float *const *rows;
+  int32_t pad, n, lines;
   const float *w;
   float bias, lo, hi;
   float *y;
   int64_t y_pitch;
   size_t count; /* of p */
 } cln_window;
+
+/* Bits of the lanes whose elements first, first + 1, ... are 0 or more and below n. */
+static inline uint32_t cln_within(int64_t first, int64_t n, int32_t lanes) {
+  const int64_t skip = first < 0 ? (-first < lanes ? -first : lanes) : 0;
+  const int64_t end = n > first ? (n - first < lanes ? n - first : lanes) : 0;
+  return ((1u << end) - 1) & ~((1u << skip) - 1);
+}
 
 typedef void (*cln_window_kernel)(const cln_window *);
 typedef cln_window_kernel cln_window_grid[CLN_MAX_WINDOW + 1][CLN_MAX_WINDOW_STRIDE + 1][CLN_MAX_WINDOW_ROWS + 1]
@@ -104,6 +115,7 @@ typedef struct {
   const cln_tail_grid *tails;
   const cln_winograd_transforms *transforms;
   const cln_window_grid *windows;
+  bool masked; /* the window kernels are */
   const cln_step *steps; /* by opcode */
   const cln_peak *peak;
   uint64_t (*read)(const uint64_t *words, size_t count);
