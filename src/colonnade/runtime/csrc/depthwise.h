@@ -33,6 +33,6 @@ static inline bool cln_depthwise_layout_of(const cln_depthwise *s, const cln_isa
   }
   l->rows = (s->out_h - 1) * s->stride + s->kernel;
   l->table_at = cln_whole_lines(l->edge_at + s->tile_rows * (int64_t)vectors + CLN_SLACK);
-  l->scratch_floats = l->table_at + l->rows * (int64_t)(sizeof(float *) / sizeof(float));
+  l->scratch_floats = l->table_at + l->rows * (int64_t)sizeof(float *) / (int64_t)sizeof(float);
   return l->edge_at >= 0;
 }
