@@ -17,10 +17,11 @@ Standard library only (run by the build hook).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import prod
 
+from colonnade.kernels.cnm import indent
 from colonnade.kernels.shapes import Shape
 from colonnade.kernels.tile import TileOps, tile_ops
 from colonnade.target.isa import Isa
@@ -59,8 +60,10 @@ class Filter:
         return f"winograd_{part}_{self.m}_{self.taps}__{isa.symbol}"
 
 
+# In all of them n is at most 2 m: a tile reads from two neighbours what it does not have itself.
 FILTERS = (Filter(2, 3), Filter(4, 3), Filter(3, 4))
 MAX_STRIDE = 2  # a stride s makes s * s inputs of one, and a kernel of k x k one of r x r each, r = ceil(k / s)
+PARTS = ("rows", "columns", "output")  # the transforms: d B of rows, B^T of columns, A^T sums A
 
 
 def _roots(squares: Sequence[float]) -> list[float]:
@@ -73,8 +76,8 @@ def _roots(squares: Sequence[float]) -> list[float]:
 
 
 def transforms_source(isa: Isa, f: Filter) -> str:
-    """C source of both data transforms of `isa`: `void NAME(const cln_transform *)`, over a->count tiles."""
-    return _function(isa, f, "input", _input) + "\n" + _function(isa, f, "output", _output)
+    """C source of the data transforms of `isa`, in the order of PARTS: `void NAME(const cln_transform *)`."""
+    return "\n".join((_rows(isa, f), _columns(isa, f), _outputs(isa, f)))
 
 
 class _Lines:
@@ -138,33 +141,76 @@ def _output(c: _Lines, f: Filter, x: Sequence[str]) -> list[str]:
     return results
 
 
-Transform = Callable[[_Lines, Filter, Sequence[str]], list[str]]
+def _rows(isa: Isa, f: Filter) -> str:
+    """d B: lines of the padded input, each split by column modulo m."""
+    c, m = _Lines(tile_ops(isa, Shape(1, 1))), f.m
+    split = [f"d{j}" for j in range(m)]
+    c.lines += c.ops.split("x", split)
+    # The columns that a tile shares with the next one: the next lane's first ones.
+    next_lane = f"{m} * {isa.lanes or 'vl'}"
+    shared = [c.value(c.ops.follow(split[j], f"x[{next_lane} + {j}]")) for j in range(f.side - m)]
+    for j, value in enumerate(_input(c, f, [*split, *shared])):
+        c.lines.append(f"{c.ops.store(f'y + {j * m} * y_step', value)};")
+    begin, end = _over_tiles(isa, 1)
+    body = [
+        "const int64_t x_step = a->x_step, y_step = a->y_step, down = a->down;",
+        "for (int64_t line = 0; line < a->lines; ++line) {",
+        "  const float *from = a->x + line * x_step;",
+        f"  float *to = a->y + line % {m} * y_step + line / {m} * down;",
+        *indent((*begin, f"  const float *x = from + {m} * p;", "  float *y = to + p;", *indent(c.lines), *end)),
+        "}",
+    ]
+    return _function(f.kernel_name(isa, "rows"), body)
 
 
-def _function(isa: Isa, f: Filter, part: str, transform: Transform) -> str:
-    ops, n, inputs = tile_ops(isa, Shape(1, isa.wide)), f.side, part == "input"
-    c = _Lines(ops)
-    # Columns first, then rows: each is loaded when it is needed, and stored when it is done.
+def _columns(isa: Isa, f: Filter) -> str:
+    """B^T of what rows gave. A tile's last n - m rows are the first of the tile below it."""
+    c, m, n = _Lines(tile_ops(isa, Shape(1, isa.wide))), f.m, f.side
+    for j in range(n):
+        taps = (f"x + {j * m + i % m} * x_step{' + down' if i >= m else ''}" for i in range(n))
+        for i, value in enumerate(_input(c, f, [c.value(c.ops.load(tap)) for tap in taps])):
+            c.lines.append(f"{c.ops.store(f'y + {i * n + j} * y_step', value)};")
+    begin, end = _over_tiles(isa, isa.wide)
+    body = [
+        "const int64_t x_step = a->x_step, y_step = a->y_step, down = a->down;",
+        *begin,
+        *indent(("const float *x = a->x + p;", "float *y = a->y + p;", *c.lines)),
+        *end,
+    ]
+    return _function(f.kernel_name(isa, "columns"), body)
+
+
+def _outputs(isa: Isa, f: Filter) -> str:
+    """A^T sums A, plus the bias and between the bounds, its columns side by side."""
+    c, m, n = _Lines(tile_ops(isa, Shape(1, 1))), f.m, f.side
     columns = []
     for j in range(n):
-        loads = [_tap(f.m, i, j) if inputs else f"x + {i * n + j} * x_step" for i in range(n)]
-        columns.append(transform(c, f, [c.value(ops.load(address)) for address in loads]))
-    for i in range(len(columns[0])):
-        for j, value in enumerate(transform(c, f, [column[i] for column in columns])):
-            c.lines.append(f"{ops.store(f'y + {i * len(columns[0]) + j} * y_step', value)};")
-    # Vectors of a fixed length run over the end of the tiles; others ask for the length that is left.
-    begin = ops.strip_begin if not isa.lanes else (f"for (size_t p = 0; p < a->count; p += {isa.wide * isa.lanes}) {{",)
-    sources = [f"const float *x{i} = a->rows[{i}] + p;" for i in range(n)] if inputs else ["const float *x = a->x + p;"]
-    lines = [
+        loads = [c.value(c.ops.load(f"x + {i * n + j} * x_step")) for i in range(n)]
+        columns.append(_output(c, f, loads))
+    for i in range(m):
+        names = [f"y{i}_{j}" for j in range(m)]
+        for name, value in zip(names, _output(c, f, [column[i] for column in columns]), strict=True):
+            c.lines.append(f"{c.ops.vector} {name} = {c.ops.add_scalar('bias', value)};")
+        c.lines += ["{", *indent(c.ops.clamp(names)), "}", *c.ops.merge(f"y + {i} * y_step", names)]
+    begin, end = _over_tiles(isa, 1)
+    body = [
         "const int64_t x_step = a->x_step, y_step = a->y_step;",
+        f"const {c.ops.scalar_type} bias = {c.ops.scalar('a->bias')};",
         *begin,
-        *(f"  {line}" for line in (*sources, "float *y = a->y + p;", *c.lines)),
-        *(ops.strip_end if not isa.lanes else ("}",)),
+        *indent(("const float *x = a->x + p;", f"float *y = a->y + {m} * p;", *c.lines)),
+        *end,
     ]
-    head = f"static void {f.kernel_name(isa, part)}(const cln_transform *a) {{"
-    return "\n".join([head, *(f"  {line}" for line in lines), "}", ""])
+    return _function(f.kernel_name(isa, "output"), body)
 
 
-def _tap(m: int, i: int, j: int) -> str:
-    """Address of element (i, j) of each tile: rows are split by column modulo m."""
-    return f"x{i} + {j % m} * x_step + {j // m}"
+def _over_tiles(isa: Isa, vectors: int) -> tuple[Sequence[str], Sequence[str]]:
+    """Begin and end of a loop over a->count tiles: vectors of a fixed length run over the end, others ask for the
+    length that is left."""
+    if isa.lanes:
+        return (f"for (size_t p = 0; p < a->count; p += {vectors * isa.lanes}) {{",), ("}",)
+    ops = tile_ops(isa, Shape(1, vectors))
+    return ops.strip_begin, ops.strip_end
+
+
+def _function(name: str, body: Iterable[str]) -> str:
+    return "\n".join([f"static void {name}(const cln_transform *a) {{", *indent(body), "}", ""])

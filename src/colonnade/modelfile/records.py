@@ -162,7 +162,7 @@ STEPS: tuple[Record, ...] = (
         **_view("x"),  # [channels][batch], planes of x_plane floats with rows every x_pitch; the first element
         **_view("y"),  # [rows][batch], planes of y_plane floats with rows every y_pitch; the first output
         **_view("r"),  # residual, like y; buffer -1: none
-        weights="i64",  # in FLOATS: per tile of rows [n][n][channels * phases][rows of the tile]
+        weights="i64",  # in FLOATS: per tile of rows [n][n][phases * channels][rows of the tile]
         bias="i64",
         off_table="i64",  # in INTS: per phase of a channel the byte offset 4 * c * panel * NR
         m="i32",  # side of an output tile

@@ -111,12 +111,12 @@ def winograd_step(
 
 
 def transformed_weights(problem: ConvProblem, m: int) -> np.ndarray:
-    """G g G^T of every phase of every kernel: [rows, channels * phases, n, n], computed in float64."""
+    """G g G^T of every phase of every kernel: [rows, phases * channels, n, n], computed in float64."""
     g, f = problem.geometry, filters(problem.geometry)[m]
     side, stride, taps = g.kernel[0], g.strides[0], f.taps
     kernels = np.zeros((g.rows, g.channels, stride * taps, stride * taps))
     kernels[:, :, :side, :side] = problem.weights.reshape(g.rows, g.channels, side, side)
-    phases = kernels.reshape(g.rows, g.channels, taps, stride, taps, stride).transpose(0, 1, 3, 5, 2, 4)
+    phases = kernels.reshape(g.rows, g.channels, taps, stride, taps, stride).transpose(0, 3, 5, 1, 2, 4)
     matrix = np.array(f.weight_matrix())
     return np.asarray(matrix @ phases.reshape(g.rows, -1, taps, taps) @ matrix.T)
 

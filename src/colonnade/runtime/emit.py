@@ -9,7 +9,7 @@ from colonnade.kernels.shapes import MAX_LANES, MAX_ROWS, MAX_VECTORS, shapes
 from colonnade.kernels.tail import POSITIONS, TAILS, tail_source
 from colonnade.kernels.tail import VECTORS as TAIL_VECTORS
 from colonnade.kernels.tile import tile_ops
-from colonnade.kernels.winograd import FILTERS, MAX_STRIDE, transforms_source
+from colonnade.kernels.winograd import FILTERS, MAX_STRIDE, PARTS, transforms_source
 from colonnade.modelfile import records as model_format
 from colonnade.target.isa import Isa
 
@@ -27,7 +27,6 @@ def limits_header() -> str:
         "MAX_TAIL_VECTORS": max(TAIL_VECTORS),
         "MAX_WINOGRAD": max(f.m for f in FILTERS),
         "MAX_WINOGRAD_TAPS": max(f.taps for f in FILTERS),
-        "MAX_WINOGRAD_SIDE": max(f.side for f in FILTERS),
         "MAX_WINOGRAD_STRIDE": MAX_STRIDE,
         "MAX_WINDOW": max(KERNELS),
         "MAX_WINDOW_STRIDE": max(STRIDES),
@@ -42,7 +41,7 @@ def kernels_source(isa: Isa) -> str:
     grid = "".join(f"    [{shape.rows}][{shape.vectors}] = {shape.name(isa)},\n" for shape in shapes(isa))
     tails = "".join(f"    [{t.positions}][{t.vectors}] = {t.name(isa)},\n" for t in TAILS)
     transforms = "".join(
-        f"    [{f.m}][{f.taps}] = {{{f.kernel_name(isa, 'input')}, {f.kernel_name(isa, 'output')}}},\n" for f in FILTERS
+        f"    [{f.m}][{f.taps}] = {{{', '.join(f.kernel_name(isa, part) for part in PARTS)}}},\n" for f in FILTERS
     )
     window_grid = "".join(
         f"    [{w.kernel}][{w.stride}][{w.rows}][{w.vectors}] = {w.name(isa)},\n" for w in windows(isa)

@@ -15,7 +15,8 @@ class TileOps(Protocol):
 
     `scalar(s)` is a float in the form that multiply-adds and bounds take it: broadcast over a vector, or as it is where
     instructions have a scalar operand. `clamp` is statements that bound every accumulator by a->lo and a->hi and keep
-    a NaN, as ONNX Runtime does.
+    a NaN, as ONNX Runtime does. `split` and `merge` are statements that declare and store as many vectors as there are
+    names, m: lane p of the j-th is address[m * p + j].
     """
 
     header: str  # includes, and the definition of the vector type
@@ -36,6 +37,9 @@ class TileOps(Protocol):
     def add(self, a: str, b: str) -> str: ...
     def add_scalar(self, scalar: str, c: str) -> str: ...
     def clamp(self, accumulators: Sequence[str]) -> Iterable[str]: ...
+    def split(self, address: str, names: Sequence[str]) -> Iterable[str]: ...
+    def merge(self, address: str, names: Sequence[str]) -> Iterable[str]: ...
+    def follow(self, x: str, scalar: str) -> str: ...  # all lanes of x but the first, then the scalar
     def prefetch(self, address: str) -> str | None: ...  # None: no such instruction
 
 

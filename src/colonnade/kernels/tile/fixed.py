@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -24,8 +24,18 @@ class FixedLength:
         raise NotImplementedError
 
     @property
+    def lanes(self) -> int:
+        raise NotImplementedError
+
+    @property
     def scalar_type(self) -> str:
         return self.vector
+
+    def load(self, address: str) -> str:
+        raise NotImplementedError
+
+    def store(self, address: str, value: str) -> str:
+        raise NotImplementedError
 
     def broadcast(self, scalar: str) -> str:
         raise NotImplementedError
@@ -52,3 +62,71 @@ class FixedLength:
         for c in accumulators:
             yield f"{c} = {self.maximum('lo', c)};"
             yield f"{c} = {self.minimum('hi', c)};"
+
+    def split(self, address: str, names: Sequence[str]) -> Iterator[str]:
+        loaded = [f"{names[0]}_{k}" for k in range(len(names))]
+        for k, name in enumerate(loaded):
+            yield f"const {self.vector} {name} = {self.load(f'{address} + {k * self.lanes}')};"
+        yield from self._apart(loaded, names)
+
+    def _apart(self, whole: Sequence[str], names: Sequence[str]) -> Iterator[str]:
+        """Lane p of names[j] is element m * p + j of `whole`, m vectors laid end to end: by halves, even and odd, while
+        m has halves."""
+        if len(names) % 2:
+            for j, name in enumerate(names):
+                elements = range(j, len(names) * self.lanes, len(names))
+                yield f"const {self.vector} {name} = {self._picked(whole, elements)};"
+            return
+        for first, half in enumerate((names[::2], names[1::2])):
+            lanes = range(first, 2 * self.lanes, 2)
+            parts = [f"{half[0]}_{len(half)}{k}" for k in range(len(half))]
+            for k, part in enumerate(parts):
+                yield f"const {self.vector} {part} = {_shuffle(whole[2 * k], whole[2 * k + 1], lanes)};"
+            yield from self._apart(parts, half)
+
+    def merge(self, address: str, names: Sequence[str]) -> Iterator[str]:
+        whole: list[str] = []
+        yield from self._together(names, whole)
+        yield from (f"{self.store(f'{address} + {k * self.lanes}', name)};" for k, name in enumerate(whole))
+
+    def _together(self, names: Sequence[str], whole: list[str]) -> Iterator[str]:
+        """The inverse of `_apart`; `whole` is filled."""
+        count = len(names)
+        if count % 2:
+            for k in range(count):
+                places = range(k * self.lanes, (k + 1) * self.lanes)
+                elements = [place % count * self.lanes + place // count for place in places]
+                whole.append(f"{names[0]}_{count}{k}")
+                yield f"const {self.vector} {whole[-1]} = {self._picked(names, elements)};"
+            return
+        even: list[str] = []
+        odd: list[str] = []
+        yield from self._together(names[::2], even)
+        yield from self._together(names[1::2], odd)
+        for a, b in zip(even, odd, strict=True):
+            for half in range(2):
+                pairs = range(half * self.lanes // 2, (half + 1) * self.lanes // 2)
+                lanes = [lane + from_b * self.lanes for lane in pairs for from_b in range(2)]
+                whole.append(f"{a}_{len(names)}{half}")
+                yield f"const {self.vector} {whole[-1]} = {_shuffle(a, b, lanes)};"
+
+    def _picked(self, vectors: Sequence[str], elements: Sequence[int]) -> str:
+        """Elements, by number, of vectors laid end to end."""
+        found = vectors[0]
+        for k, vector in enumerate(vectors[1:], 1):
+            known = range(self.lanes) if k > 1 else [element % self.lanes for element in elements]
+            new = [self.lanes + element % self.lanes for element in elements]
+            lanes = [new[p] if element // self.lanes == k else known[p] for p, element in enumerate(elements)]
+            found = _shuffle(found, vector, lanes)
+        return found
+
+    def every(self, a: str, b: str, stride: int, first: int) -> str:
+        return _shuffle(a, b, range(first, 2 * self.lanes, stride))
+
+    def follow(self, x: str, scalar: str) -> str:
+        return _shuffle(x, self.broadcast(scalar), range(1, self.lanes + 1))
+
+
+def _shuffle(a: str, b: str, lanes: Iterable[int]) -> str:
+    """Lanes of a, then b, by number."""
+    return f"__builtin_shufflevector({a}, {b}, {', '.join(map(str, lanes))})"

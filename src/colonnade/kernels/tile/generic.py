@@ -29,6 +29,10 @@ class Generic(FixedLength):
     def vector(self) -> str:
         return "vec"
 
+    @property
+    def lanes(self) -> int:
+        return 4
+
     def load(self, address: str) -> str:
         return f"(*(const vec *)({address}))"
 

@@ -106,6 +106,21 @@ class Rvv:
         mask = f"__riscv_vmf{test}_vf_f32m{m}_b{bits}({c}, {bound}, vl)"
         return f"__riscv_vfmerge_vfm_f32m{m}({c}, {bound}, {mask}, vl)"
 
+    def split(self, address: str, names: Sequence[str]) -> Iterator[str]:
+        m, lmul = len(names), self.lmul
+        together = f"v_f32m{lmul}x{m}"
+        yield f"const vfloat32m{lmul}x{m}_t {names[0]}_all = __riscv_vlseg{m}e32_{together}({address}, vl);"
+        for j, name in enumerate(names):
+            yield f"const {self.vector} {name} = __riscv_vget_{together}_f32m{lmul}({names[0]}_all, {j});"
+
+    def merge(self, address: str, names: Sequence[str]) -> Iterator[str]:
+        together = f"v_f32m{self.lmul}x{len(names)}"
+        values = f"__riscv_vcreate_{together}({', '.join(names)})"
+        yield f"__riscv_vsseg{len(names)}e32_{together}({address}, {values}, vl);"
+
+    def follow(self, x: str, scalar: str) -> str:
+        return f"__riscv_vfslide1down_vf_f32m{self.lmul}({x}, {scalar}, vl)"
+
     def prefetch(self, address: str) -> None:
         return None
 

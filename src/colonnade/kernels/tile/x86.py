@@ -51,10 +51,6 @@ class X86(FixedLength):
     def store_within(self, address: str, lanes: str, value: str) -> str:
         return f"_mm{self.bits}_mask_storeu_ps({address}, (__mmask{max(8, self.lanes)}){lanes}, {value})"
 
-    def every(self, a: str, b: str, stride: int, first: int) -> str:
-        lanes = ", ".join(str(first + stride * lane) for lane in range(self.lanes))
-        return f"__builtin_shufflevector({a}, {b}, {lanes})"
-
     def broadcast(self, scalar: str) -> str:
         return f"_mm{self.bits}_set1_ps({scalar})"
 

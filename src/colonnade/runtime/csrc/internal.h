@@ -35,23 +35,26 @@ typedef struct cln_tile {
 typedef void (*cln_kernel)(const cln_tile *);
 typedef cln_kernel cln_kernel_grid[CLN_MAX_ROWS + 1][CLN_MAX_VECTORS + 1];
 
-/* Arguments of Winograd's data transforms (kernels/winograd.py) for `count` tiles side by side; n = m + r - 1. Kernels
- * of a fixed vector length compute whole vectors.
- *   input   element (i, j) of tile p is rows[i][(j % m) * x_step + j / m + p]; (i, j) of its transform y[(i * n + j) *
- *           y_step + p]
- *   output  sum (i, j) of tile p is x[(i * n + j) * x_step + p]; its output (i, j) is y[(i * m + j) * y_step + p] */
+/* Arguments of Winograd's data transforms (kernels/winograd.py), n = m + r - 1:
+ *   rows     of each of `lines` lines, a row of `count` tiles: element j of tile p is x[line * x_step + m * p + j], and of
+ *            its transform y[(j * m + line % m) * y_step + line / m * down + p]
+ *   columns  `count` tiles, `down` of them to a row: element (i, j) of tile p is x[(j * m + i % m) * x_step + i / m * down
+ *            + p], and of its transform y[(i * n + j) * y_step + p]
+ *   output   `count` tiles: sum (i, j) of tile p is x[(i * n + j) * x_step + p], and its output (i, j), plus bias, between
+ *            lo and hi, is y[i * y_step + m * p + j]
+ * Kernels of a fixed vector length compute whole vectors. */
 typedef struct {
-  const float *const *rows;
   const float *x;
   int64_t x_step;
   float *y;
-  int64_t y_step;
+  int64_t y_step, down, lines;
   size_t count;
+  float bias, lo, hi;
 } cln_transform;
 
+typedef void (*cln_transform_kernel)(const cln_transform *);
 typedef struct {
-  void (*input)(const cln_transform *);
-  void (*output)(const cln_transform *);
+  cln_transform_kernel rows, columns, output;
 } cln_winograd_transforms[CLN_MAX_WINOGRAD + 1][CLN_MAX_WINOGRAD_TAPS + 1]; /* by m and r */
 
 /* Arguments of a window kernel (kernels/depthwise.py): element (i, j) of the window of output (r, p) is

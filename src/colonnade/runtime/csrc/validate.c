@@ -207,7 +207,7 @@ static bool winograd(checker *c, const void *record) {
             between(c, s->m, 1, CLN_MAX_WINOGRAD, "no such transform") &&
             between(c, s->stride, 1, CLN_MAX_WINOGRAD_STRIDE, "stride out of range") &&
             between(c, s->kernel, 1, CLN_MAX_WINOGRAD_TAPS * s->stride, "no such transform") &&
-            require(c, (*c->model->isa->transforms)[s->m][cln_winograd_taps(s)].input != NULL, "no such transform") &&
+            require(c, (*c->model->isa->transforms)[s->m][cln_winograd_taps(s)].rows != NULL, "no such transform") &&
             kernels(c, s->tile_rows, s->vectors);
   cln_winograd_layout l;
   if (!ok || !require(c, cln_winograd_layout_of(s, c->model->lanes, &l), "size out of range")) return false;
