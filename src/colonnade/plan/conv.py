@@ -52,13 +52,24 @@ class DataLayout:
 
     Element (y, x) of the padded input is in phase (y mod stride, x mod stride) at (y div stride, x div stride); a
     plane has `plane_rows` rows of `pitch` floats, and is [channel][phase][image][plane].
+
+    packed: strips are gathered, and for that an input whose borders hold its padding may lie as it is, with any stride;
+    `pitch` is then from what one row of outputs reads to what the next one does.
     """
 
     geometry: Geometry
+    packed: bool = False
 
     @property
     def prepared(self) -> bool:
-        return not self.geometry.reads_as_is
+        return not (self.geometry.reads_as_is or self.gathered)
+
+    @cached_property
+    def gathered(self) -> bool:
+        """Whether strips are gathered from the input as it is, with its stride."""
+        g = self.geometry
+        strided = self.packed and g.strides != (1, 1) and g.groups == 1
+        return strided and g.source.covers(g.pads) and g.out_h * g.strides[0] * g.source.pitch <= g.source.floats
 
     @property
     def local(self) -> bool:
@@ -68,7 +79,7 @@ class DataLayout:
     @cached_property
     def phases(self) -> tuple[tuple[int, int], ...]:
         """The phases some tap reads."""
-        sh, sw = self.geometry.strides
+        sh, sw = self._split
         return tuple(sorted({(y % sh, x % sw) for y, x in self.geometry.taps}))
 
     @cached_property
@@ -77,9 +88,16 @@ class DataLayout:
         g = self.geometry
         return Planes(g.height, g.width, g.pads) if self.prepared else g.source
 
+    @property
+    def _split(self) -> tuple[int, int]:
+        """Rows and columns of the input that lie apart."""
+        return (1, 1) if self.gathered else self.geometry.strides
+
     @cached_property
     def pitch(self) -> int:
         g = self.geometry
+        if self.gathered:
+            return g.strides[0] * g.source.pitch
         if g.strides == (1, 1):
             return max(self._padded.pitch, g.out_w)  # rows of outputs do not overlap
         return g.taps[-1][1] // g.strides[1] + g.out_w
@@ -87,6 +105,8 @@ class DataLayout:
     @cached_property
     def plane_rows(self) -> int:
         g = self.geometry
+        if self.gathered:
+            return g.out_h
         return self._padded.rows if g.strides == (1, 1) else g.taps[-1][0] // g.strides[0] + g.out_h
 
     @cached_property
@@ -109,10 +129,11 @@ class DataLayout:
     def offsets(self, group: int) -> np.ndarray:
         """Float offset of each of the K columns of a group, from the data of position 0."""
         g = self.geometry
-        sh, sw = g.strides
+        sh, sw = self._split
+        pitch = g.source.pitch if self.gathered else self.pitch
         phase_floats = g.batch * self.plane_floats
         taps = np.array(
-            [self.phases.index((y % sh, x % sw)) * phase_floats + y // sh * self.pitch + x // sw for y, x in g.taps],
+            [self.phases.index((y % sh, x % sw)) * phase_floats + y // sh * pitch + x // sw for y, x in g.taps],
             np.int64,
         )
         per_group = g.channels // g.groups
@@ -144,7 +165,7 @@ def conv_step(
     """The step that computes `problem` by `candidate`. Views are of whole values, borders included. Weights and tables
     go to `constants`."""
     g = problem.geometry
-    layout = DataLayout(g)
+    layout = DataLayout(g, candidate.packed)
     tiles = problem.tiles(candidate.rows, candidate.dense)
     tables = _tables(problem, candidate, layout, tiles, lanes)
     weights = np.concatenate(

@@ -20,6 +20,7 @@ from colonnade.target.targets import Target
 CALL_CYCLES = 25.0
 STORE_CYCLES = 2.0  # per accumulator
 EDGE_CYCLES = 10.0  # per accumulator of a strip that is not one whole run
+STRIDED_MOVE = 1.5  # of a move: every other float, or fewer
 OFFSET_LOADS = 2  # per column: its own offset and that of the column to prefetch
 LOOP_INSTRUCTIONS = 1.5  # per column, beside loads and multiply-adds
 
@@ -55,7 +56,7 @@ def count_strips(problem: ConvProblem, candidate: Candidate, target: Target) -> 
 
 
 def _count_strips(problem: ConvProblem, candidate: Candidate, target: Target) -> Strips:
-    g, layout = problem.geometry, DataLayout(problem.geometry)
+    g, layout = problem.geometry, DataLayout(problem.geometry, candidate.packed)
     width = candidate.vectors * target.lanes
     lines = g.batch * g.out_h
     if candidate.rowwise:
@@ -76,7 +77,7 @@ def _count_strips(problem: ConvProblem, candidate: Candidate, target: Target) ->
 
 def estimate_cycles(problem: ConvProblem, candidate: Candidate, target: Target) -> float:
     """Estimated cycles of one thread."""
-    layout, strips = DataLayout(problem.geometry), count_strips(problem, candidate, target)
+    layout, strips = DataLayout(problem.geometry, candidate.packed), count_strips(problem, candidate, target)
     cycles = 0.0
     for (rows, columns), tiles in problem.tile_sizes(candidate.rows, candidate.dense).items():
         per_column = column_cycles(Shape(rows, candidate.vectors), target) / candidate.vectors
@@ -85,7 +86,8 @@ def estimate_cycles(problem: ConvProblem, candidate: Candidate, target: Target) 
         of_one += strips.edges * rows * candidate.vectors * EDGE_CYCLES
         cycles += tiles * of_one
     if candidate.packed:
-        cycles += problem.geometry.columns * strips.vectors * target.move_cycles
+        moves = problem.geometry.columns * strips.vectors * (STRIDED_MOVE if layout.gathered else 1)
+        cycles += moves * target.move_cycles
     if layout.prepared:
         cycles += layout.floats / target.lanes * target.move_cycles
     near, far = _traffic(problem, candidate, target, strips)

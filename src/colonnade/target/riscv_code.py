@@ -163,6 +163,7 @@ def _memory(word: int, width: int, vtype: VType | None) -> Operation:
 _MACS = (*range(0b101000, 0b110000), 0b100100)  # vfmadd .. vfnmsac; vfmul
 _VECTORS, _SCALARS = (0, 3, 4, 1, 5), (2, 6)  # funct3: vv, vi, vx, vv and vf of floats; vv and vx of the "M" class
 _FLOATS = (1, 5)
+_NARROWING, _INTEGERS = range(0b101100, 0b110000), (0, 3, 4)  # vnsrl .. vnclip: read twice the registers they write
 
 
 def _arithmetic(word: int, vtype: VType | None) -> Operation:
@@ -173,8 +174,9 @@ def _arithmetic(word: int, vtype: VType | None) -> Operation:
         return Operation("element", 1)  # between a scalar register and element 0; vcpop, vfirst
     if vtype is None:
         return UNKNOWN
+    registers = 2 * vtype.lmul if function in _NARROWING and operands in _INTEGERS else vtype.lmul
     return Operation(
-        _arithmetic_kind(function, operands), _group(vtype.lmul), masked, operands in _FLOATS and function in _MACS
+        _arithmetic_kind(function, operands), _group(registers), masked, operands in _FLOATS and function in _MACS
     )
 
 

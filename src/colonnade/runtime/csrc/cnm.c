@@ -81,8 +81,9 @@ static void pack_strip(const work *w, const cln_strip *strip, const float *x, fl
     const cln_segment *segment = w->plan->segments + strip->first + i;
     const float *from = x + segment->x;
     float *lane = to + segment->lane;
+    const int32_t step = cln_x_step(w->step);
     for (int32_t k = 0; k < w->step->pack_count; ++k, lane += w->width)
-      copy_floats(lane, from + columns[k], segment->len);
+      copy_strided(lane, from + columns[k], segment->len, step);
   }
 }
 

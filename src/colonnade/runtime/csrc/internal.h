@@ -231,6 +231,10 @@ static inline int32_t cln_tail_vectors(int32_t rows, int32_t lanes) {
   return 0;
 }
 
+/* From output to output in the data that strips are cut from: more than one where they are gathered, with the stride,
+ * from x as it is. */
+static inline int32_t cln_x_step(const cln_cnm *step) { return step->packed && !step->prepare ? step->stride_w : 1; }
+
 /* strips.c: derive strips, segments, tiles and scratch size. 0, or -1 when memory is short. The fields of `step`
  * must have been checked. */
 int cln_cnm_plan_build(const cln_model *model, const cln_cnm *step, cln_cnm_plan *plan);

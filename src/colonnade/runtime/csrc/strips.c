@@ -18,6 +18,7 @@ typedef struct {
   cln_strip open;          /* the strip being filled */
   int32_t span;            /* its lanes up to the last valid one */
   bool alike;              /* x and y advance alike */
+  int32_t x_step;          /* from output to output in the data read */
   bool even;               /* its outputs lie as its lanes do */
   cln_segment last;        /* its last segment so far */
 } builder;
@@ -54,7 +55,8 @@ static void add_segment(builder *b, int32_t lane, int32_t len, int64_t x, int64_
   }
   b->even = b->even && y - b->open.y == lane;
   cln_segment *last = &b->last;
-  bool extends = b->open.segments && lane == b->span && x - last->x == last->len && y - last->y == last->len;
+  bool next = b->open.segments && lane == b->span && y - last->y == last->len;
+  bool extends = next && x - last->x == (int64_t)last->len * b->x_step;
   if (extends) {
     last->len += len;
   } else {
@@ -76,7 +78,7 @@ static void add_row(builder *b, int64_t x, int64_t y) {
       lane = b->alike ? lane % width : 0;
     }
     int32_t len = out_w - at < width - (int32_t)lane ? out_w - at : width - (int32_t)lane;
-    add_segment(b, (int32_t)lane, len, x + at, y + at);
+    add_segment(b, (int32_t)lane, len, x + (int64_t)at * b->x_step, y + at);
     at += len;
   }
   if (b->step->rowwise) close_strip(b);
@@ -110,7 +112,13 @@ static void look_ahead(const builder *b) {
 
 static builder counter_for(const cln_model *model, const cln_cnm *step) {
   bool alike = step->packed || (step->pitch == step->y_pitch && step->plane == step->y_plane);
-  return (builder){.step = step, .isa = model->isa, .lanes = model->lanes, .alike = alike && !step->rowwise};
+  return (builder){
+      .step = step,
+      .isa = model->isa,
+      .lanes = model->lanes,
+      .alike = alike && !step->rowwise,
+      .x_step = cln_x_step(step),
+  };
 }
 
 static int build_strips(const cln_model *model, const cln_cnm *step, cln_cnm_plan *plan) {

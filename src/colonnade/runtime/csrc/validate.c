@@ -87,7 +87,7 @@ static bool cnm_sizes(checker *c, const cln_cnm *s) {
          require(c, (int64_t)s->plane_rows * s->stride_h < INT32_MAX / 2, "size out of range") &&
          require(c, (int64_t)s->pitch * s->stride_w < INT32_MAX / 2, "size out of range") &&
          require(c, (int64_t)s->plane_rows * s->pitch <= s->plane, "rows larger than their plane") &&
-         require(c, s->out_h <= s->plane_rows && s->out_w <= s->pitch, "output larger than the data") &&
+         require(c, s->out_h <= s->plane_rows && (int64_t)s->out_w * cln_x_step(s) <= s->pitch, "output larger than the data") &&
          output_planes(c, s->out_h, s->out_w, s->y_pitch, s->y_plane, s->y_border) &&
          require(c, s->rows % s->groups == 0 && s->channels % s->groups == 0, "groups do not divide the channels") &&
          require(c, !(s->local && (s->packed || s->prepare || s->strips_buffer >= 0)), "contradictory flags") &&
@@ -184,7 +184,8 @@ static bool cnm(checker *c, const void *record) {
   int64_t readable = cnm_readable(c, s);
   if (readable < 0) return false;
   /* Past the last position. */
-  int64_t last = ((int64_t)s->batch - 1) * s->plane + ((int64_t)s->out_h - 1) * s->pitch + s->out_w;
+  int64_t last = ((int64_t)s->batch - 1) * s->plane + ((int64_t)s->out_h - 1) * s->pitch +
+                 ((int64_t)s->out_w - 1) * cln_x_step(s) + 1;
   int64_t positions = EXTENT(s->batch, s->out_h, s->out_w), written = EXTENT(s->batch, s->y_plane);
   if (!require(c, written < INT32_MAX, "size out of range")) return false;
   if (!require(c, out >= 0 && last < INT32_MAX && positions <= MAX_POSITIONS, "size out of range")) return false;
