@@ -62,7 +62,7 @@ static void fetch_lines(const work *w, const float *image, phase at, int64_t fir
     if (y < 0 || y >= s->in_h)
       zero_floats(to, n);
     else
-      copy_every(to, image + y * s->x_pitch + x, n, s->stride);
+      copy_strided(to, image + y * s->x_pitch + x, n, s->stride);
   }
 }
 
