@@ -17,7 +17,7 @@ Standard library only (run by the build hook).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from math import prod
 
@@ -143,21 +143,25 @@ def _output(c: _Lines, f: Filter, x: Sequence[str]) -> list[str]:
 
 def _rows(isa: Isa, f: Filter) -> str:
     """d B: lines of the padded input, each split by column modulo m."""
-    c, m = _Lines(tile_ops(isa, Shape(1, 1))), f.m
-    split = [f"d{j}" for j in range(m)]
-    c.lines += c.ops.split("x", split)
-    # The columns that a tile shares with the next one: the next lane's first ones.
-    next_lane = f"{m} * {isa.lanes or 'vl'}"
-    shared = [c.value(c.ops.follow(split[j], f"x[{next_lane} + {j}]")) for j in range(f.side - m)]
-    for j, value in enumerate(_input(c, f, [*split, *shared])):
-        c.lines.append(f"{c.ops.store(f'y + {j * m} * y_step', value)};")
-    begin, end = _over_tiles(isa, 1)
+    m = f.m
+
+    def tiles(vectors: int) -> list[str]:
+        c = _Lines(tile_ops(isa, Shape(1, vectors)))
+        split = [f"d{j}" for j in range(m)]
+        c.lines += c.ops.split("x", split)
+        # The columns that a tile shares with the next one: the next lane's first ones.
+        next_lane = f"{m} * {vectors * isa.lanes or 'vl'}"
+        shared = [c.value(c.ops.follow(split[j], f"x[{next_lane} + {j}]")) for j in range(f.side - m)]
+        for j, value in enumerate(_input(c, f, [*split, *shared])):
+            c.lines.append(f"{c.ops.store(f'y + {j * m} * y_step', value)};")
+        return [f"const float *x = from + {m} * p;", "float *y = to + p;", *c.lines]
+
     body = [
         "const int64_t x_step = a->x_step, y_step = a->y_step, down = a->down;",
         "for (int64_t line = 0; line < a->lines; ++line) {",
         "  const float *from = a->x + line * x_step;",
         f"  float *to = a->y + line % {m} * y_step + line / {m} * down;",
-        *indent((*begin, f"  const float *x = from + {m} * p;", "  float *y = to + p;", *indent(c.lines), *end)),
+        *indent(_over_tiles(isa, tiles)),
         "}",
     ]
     return _function(f.kernel_name(isa, "rows"), body)
@@ -170,46 +174,57 @@ def _columns(isa: Isa, f: Filter) -> str:
         taps = (f"x + {j * m + i % m} * x_step{' + down' if i >= m else ''}" for i in range(n))
         for i, value in enumerate(_input(c, f, [c.value(c.ops.load(tap)) for tap in taps])):
             c.lines.append(f"{c.ops.store(f'y + {i * n + j} * y_step', value)};")
-    begin, end = _over_tiles(isa, isa.wide)
+    tiles = ["const float *x = a->x + p;", "float *y = a->y + p;", *c.lines]
     body = [
         "const int64_t x_step = a->x_step, y_step = a->y_step, down = a->down;",
-        *begin,
-        *indent(("const float *x = a->x + p;", "float *y = a->y + p;", *c.lines)),
-        *end,
+        *_turns(isa, isa.wide, tiles),
     ]
     return _function(f.kernel_name(isa, "columns"), body)
 
 
 def _outputs(isa: Isa, f: Filter) -> str:
     """A^T sums A, plus the bias and between the bounds, its columns side by side."""
-    c, m, n = _Lines(tile_ops(isa, Shape(1, 1))), f.m, f.side
-    columns = []
-    for j in range(n):
-        loads = [c.value(c.ops.load(f"x + {i * n + j} * x_step")) for i in range(n)]
-        columns.append(_output(c, f, loads))
-    for i in range(m):
-        names = [f"y{i}_{j}" for j in range(m)]
-        for name, value in zip(names, _output(c, f, [column[i] for column in columns]), strict=True):
-            c.lines.append(f"{c.ops.vector} {name} = {c.ops.add_scalar('bias', value)};")
-        c.lines += ["{", *indent(c.ops.clamp(names)), "}", *c.ops.merge(f"y + {i} * y_step", names)]
-    begin, end = _over_tiles(isa, 1)
-    body = [
-        "const int64_t x_step = a->x_step, y_step = a->y_step;",
-        f"const {c.ops.scalar_type} bias = {c.ops.scalar('a->bias')};",
-        *begin,
-        *indent(("const float *x = a->x + p;", f"float *y = a->y + {m} * p;", *c.lines)),
-        *end,
-    ]
+    m, n = f.m, f.side
+
+    def tiles(vectors: int) -> list[str]:
+        c = _Lines(tile_ops(isa, Shape(1, vectors)))
+        columns = []
+        for j in range(n):
+            loads = [c.value(c.ops.load(f"x + {i * n + j} * x_step")) for i in range(n)]
+            columns.append(_output(c, f, loads))
+        for i in range(m):
+            names = [f"y{i}_{j}" for j in range(m)]
+            for name, value in zip(names, _output(c, f, [column[i] for column in columns]), strict=True):
+                c.lines.append(f"{c.ops.vector} {name} = {c.ops.add_scalar('bias', value)};")
+            c.lines += ["{", *indent(c.ops.clamp(names)), "}", *c.ops.merge(f"y + {i} * y_step", names)]
+        bias = f"const {c.ops.scalar_type} bias = {c.ops.scalar('a->bias')};"
+        return [bias, "const float *x = a->x + p;", f"float *y = a->y + {m} * p;", *c.lines]
+
+    body = ["const int64_t x_step = a->x_step, y_step = a->y_step;", *_over_tiles(isa, tiles)]
     return _function(f.kernel_name(isa, "output"), body)
 
 
-def _over_tiles(isa: Isa, vectors: int) -> tuple[Sequence[str], Sequence[str]]:
-    """Begin and end of a loop over a->count tiles: vectors of a fixed length run over the end, others ask for the
-    length that is left."""
+def _over_tiles(isa: Isa, tiles: Callable[[int], list[str]]) -> list[str]:
+    """A loop over the a->count tiles of one row, by whole registers and, where a half holds the rest, that."""
+    if isa.wide == 1:
+        return _turns(isa, 1, tiles(1))
+    return [
+        "size_t p = 0;",
+        f"for (; p + {isa.lanes} < a->count; p += {isa.wide * isa.lanes}) {{",
+        *indent(tiles(isa.wide)),
+        "}",
+        "if (p < a->count) {",
+        *indent(tiles(1)),
+        "}",
+    ]
+
+
+def _turns(isa: Isa, vectors: int, tiles: Iterable[str]) -> list[str]:
+    """A loop over a->count tiles: vectors of a fixed length run over the end, others ask for the length that is left."""
     if isa.lanes:
-        return (f"for (size_t p = 0; p < a->count; p += {vectors * isa.lanes}) {{",), ("}",)
+        return [f"for (size_t p = 0; p < a->count; p += {vectors * isa.lanes}) {{", *indent(tiles), "}"]
     ops = tile_ops(isa, Shape(1, vectors))
-    return ops.strip_begin, ops.strip_end
+    return [*ops.strip_begin, *indent(tiles), *ops.strip_end]
 
 
 def _function(name: str, body: Iterable[str]) -> str:

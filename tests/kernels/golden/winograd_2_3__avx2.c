@@ -86,8 +86,8 @@ static void winograd_columns_2_3__avx2(const cln_transform *a) {
 
 static void winograd_output_2_3__avx2(const cln_transform *a) {
   const int64_t x_step = a->x_step, y_step = a->y_step;
-  const __m256 bias = _mm256_set1_ps(a->bias);
   for (size_t p = 0; p < a->count; p += 8) {
+    const __m256 bias = _mm256_set1_ps(a->bias);
     const float *x = a->x + p;
     float *y = a->y + 2 * p;
     const __m256 v0 = _mm256_loadu_ps(x + 0 * x_step);

@@ -3,7 +3,29 @@ static void winograd_rows_2_3__avx512(const cln_transform *a) {
   for (int64_t line = 0; line < a->lines; ++line) {
     const float *from = a->x + line * x_step;
     float *to = a->y + line % 2 * y_step + line / 2 * down;
-    for (size_t p = 0; p < a->count; p += 8) {
+    size_t p = 0;
+    for (; p + 8 < a->count; p += 16) {
+      const float *x = from + 2 * p;
+      float *y = to + p;
+      const __m512 d0_0 = _mm512_loadu_ps(x + 0);
+      const __m512 d0_1 = _mm512_loadu_ps(x + 16);
+      const __m512 d0_10 = __builtin_shufflevector(d0_0, d0_1, 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
+      const __m512 d0 = d0_10;
+      const __m512 d1_10 = __builtin_shufflevector(d0_0, d0_1, 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31);
+      const __m512 d1 = d1_10;
+      const __m512 v6 = __builtin_shufflevector(d0, _mm512_set1_ps(x[2 * 16 + 0]), 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16);
+      const __m512 v7 = __builtin_shufflevector(d1, _mm512_set1_ps(x[2 * 16 + 1]), 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16);
+      const __m512 k0 = _mm512_set1_ps(-1.0f);
+      const __m512 v9 = _mm512_fmadd_ps(k0, d0, v6);
+      const __m512 v10 = _mm512_add_ps(v6, d1);
+      const __m512 v11 = _mm512_fmadd_ps(k0, d1, v6);
+      const __m512 v12 = _mm512_fmadd_ps(k0, d1, v7);
+      _mm512_storeu_ps(y + 0 * y_step, v9);
+      _mm512_storeu_ps(y + 2 * y_step, v10);
+      _mm512_storeu_ps(y + 4 * y_step, v11);
+      _mm512_storeu_ps(y + 6 * y_step, v12);
+    }
+    if (p < a->count) {
       const float *x = from + 2 * p;
       float *y = to + p;
       const __m256 d0_0 = _mm256_loadu_ps(x + 0);
@@ -86,8 +108,85 @@ static void winograd_columns_2_3__avx512(const cln_transform *a) {
 
 static void winograd_output_2_3__avx512(const cln_transform *a) {
   const int64_t x_step = a->x_step, y_step = a->y_step;
-  const __m256 bias = _mm256_set1_ps(a->bias);
-  for (size_t p = 0; p < a->count; p += 8) {
+  size_t p = 0;
+  for (; p + 8 < a->count; p += 16) {
+    const __m512 bias = _mm512_set1_ps(a->bias);
+    const float *x = a->x + p;
+    float *y = a->y + 2 * p;
+    const __m512 v0 = _mm512_loadu_ps(x + 0 * x_step);
+    const __m512 v1 = _mm512_loadu_ps(x + 4 * x_step);
+    const __m512 v2 = _mm512_loadu_ps(x + 8 * x_step);
+    const __m512 v3 = _mm512_loadu_ps(x + 12 * x_step);
+    const __m512 v4 = _mm512_add_ps(v1, v2);
+    const __m512 k0 = _mm512_set1_ps(-1.0f);
+    const __m512 v6 = _mm512_fmadd_ps(k0, v2, v1);
+    const __m512 v7 = _mm512_add_ps(v0, v4);
+    const __m512 v8 = _mm512_add_ps(v3, v6);
+    const __m512 v9 = _mm512_loadu_ps(x + 1 * x_step);
+    const __m512 v10 = _mm512_loadu_ps(x + 5 * x_step);
+    const __m512 v11 = _mm512_loadu_ps(x + 9 * x_step);
+    const __m512 v12 = _mm512_loadu_ps(x + 13 * x_step);
+    const __m512 v13 = _mm512_add_ps(v10, v11);
+    const __m512 v14 = _mm512_fmadd_ps(k0, v11, v10);
+    const __m512 v15 = _mm512_add_ps(v9, v13);
+    const __m512 v16 = _mm512_add_ps(v12, v14);
+    const __m512 v17 = _mm512_loadu_ps(x + 2 * x_step);
+    const __m512 v18 = _mm512_loadu_ps(x + 6 * x_step);
+    const __m512 v19 = _mm512_loadu_ps(x + 10 * x_step);
+    const __m512 v20 = _mm512_loadu_ps(x + 14 * x_step);
+    const __m512 v21 = _mm512_add_ps(v18, v19);
+    const __m512 v22 = _mm512_fmadd_ps(k0, v19, v18);
+    const __m512 v23 = _mm512_add_ps(v17, v21);
+    const __m512 v24 = _mm512_add_ps(v20, v22);
+    const __m512 v25 = _mm512_loadu_ps(x + 3 * x_step);
+    const __m512 v26 = _mm512_loadu_ps(x + 7 * x_step);
+    const __m512 v27 = _mm512_loadu_ps(x + 11 * x_step);
+    const __m512 v28 = _mm512_loadu_ps(x + 15 * x_step);
+    const __m512 v29 = _mm512_add_ps(v26, v27);
+    const __m512 v30 = _mm512_fmadd_ps(k0, v27, v26);
+    const __m512 v31 = _mm512_add_ps(v25, v29);
+    const __m512 v32 = _mm512_add_ps(v28, v30);
+    const __m512 v33 = _mm512_add_ps(v15, v23);
+    const __m512 v34 = _mm512_fmadd_ps(k0, v23, v15);
+    const __m512 v35 = _mm512_add_ps(v7, v33);
+    const __m512 v36 = _mm512_add_ps(v31, v34);
+    __m512 y0_0 = _mm512_add_ps(bias, v35);
+    __m512 y0_1 = _mm512_add_ps(bias, v36);
+    {
+      const __m512 lo = _mm512_set1_ps(a->lo), hi = _mm512_set1_ps(a->hi);
+      y0_0 = _mm512_max_ps(lo, y0_0);
+      y0_0 = _mm512_min_ps(hi, y0_0);
+      y0_1 = _mm512_max_ps(lo, y0_1);
+      y0_1 = _mm512_min_ps(hi, y0_1);
+    }
+    const __m512 y0_0_10 = y0_0;
+    const __m512 y0_1_10 = y0_1;
+    const __m512 y0_0_10_20 = __builtin_shufflevector(y0_0_10, y0_1_10, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+    const __m512 y0_0_10_21 = __builtin_shufflevector(y0_0_10, y0_1_10, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
+    _mm512_storeu_ps(y + 0 * y_step + 0, y0_0_10_20);
+    _mm512_storeu_ps(y + 0 * y_step + 16, y0_0_10_21);
+    const __m512 v52 = _mm512_add_ps(v16, v24);
+    const __m512 v53 = _mm512_fmadd_ps(k0, v24, v16);
+    const __m512 v54 = _mm512_add_ps(v8, v52);
+    const __m512 v55 = _mm512_add_ps(v32, v53);
+    __m512 y1_0 = _mm512_add_ps(bias, v54);
+    __m512 y1_1 = _mm512_add_ps(bias, v55);
+    {
+      const __m512 lo = _mm512_set1_ps(a->lo), hi = _mm512_set1_ps(a->hi);
+      y1_0 = _mm512_max_ps(lo, y1_0);
+      y1_0 = _mm512_min_ps(hi, y1_0);
+      y1_1 = _mm512_max_ps(lo, y1_1);
+      y1_1 = _mm512_min_ps(hi, y1_1);
+    }
+    const __m512 y1_0_10 = y1_0;
+    const __m512 y1_1_10 = y1_1;
+    const __m512 y1_0_10_20 = __builtin_shufflevector(y1_0_10, y1_1_10, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+    const __m512 y1_0_10_21 = __builtin_shufflevector(y1_0_10, y1_1_10, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
+    _mm512_storeu_ps(y + 1 * y_step + 0, y1_0_10_20);
+    _mm512_storeu_ps(y + 1 * y_step + 16, y1_0_10_21);
+  }
+  if (p < a->count) {
+    const __m256 bias = _mm256_set1_ps(a->bias);
     const float *x = a->x + p;
     float *y = a->y + 2 * p;
     const __m256 v0 = _mm256_loadu_ps(x + 0 * x_step);

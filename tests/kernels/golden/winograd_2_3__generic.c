@@ -86,8 +86,8 @@ static void winograd_columns_2_3__generic(const cln_transform *a) {
 
 static void winograd_output_2_3__generic(const cln_transform *a) {
   const int64_t x_step = a->x_step, y_step = a->y_step;
-  const vec bias = VEC_SET1(a->bias);
   for (size_t p = 0; p < a->count; p += 4) {
+    const vec bias = VEC_SET1(a->bias);
     const float *x = a->x + p;
     float *y = a->y + 2 * p;
     const vec v0 = (*(const vec *)(x + 0 * x_step));

@@ -87,9 +87,9 @@ static void winograd_columns_2_3__rvv(const cln_transform *a) {
 
 static void winograd_output_2_3__rvv(const cln_transform *a) {
   const int64_t x_step = a->x_step, y_step = a->y_step;
-  const float bias = a->bias;
   for (size_t p = 0; p < a->count;) {
     const size_t vl = __riscv_vsetvl_e32m1(a->count - p);
+    const float bias = a->bias;
     const float *x = a->x + p;
     float *y = a->y + 2 * p;
     const vfloat32m1_t v0 = __riscv_vle32_v_f32m1(x + 0 * x_step, vl);
