@@ -1,6 +1,6 @@
 /* Depthwise convolutions: each plane of outputs from one plane of inputs, by the window kernels (kernels/depthwise.py).
  *
- *   for plane:                                                       (one work item)
+ *   for plane:                                                       (a few are one work item)
  *     for band of output rows:
  *       pad      the input rows to scratch, split by column modulo the stride; x with borders is read as it is
  *       compute  for R rows of the band: one call for all columns; the last R rows of a plane end where it does
@@ -15,6 +15,8 @@
 #include "isa.h"
 #include "rows.h"
 
+enum { ITEM_FLOATS = 1 << 13 }; /* of outputs of one work item, about: small planes are claimed several at a time */
+
 typedef struct {
   const cln_depthwise *step;
   cln_depthwise_layout l;
@@ -23,7 +25,8 @@ typedef struct {
   row_span spans[CLN_MAX_WINDOW_STRIDE]; /* of the phases of a padded row */
   const float *x, *weights, *bias;
   float *y, *rows, *edge; /* the last two in scratch, and the table */
-  const float **table;
+  const float **table; /* of rows of x, for masked kernels; those beside the image are w->rows, zeros */
+  int32_t first_inside, end_inside; /* of the table: rows of the image */
   bool masked;
 } work;
 
@@ -66,10 +69,7 @@ static void compute_rows(const work *w, cln_window a, float *y, int32_t line) {
 static void run_masked(const work *w, cln_window a, const float *x, float *y) {
   const cln_depthwise *s = w->step;
   const cln_act act = CLN_ACT_OF(s);
-  for (int32_t i = 0; i < w->l.rows; ++i) {
-    const int32_t line = s->direct ? i : i - s->pad_top;
-    w->table[i] = s->direct || (line >= 0 && line < s->in_h) ? x + (int64_t)line * s->x_pitch : w->rows;
-  }
+  for (int32_t i = w->first_inside; i < w->end_inside; ++i) w->table[i] = x + (int64_t)(i - w->first_inside) * s->x_pitch;
   /* Where a row has several strips, few rows at a time, so that memory is read about in order. */
   const int32_t band = s->out_w > w->l.width ? 2 * s->tile_rows : s->out_h;
   for (int32_t first = 0; first < s->out_h; first += band) {
@@ -148,6 +148,12 @@ void CLN_ISA(cln_run_depthwise)(cln_session *session, int32_t order, int thread)
       .count = (size_t)s->out_w,
   };
   memset(w.rows, 0, (size_t)w.l.edge_at * sizeof *w.rows);
-  int64_t plane, planes = (int64_t)s->channels * s->batch;
-  while ((plane = cln_claim(session, order, 0, thread, planes)) >= 0) run_plane(&w, plane);
+  w.first_inside = s->direct ? 0 : s->pad_top < w.l.rows ? s->pad_top : w.l.rows;
+  w.end_inside = s->direct || w.l.rows - w.first_inside < s->in_h ? w.l.rows : w.first_inside + s->in_h;
+  for (int32_t i = 0; i < w.l.rows && w.masked; ++i) w.table[i] = w.rows;
+  const int64_t planes = (int64_t)s->channels * s->batch, most = ITEM_FLOATS / ((int64_t)s->out_h * s->out_w) + 1;
+  const int64_t fair = planes / (CLN_ITEMS_PER_THREAD * session->threads) + 1, each = most < fair ? most : fair;
+  int64_t item;
+  while ((item = cln_claim(session, order, 0, thread, (planes + each - 1) / each)) >= 0)
+    for (int64_t plane = item * each; plane < (item + 1) * each && plane < planes; ++plane) run_plane(&w, plane);
 }
