@@ -47,7 +47,11 @@ def _initialise(ops: TileOps, isa: Isa, shape: Shape) -> Iterator[str]:
     yield "const int32_t *restrict off = a->off;"
     yield "size_t n = a->n;"
     yield from declare(ops, rows)
-    # The accumulators start as sums, as the residual, or as the first column's products: none costs an addition.
+    # The accumulators start as sums, as the residual, or as the first column's products: none costs an addition. Nor
+    # does the bias, where a multiply-add takes it as it takes any vector.
+    if not isa.scalar_operands:
+        yield f"static const float none[{shape.rows}] = {{0.0f}};"
+        yield "const float *bias = a->bias ? a->bias : none;"
     yield f"const float *start = a->c ? a->c{ops.at} : a->r{ops.at};"
     yield "const int64_t *start_rows = a->c ? a->c_rows : a->r_rows;"
     yield "if (a->c || a->r) {"
@@ -59,10 +63,15 @@ def _initialise(ops: TileOps, isa: Isa, shape: Shape) -> Iterator[str]:
     yield from (f"  {load_x(ops, isa, v)}" for v in parts)
     for t in rows:
         yield f"  const {ops.scalar_type} w{t} = {ops.scalar(f'w[{t}]')};"
-        yield from (f"  c{t}_{v} = {ops.part(v).multiply(f'w{t}', f'x{v}')};" for v in parts)
+        if isa.scalar_operands:
+            yield from (f"  c{t}_{v} = {ops.part(v).multiply(f'w{t}', f'x{v}')};" for v in parts)
+        else:
+            for v, part in ((v, ops.part(v)) for v in parts):
+                yield f"  c{t}_{v} = {part.fma(f'w{t}', f'x{v}', part.broadcast(f'bias[{t}]'))};"
     yield f"  ++off, w += {shape.rows}, --n;"
     yield "} else {"
-    yield from (f"  c{t}_{v} = {ops.part(v).broadcast('0.0f')};" for t in rows for v in parts)
+    start = "0.0f" if isa.scalar_operands else "bias[{}]"
+    yield from (f"  c{t}_{v} = {ops.part(v).broadcast(start.format(t))};" for t in rows for v in parts)
     yield "}"
 
 
@@ -114,7 +123,7 @@ def _finish(ops: TileOps, isa: Isa, shape: Shape) -> Iterator[str]:
             residual = ops.part(v).load(f"r + a->r_rows[{t}] + {lane(isa, v)}")
             yield f"  c{t}_{v} = {ops.part(v).add(f'c{t}_{v}', residual)};"
     yield "}"
-    yield "if (a->bias) {"
+    yield "if (a->bias) {" if isa.scalar_operands else "if (a->bias && (a->c || a->r)) {"
     for t in rows:
         yield f"  const {ops.scalar_type} b{t} = {ops.scalar(f'a->bias[{t}]')};"
         yield from (f"  c{t}_{v} = {ops.part(v).add_scalar(f'b{t}', f'c{t}_{v}')};" for v in parts)

@@ -5,6 +5,8 @@ static void cnm_f32_2x2v__avx512(const cln_tile *a) {
     const int32_t *restrict off = a->off;
     size_t n = a->n;
     __m512 c0_0, c1_0;
+    static const float none[2] = {0.0f};
+    const float *bias = a->bias ? a->bias : none;
     const float *start = a->c ? a->c : a->r;
     const int64_t *start_rows = a->c ? a->c_rows : a->r_rows;
     if (a->c || a->r) {
@@ -14,13 +16,13 @@ static void cnm_f32_2x2v__avx512(const cln_tile *a) {
       const float *row = (const float *)(x + off[0]);
       const __m512 x0 = _mm512_loadu_ps(row + 0);
       const __m512 w0 = _mm512_set1_ps(w[0]);
-      c0_0 = _mm512_mul_ps(w0, x0);
+      c0_0 = _mm512_fmadd_ps(w0, x0, _mm512_set1_ps(bias[0]));
       const __m512 w1 = _mm512_set1_ps(w[1]);
-      c1_0 = _mm512_mul_ps(w1, x0);
+      c1_0 = _mm512_fmadd_ps(w1, x0, _mm512_set1_ps(bias[1]));
       ++off, w += 2, --n;
     } else {
-      c0_0 = _mm512_set1_ps(0.0f);
-      c1_0 = _mm512_set1_ps(0.0f);
+      c0_0 = _mm512_set1_ps(bias[0]);
+      c1_0 = _mm512_set1_ps(bias[1]);
     }
     for (; n >= 2; n -= 2) {
       _mm_prefetch((const char *)(w + 512), _MM_HINT_T0);
@@ -64,18 +66,23 @@ static void cnm_f32_2x2v__avx512(const cln_tile *a) {
       c0_0 = _mm512_add_ps(c0_0, _mm512_loadu_ps(r + a->r_rows[0] + 0));
       c1_0 = _mm512_add_ps(c1_0, _mm512_loadu_ps(r + a->r_rows[1] + 0));
     }
-    if (a->bias) {
+    if (a->bias && (a->c || a->r)) {
       const __m512 b0 = _mm512_set1_ps(a->bias[0]);
       c0_0 = _mm512_add_ps(b0, c0_0);
       const __m512 b1 = _mm512_set1_ps(a->bias[1]);
       c1_0 = _mm512_add_ps(b1, c1_0);
     }
     {
-      const __m512 lo = _mm512_set1_ps(a->lo), hi = _mm512_set1_ps(a->hi);
-      c0_0 = _mm512_max_ps(lo, c0_0);
-      c0_0 = _mm512_min_ps(hi, c0_0);
-      c1_0 = _mm512_max_ps(lo, c1_0);
-      c1_0 = _mm512_min_ps(hi, c1_0);
+      if (a->lo != -__builtin_inff()) {
+        const __m512 lo = _mm512_set1_ps(a->lo);
+        c0_0 = _mm512_max_ps(lo, c0_0);
+        c1_0 = _mm512_max_ps(lo, c1_0);
+      }
+      if (a->hi != __builtin_inff()) {
+        const __m512 hi = _mm512_set1_ps(a->hi);
+        c0_0 = _mm512_min_ps(hi, c0_0);
+        c1_0 = _mm512_min_ps(hi, c1_0);
+      }
     }
     float *y = a->y;
     const int64_t *y_rows = a->y_rows;  /* a local: the stores below might change a->y_rows, for all C knows */

@@ -133,15 +133,20 @@ static void depthwise_f32_3s2_2x2v__avx2(const cln_window *a) {
     c0_1 = _mm256_add_ps(bias, c0_1);
     c1_1 = _mm256_add_ps(bias, c1_1);
     {
-      const __m256 lo = _mm256_set1_ps(a->lo), hi = _mm256_set1_ps(a->hi);
-      c0_0 = _mm256_max_ps(lo, c0_0);
-      c0_0 = _mm256_min_ps(hi, c0_0);
-      c0_1 = _mm256_max_ps(lo, c0_1);
-      c0_1 = _mm256_min_ps(hi, c0_1);
-      c1_0 = _mm256_max_ps(lo, c1_0);
-      c1_0 = _mm256_min_ps(hi, c1_0);
-      c1_1 = _mm256_max_ps(lo, c1_1);
-      c1_1 = _mm256_min_ps(hi, c1_1);
+      if (a->lo != -__builtin_inff()) {
+        const __m256 lo = _mm256_set1_ps(a->lo);
+        c0_0 = _mm256_max_ps(lo, c0_0);
+        c0_1 = _mm256_max_ps(lo, c0_1);
+        c1_0 = _mm256_max_ps(lo, c1_0);
+        c1_1 = _mm256_max_ps(lo, c1_1);
+      }
+      if (a->hi != __builtin_inff()) {
+        const __m256 hi = _mm256_set1_ps(a->hi);
+        c0_0 = _mm256_min_ps(hi, c0_0);
+        c0_1 = _mm256_min_ps(hi, c0_1);
+        c1_0 = _mm256_min_ps(hi, c1_0);
+        c1_1 = _mm256_min_ps(hi, c1_1);
+      }
     }
     _mm256_storeu_ps(y + 0 * y_pitch + 0, c0_0);
     _mm256_storeu_ps(y + 0 * y_pitch + 8, c0_1);

@@ -141,11 +141,16 @@ static void depthwise_f32_3s2_2x2v__avx512(const cln_window *a) {
       c0_0 = _mm512_add_ps(bias, c0_0);
       c1_0 = _mm512_add_ps(bias, c1_0);
       {
-        const __m512 lo = _mm512_set1_ps(a->lo), hi = _mm512_set1_ps(a->hi);
-        c0_0 = _mm512_max_ps(lo, c0_0);
-        c0_0 = _mm512_min_ps(hi, c0_0);
-        c1_0 = _mm512_max_ps(lo, c1_0);
-        c1_0 = _mm512_min_ps(hi, c1_0);
+        if (a->lo != -__builtin_inff()) {
+          const __m512 lo = _mm512_set1_ps(a->lo);
+          c0_0 = _mm512_max_ps(lo, c0_0);
+          c1_0 = _mm512_max_ps(lo, c1_0);
+        }
+        if (a->hi != __builtin_inff()) {
+          const __m512 hi = _mm512_set1_ps(a->hi);
+          c0_0 = _mm512_min_ps(hi, c0_0);
+          c1_0 = _mm512_min_ps(hi, c1_0);
+        }
       }
       float *y = a->y + line * y_pitch + p;
       _mm512_mask_storeu_ps(y + 0 * y_pitch + 0, (__mmask16)out0, c0_0);

@@ -133,15 +133,20 @@ static void depthwise_f32_3s2_2x2v__generic(const cln_window *a) {
     c0_1 = bias + c0_1;
     c1_1 = bias + c1_1;
     {
-      const vec lo = VEC_SET1(a->lo), hi = VEC_SET1(a->hi);
-      c0_0 = vec_max(lo, c0_0);
-      c0_0 = vec_min(hi, c0_0);
-      c0_1 = vec_max(lo, c0_1);
-      c0_1 = vec_min(hi, c0_1);
-      c1_0 = vec_max(lo, c1_0);
-      c1_0 = vec_min(hi, c1_0);
-      c1_1 = vec_max(lo, c1_1);
-      c1_1 = vec_min(hi, c1_1);
+      if (a->lo != -__builtin_inff()) {
+        const vec lo = VEC_SET1(a->lo);
+        c0_0 = vec_max(lo, c0_0);
+        c0_1 = vec_max(lo, c0_1);
+        c1_0 = vec_max(lo, c1_0);
+        c1_1 = vec_max(lo, c1_1);
+      }
+      if (a->hi != __builtin_inff()) {
+        const vec hi = VEC_SET1(a->hi);
+        c0_0 = vec_min(hi, c0_0);
+        c0_1 = vec_min(hi, c0_1);
+        c1_0 = vec_min(hi, c1_0);
+        c1_1 = vec_min(hi, c1_1);
+      }
     }
     *(vec *)(y + 0 * y_pitch + 0) = c0_0;
     *(vec *)(y + 0 * y_pitch + 4) = c0_1;

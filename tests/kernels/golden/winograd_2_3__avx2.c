@@ -130,11 +130,16 @@ static void winograd_output_2_3__avx2(const cln_transform *a) {
     __m256 y0_0 = _mm256_add_ps(bias, v35);
     __m256 y0_1 = _mm256_add_ps(bias, v36);
     {
-      const __m256 lo = _mm256_set1_ps(a->lo), hi = _mm256_set1_ps(a->hi);
-      y0_0 = _mm256_max_ps(lo, y0_0);
-      y0_0 = _mm256_min_ps(hi, y0_0);
-      y0_1 = _mm256_max_ps(lo, y0_1);
-      y0_1 = _mm256_min_ps(hi, y0_1);
+      if (a->lo != -__builtin_inff()) {
+        const __m256 lo = _mm256_set1_ps(a->lo);
+        y0_0 = _mm256_max_ps(lo, y0_0);
+        y0_1 = _mm256_max_ps(lo, y0_1);
+      }
+      if (a->hi != __builtin_inff()) {
+        const __m256 hi = _mm256_set1_ps(a->hi);
+        y0_0 = _mm256_min_ps(hi, y0_0);
+        y0_1 = _mm256_min_ps(hi, y0_1);
+      }
     }
     const __m256 y0_0_10 = y0_0;
     const __m256 y0_1_10 = y0_1;
@@ -142,18 +147,23 @@ static void winograd_output_2_3__avx2(const cln_transform *a) {
     const __m256 y0_0_10_21 = __builtin_shufflevector(y0_0_10, y0_1_10, 4, 12, 5, 13, 6, 14, 7, 15);
     _mm256_storeu_ps(y + 0 * y_step + 0, y0_0_10_20);
     _mm256_storeu_ps(y + 0 * y_step + 8, y0_0_10_21);
-    const __m256 v52 = _mm256_add_ps(v16, v24);
-    const __m256 v53 = _mm256_fmadd_ps(k0, v24, v16);
-    const __m256 v54 = _mm256_add_ps(v8, v52);
-    const __m256 v55 = _mm256_add_ps(v32, v53);
-    __m256 y1_0 = _mm256_add_ps(bias, v54);
-    __m256 y1_1 = _mm256_add_ps(bias, v55);
+    const __m256 v57 = _mm256_add_ps(v16, v24);
+    const __m256 v58 = _mm256_fmadd_ps(k0, v24, v16);
+    const __m256 v59 = _mm256_add_ps(v8, v57);
+    const __m256 v60 = _mm256_add_ps(v32, v58);
+    __m256 y1_0 = _mm256_add_ps(bias, v59);
+    __m256 y1_1 = _mm256_add_ps(bias, v60);
     {
-      const __m256 lo = _mm256_set1_ps(a->lo), hi = _mm256_set1_ps(a->hi);
-      y1_0 = _mm256_max_ps(lo, y1_0);
-      y1_0 = _mm256_min_ps(hi, y1_0);
-      y1_1 = _mm256_max_ps(lo, y1_1);
-      y1_1 = _mm256_min_ps(hi, y1_1);
+      if (a->lo != -__builtin_inff()) {
+        const __m256 lo = _mm256_set1_ps(a->lo);
+        y1_0 = _mm256_max_ps(lo, y1_0);
+        y1_1 = _mm256_max_ps(lo, y1_1);
+      }
+      if (a->hi != __builtin_inff()) {
+        const __m256 hi = _mm256_set1_ps(a->hi);
+        y1_0 = _mm256_min_ps(hi, y1_0);
+        y1_1 = _mm256_min_ps(hi, y1_1);
+      }
     }
     const __m256 y1_0_10 = y1_0;
     const __m256 y1_1_10 = y1_1;

@@ -130,11 +130,16 @@ static void winograd_output_2_3__generic(const cln_transform *a) {
     vec y0_0 = bias + v35;
     vec y0_1 = bias + v36;
     {
-      const vec lo = VEC_SET1(a->lo), hi = VEC_SET1(a->hi);
-      y0_0 = vec_max(lo, y0_0);
-      y0_0 = vec_min(hi, y0_0);
-      y0_1 = vec_max(lo, y0_1);
-      y0_1 = vec_min(hi, y0_1);
+      if (a->lo != -__builtin_inff()) {
+        const vec lo = VEC_SET1(a->lo);
+        y0_0 = vec_max(lo, y0_0);
+        y0_1 = vec_max(lo, y0_1);
+      }
+      if (a->hi != __builtin_inff()) {
+        const vec hi = VEC_SET1(a->hi);
+        y0_0 = vec_min(hi, y0_0);
+        y0_1 = vec_min(hi, y0_1);
+      }
     }
     const vec y0_0_10 = y0_0;
     const vec y0_1_10 = y0_1;
@@ -142,18 +147,23 @@ static void winograd_output_2_3__generic(const cln_transform *a) {
     const vec y0_0_10_21 = __builtin_shufflevector(y0_0_10, y0_1_10, 2, 6, 3, 7);
     *(vec *)(y + 0 * y_step + 0) = y0_0_10_20;
     *(vec *)(y + 0 * y_step + 4) = y0_0_10_21;
-    const vec v52 = v16 + v24;
-    const vec v53 = k0 * v24 + v16;
-    const vec v54 = v8 + v52;
-    const vec v55 = v32 + v53;
-    vec y1_0 = bias + v54;
-    vec y1_1 = bias + v55;
+    const vec v57 = v16 + v24;
+    const vec v58 = k0 * v24 + v16;
+    const vec v59 = v8 + v57;
+    const vec v60 = v32 + v58;
+    vec y1_0 = bias + v59;
+    vec y1_1 = bias + v60;
     {
-      const vec lo = VEC_SET1(a->lo), hi = VEC_SET1(a->hi);
-      y1_0 = vec_max(lo, y1_0);
-      y1_0 = vec_min(hi, y1_0);
-      y1_1 = vec_max(lo, y1_1);
-      y1_1 = vec_min(hi, y1_1);
+      if (a->lo != -__builtin_inff()) {
+        const vec lo = VEC_SET1(a->lo);
+        y1_0 = vec_max(lo, y1_0);
+        y1_1 = vec_max(lo, y1_1);
+      }
+      if (a->hi != __builtin_inff()) {
+        const vec hi = VEC_SET1(a->hi);
+        y1_0 = vec_min(hi, y1_0);
+        y1_1 = vec_min(hi, y1_1);
+      }
     }
     const vec y1_0_10 = y1_0;
     const vec y1_1_10 = y1_1;

@@ -58,10 +58,12 @@ class FixedLength:
         raise NotImplementedError
 
     def clamp(self, accumulators: Sequence[str]) -> Iterator[str]:
-        yield f"const {self.vector} lo = {self.broadcast('a->lo')}, hi = {self.broadcast('a->hi')};"
-        for c in accumulators:
-            yield f"{c} = {self.maximum('lo', c)};"
-            yield f"{c} = {self.minimum('hi', c)};"
+        bounds = (("lo", "-__builtin_inff()", self.maximum), ("hi", "__builtin_inff()", self.minimum))
+        for bound, none, within in bounds:
+            yield f"if (a->{bound} != {none}) {{"
+            yield f"  const {self.vector} {bound} = {self.broadcast(f'a->{bound}')};"
+            yield from (f"  {c} = {within(bound, c)};" for c in accumulators)
+            yield "}"
 
     def split(self, address: str, names: Sequence[str]) -> Iterator[str]:
         loaded = [f"{names[0]}_{k}" for k in range(len(names))]
