@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 from colonnade.graph.ir import Graph
 from colonnade.plan.borders import BorderChoice
@@ -95,7 +96,8 @@ def profile(
 ) -> list[dict[Candidate, float]]:
     """Milliseconds of the finalists of one convolution with several borders, from three rounds of selection: shapes,
     loop orders of the best two that have any (unless they are out of the race), and the finalists of all borders side
-    by side. For a pruned layer the best dense candidate is always a finalist."""
+    by side. The best dense candidate, the best by columns and the best by Winograd are always finalists: the last needs
+    more scratch than the others, which a few runs find outside the caches."""
     first = LayerBench(variants[0], target, threads, runner)
     benches = [first.of(problem) for problem in variants]
     found = [_finalists(b, p, target, threads) for b, p in zip(benches, variants, strict=True)]
@@ -112,7 +114,9 @@ def _finalists(bench: LayerBench, problem: ConvProblem, target: Target, threads:
         variant for candidate in _fastest(near, 2) for variant in loop_variants(problem, candidate, target, threads)
     ]
     times |= bench.time(_unique(loops, times), LOOP_ROUNDS)
-    return _unique([*_fastest(times, FINALISTS), *_fastest({c: ms for c, ms in times.items() if c.dense}, 1)], ())
+    ways = (lambda c: c.dense, lambda c: c.winograd == 1, lambda c: c.winograd > 1)
+    best = (_fastest({c: ms for c, ms in times.items() if way(c)}, 1) for way in ways)
+    return _unique([*_fastest(times, FINALISTS), *chain.from_iterable(best)], ())
 
 
 def _fastest(times: Mapping[Candidate, float], count: int) -> Sequence[Candidate]:
