@@ -1,4 +1,4 @@
-"""Measures what is lost after training: prunes dense networks, trains them on by the recipes beside this file, and writes
+"""Measures what is lost after training: prunes dense networks, trains them on by the recipes beside this file, writes
 results.json.
 
     python fine_tuning.py --output DIR --resnets A.pt B.pt C.pt --mobilenets A.pt B.pt C.pt [--only resnet-75 ...]
@@ -50,7 +50,9 @@ def _by_images(*goal: str) -> Callable[[Path, Path, int], None]:
     def prune(dense: Path, pruned: Path, seed: int) -> None:
         command = [sys.executable, "-m", "colonnade", "prune", str(dense), "-o", str(pruned), *goal]
         images = dense.parent.parent / "train.npz"
-        subprocess.run([*command, "--calibrate", str(images), "--samples", str(SAMPLES), "--seed", str(seed)], check=True)
+        subprocess.run(
+            [*command, "--calibrate", str(images), "--samples", str(SAMPLES), "--seed", str(seed)], check=True
+        )
 
     return prune
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import onnxruntime
 import pytest
+from bordered import check_borders
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from layers import ACTIVATIONS, RUNNABLE, GraphBuilder, assert_close, check_graph, random_array, run_graph
@@ -18,6 +19,7 @@ from colonnade.graph.ir import Activation, Conv, Graph
 from colonnade.graph.reference import conv2d
 from colonnade.kernels.shapes import shapes
 from colonnade.plan.candidate import ALL_STRIPS, Candidate
+from colonnade.plan.conv import DataLayout
 from colonnade.plan.lower import conv_problems
 from colonnade.plan.space import loop_variants, shape_candidates
 from colonnade.runtime.session import Session
@@ -221,3 +223,27 @@ def test_nan_reaches_the_output_of_other_activations(target: Target, act: Activa
     y = run_graph(graph, target, {"x0": x})["y0"]
     assert np.isnan(y[0, :, 2, 2]).all()
     assert np.isnan(y).sum() == 4
+
+
+@pytest.mark.parametrize(("side", "kernel", "borders", "gathered"), [
+    (8, 1, (0, 0, 0, 0), True),
+    (8, 3, (1, 1, 1, 1), True),
+    (8, 3, (0, 0, 0, 0), False),
+    (7, 1, (0, 0, 0, 0), False),
+])  # fmt: skip
+def test_packed_strips_of_stride_2_need_no_copy_of_the_input(
+    target: Target, side: int, kernel: int, borders: tuple[int, int, int, int], gathered: bool
+) -> None:
+    """Unless padding is missing, or the last row of outputs would begin a row of inputs that is not there."""
+    builder = GraphBuilder()
+    x = builder.input(2, 5, side, side + 2)
+    op = Conv((2, 2), (kernel // 2,) * 4, act=Activation(lo=0.0))
+    graph = builder.graph(builder.conv(op, x, random_array((9, 5, kernel, kernel))))
+    (problem,) = conv_problems(graph).values()
+    geometry = problem.with_borders(borders, (0, 0, 0, 0)).geometry
+    assert DataLayout(geometry, packed=True).gathered == gathered
+    assert DataLayout(geometry, packed=True).prepared != gathered
+    assert DataLayout(geometry).prepared
+    for shape in shapes(target.isa)[::5]:
+        candidate = Candidate(shape.rows, shape.vectors, packed=True, panel=2)
+        check_borders(graph, candidate, target, 2, borders, (1, 1, 1, 1))

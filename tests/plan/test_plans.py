@@ -201,6 +201,7 @@ def test_finalists_of_a_pruned_layer_include_dense() -> None:
         times = profile([problem(sparsity=sparsity, rows=32)], BEST, 1, LocalRunner())[0]
         assert any(candidate.dense for candidate in times)
     times = profile([problem(sparsity=0.0)], BEST, 1, LocalRunner())[0]
+    assert {candidate.winograd > 1 for candidate in times} == {False, True}
     assert all(candidate.dense for candidate in times)
 
 

@@ -220,7 +220,7 @@ def _over_tiles(isa: Isa, tiles: Callable[[int], list[str]]) -> list[str]:
 
 
 def _turns(isa: Isa, vectors: int, tiles: Iterable[str]) -> list[str]:
-    """A loop over a->count tiles: vectors of a fixed length run over the end, others ask for the length that is left."""
+    """A loop over a->count tiles: vectors of a fixed length run over the end, others ask for what is left."""
     if isa.lanes:
         return [f"for (size_t p = 0; p < a->count; p += {vectors * isa.lanes}) {{", *indent(tiles), "}"]
     ops = tile_ops(isa, Shape(1, vectors))

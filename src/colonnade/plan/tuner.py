@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain
 
 from colonnade.graph.ir import Graph
 from colonnade.plan.borders import BorderChoice
@@ -114,9 +113,12 @@ def _finalists(bench: LayerBench, problem: ConvProblem, target: Target, threads:
         variant for candidate in _fastest(near, 2) for variant in loop_variants(problem, candidate, target, threads)
     ]
     times |= bench.time(_unique(loops, times), LOOP_ROUNDS)
-    ways = (lambda c: c.dense, lambda c: c.winograd == 1, lambda c: c.winograd > 1)
-    best = (_fastest({c: ms for c, ms in times.items() if way(c)}, 1) for way in ways)
-    return _unique([*_fastest(times, FINALISTS), *chain.from_iterable(best)], ())
+    best = [
+        *_fastest({c: ms for c, ms in times.items() if c.dense}, 1),
+        *_fastest({c: ms for c, ms in times.items() if c.winograd == 1}, 1),
+        *_fastest({c: ms for c, ms in times.items() if c.winograd > 1}, 1),
+    ]
+    return _unique([*_fastest(times, FINALISTS), *best], ())
 
 
 def _fastest(times: Mapping[Candidate, float], count: int) -> Sequence[Candidate]:
