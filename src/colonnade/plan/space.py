@@ -16,6 +16,7 @@ from colonnade.plan.winograd import filters, winograd_candidates, winograd_cycle
 from colonnade.target.targets import Target
 
 SHAPES_MEASURED = 8  # of each kind: sparse, dense, Winograd, depthwise
+ROWS_VARIED = 3  # other T of the best shapes
 SHARING = 4  # panels per thread: fewer, and several threads read the same panels
 KC_LEAST = 128  # columns of a KC block; shorter ones spend their time on sums
 EFFICIENCY = 0.55  # of the best shape's; less is never worth a look
@@ -82,12 +83,26 @@ def column_candidates(problem: ConvProblem, target: Target, threads: int) -> tup
 def _cheapest(
     problem: ConvProblem, candidates: Iterable[Candidate], target: Target, count: int
 ) -> tuple[Candidate, ...]:
-    """The first `count`, in the best of the loop orders given for each way."""
+    """The first `count`, of each way and V with the best T and in the best of the loop orders given: the rule knows more
+    of these than of what a load costs beside a multiply-add, on which V depends."""
     ranked = sorted(candidates, key=lambda candidate: candidate_cycles(problem, candidate, target))
     ways: dict[tuple[object, ...], Candidate] = {}
     for c in ranked:
-        ways.setdefault((c.rows, c.vectors, c.packed, c.rowwise, c.winograd), c)
+        ways.setdefault((c.window and c.rows, c.vectors, c.packed, c.rowwise, c.winograd), c)
     return tuple(ways.values())[:count]
+
+
+def row_variants(problem: ConvProblem, candidate: Candidate, target: Target) -> tuple[Candidate, ...]:
+    """The same, no window kernel, with other T: the cheapest few by the cost rule."""
+    g = problem.geometry
+    others = [
+        replace(candidate, rows=shape.rows)
+        for shape in good_shapes(target, g.rows // g.groups)
+        if shape.vectors == candidate.vectors
+        and shape.rows != candidate.rows
+        and max(rows for rows, _ in problem.tile_sizes(shape.rows, candidate.dense)) == shape.rows
+    ]
+    return tuple(sorted(others, key=lambda other: candidate_cycles(problem, other, target))[:ROWS_VARIED])
 
 
 def _all_shapes(problem: ConvProblem, target: Target, dense: bool) -> Iterable[Candidate]:

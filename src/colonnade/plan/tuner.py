@@ -12,14 +12,21 @@ from colonnade.plan.candidate import Candidate
 from colonnade.plan.lower import conv_problems
 from colonnade.plan.measure import LayerBench, time_together
 from colonnade.plan.problem import ConvProblem
-from colonnade.plan.space import candidate_cycles, default_candidate, loop_variants, possible, shape_candidates
+from colonnade.plan.space import (
+    candidate_cycles,
+    default_candidate,
+    loop_variants,
+    possible,
+    row_variants,
+    shape_candidates,
+)
 from colonnade.remote.runner import Runner
 from colonnade.target.targets import Target
 
 Progress = Callable[[str, int, int], None]
 
 FIRST_ROUNDS = 3  # of every shape
-LOOP_ROUNDS = 5  # of the best shapes in other loop orders
+VARIED_ROUNDS = 5  # of the best shapes in other loop orders, and with other T
 FINAL_ROUNDS = 11  # of the finalists
 FINALISTS = 3
 LOOPS_GAIN = 1.3  # no loop order makes a shape faster than this
@@ -94,9 +101,9 @@ def profile(
     variants: Sequence[ConvProblem], target: Target, threads: int, runner: Runner
 ) -> list[dict[Candidate, float]]:
     """Milliseconds of the finalists of one convolution with several borders, from three rounds of selection: shapes,
-    loop orders of the best two that have any (unless they are out of the race), and the finalists of all borders side
-    by side. The best dense candidate, the best by columns and the best by Winograd are always finalists: the last needs
-    more scratch than the others, which a few runs find outside the caches."""
+    variants of the best two (other T; loop orders, unless they are out of the race), and the finalists of all borders
+    side by side. The best dense candidate, the best by columns and the best by Winograd are always finalists: the last
+    needs more scratch than the others, which a few runs find outside the caches."""
     first = LayerBench(variants[0], target, threads, runner)
     benches = [first.of(problem) for problem in variants]
     found = [_finalists(b, p, target, threads) for b, p in zip(benches, variants, strict=True)]
@@ -109,10 +116,12 @@ def _finalists(bench: LayerBench, problem: ConvProblem, target: Target, threads:
     times = bench.time(shape_candidates(problem, target, threads), FIRST_ROUNDS)
     by_columns = {c: ms for c, ms in times.items() if c.winograd == 1 and not c.window}
     near = {c: ms for c, ms in by_columns.items() if ms < LOOPS_GAIN * min(times.values())}
-    loops = [
+    varied = [
         variant for candidate in _fastest(near, 2) for variant in loop_variants(problem, candidate, target, threads)
     ]
-    times |= bench.time(_unique(loops, times), LOOP_ROUNDS)
+    for candidate in _fastest({c: ms for c, ms in times.items() if not c.window}, 2):
+        varied += row_variants(problem, candidate, target)
+    times |= bench.time(_unique(varied, times), VARIED_ROUNDS)
     best = [
         *_fastest({c: ms for c, ms in times.items() if c.dense}, 1),
         *_fastest({c: ms for c, ms in times.items() if c.winograd == 1}, 1),
