@@ -12,7 +12,9 @@ from colonnade.data.known import DIGITS, FASHION
 from colonnade.errors import ColonnadeError
 
 # The data set that each was trained on. The folder of that name in examples/ has the scripts and says how well they do.
-TRAINED: Mapping[str, str] = MappingProxyType({"fashion_resnet": FASHION, "digits_cnn": DIGITS})
+TRAINED: Mapping[str, str] = MappingProxyType(
+    {"fashion_resnet": FASHION, "fashion_mobilenet": FASHION, "digits_cnn": DIGITS}
+)
 
 
 def trained(name: str) -> onnx.ModelProto:
