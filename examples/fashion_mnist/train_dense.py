@@ -1,9 +1,9 @@
-"""Trains a dense network of this example from scratch and writes its weights and its log.
+"""Trains a dense network of this example from scratch and writes its weights, its ONNX file and its log.
 
     python train_dense.py resnet --output DIR [--epochs 8] [--seed 0] [--device cuda] [--bf16]
 
 SGD with Nesterov's momentum, one cycle of the learning rate, shift and flip. After each epoch DIR/last.pt is replaced,
-from which the same command goes on; the log is DIR/log.jsonl.
+from which the same command goes on; the log is DIR/log.jsonl. At the end: DIR/weights.pt and DIR/NETWORK-SEED.onnx.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from colonnade.train.datasets import (
     evaluation_batches,
     fashion_mnist,
 )
+from colonnade.train.export import export_onnx
 
 BATCH = 128
 TEST_BATCH = 500
@@ -63,7 +64,9 @@ def main() -> None:
             print(json.dumps(line), file=log)
         state = {"epoch": epoch + 1} | {name: part.state_dict() for name, part in parts.items()}
         _save(checkpoint, state)
-    _save(options.output / "weights.pt", model.cpu().state_dict())
+    model = model.cpu().eval()
+    _save(options.output / "weights.pt", model.state_dict())
+    export_onnx(model, test[0, 0][0][None], options.output / f"{options.network}-{options.seed}.onnx")
 
 
 def accuracy(model: nn.Module, test: LabelledImages, device: torch.device) -> float:

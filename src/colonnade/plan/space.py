@@ -15,7 +15,7 @@ from colonnade.plan.problem import ConvProblem
 from colonnade.plan.winograd import filters, winograd_candidates, winograd_cycles
 from colonnade.target.targets import Target
 
-SHAPES_MEASURED = 8  # of each kind: sparse, dense, Winograd, depthwise
+SHAPES_MEASURED = 12  # of each kind: sparse, dense, Winograd, depthwise
 ROWS_VARIED = 3  # other T of the best shapes
 SHARING = 4  # panels per thread: fewer, and several threads read the same panels
 KC_LEAST = 128  # columns of a KC block; shorter ones spend their time on sums
