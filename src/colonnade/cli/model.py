@@ -52,7 +52,7 @@ def zoo(
     batch: Annotated[int | None, typer.Option(help="Images per run. [default: left open]")] = None,
     seed: Annotated[int, typer.Option(help="Of the random weights.")] = 0,
 ) -> None:
-    """Write a well-known network with random weights, or a small trained one (fashion_resnet, fashion_mobilenet), as an ONNX file."""
+    """Write a well-known network with random weights, or a small trained one (fashion_resnet ...), as an ONNX file."""
     from colonnade.api import Model
     from colonnade.files import check_writable
     from colonnade.zoo import TRAINED, build, trained

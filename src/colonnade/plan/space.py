@@ -83,8 +83,8 @@ def column_candidates(problem: ConvProblem, target: Target, threads: int) -> tup
 def _cheapest(
     problem: ConvProblem, candidates: Iterable[Candidate], target: Target, count: int
 ) -> tuple[Candidate, ...]:
-    """The first `count`, of each way and V with the best T and in the best of the loop orders given: the rule knows more
-    of these than of what a load costs beside a multiply-add, on which V depends."""
+    """The first `count`, of each way and V with the best T and in the best of the loop orders given: the rule knows
+    more of these than of what a load costs beside a multiply-add, on which V depends."""
     ranked = sorted(candidates, key=lambda candidate: candidate_cycles(problem, candidate, target))
     ways: dict[tuple[object, ...], Candidate] = {}
     for c in ranked:
