@@ -55,7 +55,7 @@ class InvertedResidual(nn.Module):
 
 
 def fashion_resnet(width: int = 16, blocks: tuple[int, int, int] = (1, 3, 3)) -> nn.Module:
-    """Stages of so many basic blocks at 28, 14 and 7 pixels; 263 thousand weights."""
+    """Stages of so many basic blocks at 28, 14 and 7 pixels; 261 thousand weights."""
     layers = [*_convolution(1, width, 3), nn.ReLU(inplace=True)]
     inputs = width
     for stage, count in enumerate(blocks):
