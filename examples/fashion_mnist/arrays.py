@@ -16,9 +16,8 @@ from colonnade.train.datasets import FASHION_MNIST, Augment, fashion_mnist
 TRAINING_IMAGES = 6000  # the first tenth: more than calibration draws from
 
 
-def main() -> None:
+def write_arrays(folder: Path) -> None:
     """Training images unchanged: no shift, no flip."""
-    folder = Path(*sys.argv[1:2])
     train, test = fashion_mnist(FASHION_MNIST, Augment(), 0)
     for name, data, count in (("train", train, TRAINING_IMAGES), ("test", test, len(test))):
         images, labels = zip(*(data[0, index] for index in range(count)), strict=True)
@@ -26,4 +25,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    write_arrays(Path(*sys.argv[1:2]))

@@ -23,16 +23,16 @@ import numpy as np
 import onnx
 import post_training_baselines as baselines
 import torch
+from arrays import write_arrays
 
 from colonnade.files import write_atomic
-from colonnade.train.datasets import FASHION_MNIST, Augment, fashion_mnist
 from colonnade.train.export import export_onnx
 from colonnade.train.finetune import METRICS, finetune
 from colonnade.train.recipe import ModelSection
 from colonnade.train.source import build_model
 
 HERE = Path(__file__).resolve().parent
-SAMPLES, POOL = 512, 6000  # training images to prune by, and what they are drawn from
+SAMPLES = 512  # training images to prune by
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,8 @@ def main() -> None:
     options = _parse()
     torch.set_num_threads(options.threads)
     options.output.mkdir(parents=True, exist_ok=True)
-    _write_images(options.output / "train.npz")
+    if not (options.output / "train.npz").exists():
+        write_arrays(options.output)
     weights = {"resnet": options.resnets, "mobilenet": options.mobilenets}
     rows = []
     for seed in range(max(map(len, weights.values()))):
@@ -127,15 +128,6 @@ def _row(name: str, weights: Path, seed: int, output: Path) -> dict[str, object]
         "pruned": last["accuracy"],
         "lost": round(100 * (first["dense_accuracy"] - last["accuracy"]), 2),
     }
-
-
-def _write_images(path: Path) -> None:
-    """The first tenth of the training images, as the networks take them."""
-    if path.exists():
-        return
-    data = fashion_mnist(FASHION_MNIST, Augment(), 0)[0]
-    images, labels = zip(*(data[0, index] for index in range(POOL)), strict=True)
-    np.savez(path, x=np.stack([image.numpy() for image in images]), y=np.array(labels))
 
 
 def _parse() -> argparse.Namespace:
