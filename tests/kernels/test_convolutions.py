@@ -225,6 +225,13 @@ def test_nan_reaches_the_output_of_other_activations(target: Target, act: Activa
     assert np.isnan(y).sum() == 4
 
 
+def test_rows_of_a_strided_output_may_be_wider_than_the_input(target: Target) -> None:
+    """One output of one input, two columns to the next: found by the test above."""
+    builder = GraphBuilder()
+    graph = builder.graph(builder.conv(Conv((1, 2)), builder.input(1, 1, 1, 1), random_array((1, 1, 1, 1))))
+    check_borders(graph, Candidate(1, 1, packed=True), target, 1, (0, 0, 0, 0), (0, 0, 0, 0))
+
+
 @pytest.mark.parametrize(("side", "kernel", "borders", "gathered"), [
     (8, 1, (0, 0, 0, 0), True),
     (8, 3, (1, 1, 1, 1), True),

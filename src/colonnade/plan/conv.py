@@ -67,9 +67,10 @@ class DataLayout:
     @cached_property
     def gathered(self) -> bool:
         """Whether strips are gathered from the input as it is, with its stride."""
-        g = self.geometry
+        g, (down, across) = self.geometry, self.geometry.strides
         strided = self.packed and g.strides != (1, 1) and g.groups == 1
-        return strided and g.source.covers(g.pads) and g.out_h * g.strides[0] * g.source.pitch <= g.source.floats
+        inside = g.out_h * down * g.source.pitch <= g.source.floats and g.out_w * across <= down * g.source.pitch
+        return strided and g.source.covers(g.pads) and inside
 
     @property
     def local(self) -> bool:
