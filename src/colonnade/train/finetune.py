@@ -84,8 +84,10 @@ def finetune(path: Path, progress: Progress | None = None) -> Outcome | None:
     ColonnadeError for a recipe, data or a network that cannot be used.
     """
     recipe = read_recipe(path)
-    run = _Run(recipe, path.parent, accelerate.Accelerator(mixed_precision="no"), progress)
-    return run.train()
+    accelerator = accelerate.Accelerator(mixed_precision="no")
+    outcome = _Run(recipe, path.parent, accelerator, progress).train()
+    accelerator.end_training()  # a thread of the process group that outlives the interpreter aborts it
+    return outcome
 
 
 class _Run:
