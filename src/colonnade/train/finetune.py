@@ -86,7 +86,8 @@ def finetune(path: Path, progress: Progress | None = None) -> Outcome | None:
     recipe = read_recipe(path)
     accelerator = accelerate.Accelerator(mixed_precision="no")
     outcome = _Run(recipe, path.parent, accelerator, progress).train()
-    accelerator.end_training()  # a thread of the process group that outlives the interpreter aborts it
+    accelerator.wait_for_everyone()  # one that ended while another still exports would take it down
+    accelerator.end_training()
     return outcome
 
 
