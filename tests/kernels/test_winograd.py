@@ -40,7 +40,9 @@ def layer(x_shape: tuple[int, ...], rows: int, op: Conv, seed: int = 0, kernel: 
     padded = (x_shape[2] + op.pads[0] + op.pads[2], x_shape[3] + op.pads[1] + op.pads[3])
     sides = [(side - kernel) // stride + 1 for side, stride in zip(padded, op.strides, strict=True)]
     residual = [builder.input(x_shape[0], rows, *sides)] if op.residual else []
-    weights = random_array((rows, x_shape[1], kernel, kernel), seed) * np.float32(3 / kernel)
+    # Sums of about 1: rounding grows with them, and an activation may hide from the comparison that they are large.
+    scale = np.float32(1 / (kernel * np.sqrt(x_shape[1])))
+    weights = random_array((rows, x_shape[1], kernel, kernel), seed) * scale
     return builder.graph(builder.conv(op, x, weights, *residual))
 
 

@@ -53,11 +53,12 @@ def _tiles(weights: np.ndarray) -> list[tuple[list[int], list[int]]]:
     return [(list(tile.rows), list(tile.columns)) for tile in recover_tiles(weights, 8)]
 
 
-def test_the_layout_in_memory_does_not_matter(tmp_path: Path) -> None:
-    model = nn.Sequential(nn.Conv2d(4, 8, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 3))
+@pytest.mark.parametrize("channels", [1, 4])  # a kernel of one channel is contiguous in either layout
+def test_the_layout_in_memory_does_not_matter(channels: int, tmp_path: Path) -> None:
+    model = nn.Sequential(nn.Conv2d(channels, 8, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 3))
     operators = []
     for layout in (torch.contiguous_format, torch.channels_last):
-        proto = export_onnx(model.to(memory_format=layout), torch.zeros(1, 4, 8, 8), tmp_path / "model.onnx")
+        proto = export_onnx(model.to(memory_format=layout), torch.zeros(1, channels, 8, 8), tmp_path / "model.onnx")
         operators.append([node.op_type for node in proto.graph.node])
     assert operators[0] == operators[1]
     assert model[0].weight.is_contiguous(memory_format=torch.channels_last)

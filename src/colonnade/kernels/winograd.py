@@ -17,7 +17,7 @@ Standard library only (run by the build hook).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 
@@ -90,8 +90,20 @@ class _Lines:
 
     def value(self, expression: str) -> str:
         name = f"v{len(self.lines)}"
-        self.lines.append(f"const {self.ops.vector} {name} = {expression};")
+        self.lines.append(f"{self.ops.vector} {name} = {expression};")
         return name
+
+    def loads(self, pointer: str, step: str, count: int) -> list[str]:
+        """Vectors, each `step` floats after the one before."""
+        return [self.value(self.ops.load(f"{pointer} + {i} * {step}")) for i in range(count)]
+
+    def move(self, steps: Mapping[str, str], values: Sequence[str] = ()) -> None:
+        """Pointers are moved on, when `values` are computed. Compilers would load all of a tile first, for which there
+        are not enough registers, from addresses that they have computed long before and kept in memory."""
+        self.lines += [f"{pointer} += {step};" for pointer, step in steps.items()]
+        operands = [f'"+r"({pointer})' for pointer in steps]
+        operands += [f'"+{self.ops.register}"({value})' for value in values if self.ops.register]
+        self.lines.append(f'__asm__ volatile("" : {", ".join(operands)});')
 
     def constant(self, number: float) -> str:
         if number not in self._constants:
@@ -170,37 +182,42 @@ def _rows(isa: Isa, f: Filter) -> str:
 def _columns(isa: Isa, f: Filter) -> str:
     """B^T of what rows gave. A tile's last n - m rows are the first of the tile below it."""
     c, m, n = _Lines(tile_ops(isa, Shape(1, isa.wide))), f.m, f.side
-    for j in range(n):
-        taps = (f"x + {j * m + i % m} * x_step{' + down' if i >= m else ''}" for i in range(n))
-        for i, value in enumerate(_input(c, f, [c.value(c.ops.load(tap)) for tap in taps])):
-            c.lines.append(f"{c.ops.store(f'y + {i * n + j} * y_step', value)};")
-    tiles = ["const float *x = a->x + p;", "float *y = a->y + p;", *c.lines]
-    body = [
-        "const int64_t x_step = a->x_step, y_step = a->y_step, down = a->down;",
-        *_turns(isa, isa.wide, tiles),
-    ]
+    for _ in range(n):
+        taps = [*c.loads("x", "x_step", m), *c.loads("below", "x_step", n - m)]
+        for i, value in enumerate(_input(c, f, taps)):
+            c.lines.append(f"{c.ops.store(f'y + {i * n} * y_step', value)};")
+        c.move({"x": f"{m} * x_step", "below": f"{m} * x_step", "y": "y_step"})
+    start = ["const float *x = a->x + p, *below = x + a->down;", "float *y = a->y + p;"]
+    body = ["const int64_t x_step = a->x_step, y_step = a->y_step;", *_turns(isa, isa.wide, [*start, *c.lines])]
     return _function(f.kernel_name(isa, "columns"), body)
 
 
 def _outputs(isa: Isa, f: Filter) -> str:
-    """A^T sums A, plus the bias and between the bounds, its columns side by side."""
+    """A^T sums A, plus bias and residual and between the bounds, its columns side by side."""
     m, n = f.m, f.side
 
     def tiles(vectors: int) -> list[str]:
         c = _Lines(tile_ops(isa, Shape(1, vectors)))
         columns = []
-        for j in range(n):
-            loads = [c.value(c.ops.load(f"x + {i * n + j} * x_step")) for i in range(n)]
-            columns.append(_output(c, f, loads))
+        for _ in range(n):
+            columns.append(_output(c, f, c.loads("x", f"{n} * x_step", n)))
+            c.move({"x": "x_step"}, columns[-1])
+        c.lines += c.ops.ends(m, f"(a->width - {m} * (int64_t)p)")
         for i in range(m):
             names = [f"y{i}_{j}" for j in range(m)]
-            for name, value in zip(names, _output(c, f, [column[i] for column in columns]), strict=True):
-                c.lines.append(f"{c.ops.vector} {name} = {c.ops.add_scalar('bias', value)};")
-            c.lines += ["{", *indent(c.ops.clamp(names)), "}", *c.ops.merge(f"y + {i} * y_step", names)]
+            values = zip(names, _output(c, f, [column[i] for column in columns]), strict=True)
+            at = f"{m} * p + {i} * a->y_step"
+            put = [
+                f"float *y = a->y + {at};",
+                f"const float *r = a->r ? a->r + {at} : NULL;",
+                *(f"{c.ops.vector} {name} = {c.ops.add_scalar('bias', value)};" for name, value in values),
+                *c.ops.merge(names),
+            ]
+            c.lines += [f"if ({i} < a->lines) {{", *indent(put), "}"]
         bias = f"const {c.ops.scalar_type} bias = {c.ops.scalar('a->bias')};"
-        return [bias, "const float *x = a->x + p;", f"float *y = a->y + {m} * p;", *c.lines]
+        return [bias, "const float *x = a->x + p;", *c.lines]
 
-    body = ["const int64_t x_step = a->x_step, y_step = a->y_step;", *_over_tiles(isa, tiles)]
+    body = ["const int64_t x_step = a->x_step;", *_over_tiles(isa, tiles)]
     return _function(f.kernel_name(isa, "output"), body)
 
 

@@ -58,6 +58,7 @@ def kernels_source(isa: Isa) -> str:
             MARK,
             '#include "cpu.h"',
             '#include "internal.h"',
+            '#include "rows.h"',
             tile_ops(isa, shapes(isa)[0]).header,
             "",
             *(kernel_source(isa, shape) for shape in shapes(isa)),

@@ -31,7 +31,7 @@ def export_onnx(model: nn.Module, example: Tensor, path: str | os.PathLike[str])
     plain = squashed_copy(model).cpu().eval()
     # In another layout a flatten becomes a copy by strides, which is not ONNX that others read.
     for parameter in plain.parameters():
-        parameter.data = parameter.data.contiguous()
+        parameter.data = parameter.data.clone(memory_format=torch.contiguous_format)
     # Of a batch of 1 the exporter would conclude that N is always 1.
     images = example[:1].cpu().repeat(2, *(1 for _ in example.shape[1:]))
     with _quiet():

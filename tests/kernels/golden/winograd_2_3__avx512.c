@@ -13,13 +13,13 @@ static void winograd_rows_2_3__avx512(const cln_transform *a) {
       const __m512 d0 = d0_10;
       const __m512 d1_10 = __builtin_shufflevector(d0_0, d0_1, 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31);
       const __m512 d1 = d1_10;
-      const __m512 v6 = __builtin_shufflevector(d0, _mm512_set1_ps(x[2 * 16 + 0]), 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16);
-      const __m512 v7 = __builtin_shufflevector(d1, _mm512_set1_ps(x[2 * 16 + 1]), 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16);
+      __m512 v6 = __builtin_shufflevector(d0, _mm512_set1_ps(x[2 * 16 + 0]), 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16);
+      __m512 v7 = __builtin_shufflevector(d1, _mm512_set1_ps(x[2 * 16 + 1]), 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16);
       const __m512 k0 = _mm512_set1_ps(-1.0f);
-      const __m512 v9 = _mm512_fmadd_ps(k0, d0, v6);
-      const __m512 v10 = _mm512_add_ps(v6, d1);
-      const __m512 v11 = _mm512_fmadd_ps(k0, d1, v6);
-      const __m512 v12 = _mm512_fmadd_ps(k0, d1, v7);
+      __m512 v9 = _mm512_fmadd_ps(k0, d0, v6);
+      __m512 v10 = _mm512_add_ps(v6, d1);
+      __m512 v11 = _mm512_fmadd_ps(k0, d1, v6);
+      __m512 v12 = _mm512_fmadd_ps(k0, d1, v7);
       _mm512_storeu_ps(y + 0 * y_step, v9);
       _mm512_storeu_ps(y + 2 * y_step, v10);
       _mm512_storeu_ps(y + 4 * y_step, v11);
@@ -34,13 +34,13 @@ static void winograd_rows_2_3__avx512(const cln_transform *a) {
       const __m256 d0 = d0_10;
       const __m256 d1_10 = __builtin_shufflevector(d0_0, d0_1, 1, 3, 5, 7, 9, 11, 13, 15);
       const __m256 d1 = d1_10;
-      const __m256 v6 = __builtin_shufflevector(d0, _mm256_set1_ps(x[2 * 8 + 0]), 1, 2, 3, 4, 5, 6, 7, 8);
-      const __m256 v7 = __builtin_shufflevector(d1, _mm256_set1_ps(x[2 * 8 + 1]), 1, 2, 3, 4, 5, 6, 7, 8);
+      __m256 v6 = __builtin_shufflevector(d0, _mm256_set1_ps(x[2 * 8 + 0]), 1, 2, 3, 4, 5, 6, 7, 8);
+      __m256 v7 = __builtin_shufflevector(d1, _mm256_set1_ps(x[2 * 8 + 1]), 1, 2, 3, 4, 5, 6, 7, 8);
       const __m256 k0 = _mm256_set1_ps(-1.0f);
-      const __m256 v9 = _mm256_fmadd_ps(k0, d0, v6);
-      const __m256 v10 = _mm256_add_ps(v6, d1);
-      const __m256 v11 = _mm256_fmadd_ps(k0, d1, v6);
-      const __m256 v12 = _mm256_fmadd_ps(k0, d1, v7);
+      __m256 v9 = _mm256_fmadd_ps(k0, d0, v6);
+      __m256 v10 = _mm256_add_ps(v6, d1);
+      __m256 v11 = _mm256_fmadd_ps(k0, d1, v6);
+      __m256 v12 = _mm256_fmadd_ps(k0, d1, v7);
       _mm256_storeu_ps(y + 0 * y_step, v9);
       _mm256_storeu_ps(y + 2 * y_step, v10);
       _mm256_storeu_ps(y + 4 * y_step, v11);
@@ -50,235 +50,295 @@ static void winograd_rows_2_3__avx512(const cln_transform *a) {
 }
 
 static void winograd_columns_2_3__avx512(const cln_transform *a) {
-  const int64_t x_step = a->x_step, y_step = a->y_step, down = a->down;
+  const int64_t x_step = a->x_step, y_step = a->y_step;
   for (size_t p = 0; p < a->count; p += 16) {
-    const float *x = a->x + p;
+    const float *x = a->x + p, *below = x + a->down;
     float *y = a->y + p;
-    const __m512 v0 = _mm512_loadu_ps(x + 0 * x_step);
-    const __m512 v1 = _mm512_loadu_ps(x + 1 * x_step);
-    const __m512 v2 = _mm512_loadu_ps(x + 0 * x_step + down);
-    const __m512 v3 = _mm512_loadu_ps(x + 1 * x_step + down);
+    __m512 v0 = _mm512_loadu_ps(x + 0 * x_step);
+    __m512 v1 = _mm512_loadu_ps(x + 1 * x_step);
+    __m512 v2 = _mm512_loadu_ps(below + 0 * x_step);
+    __m512 v3 = _mm512_loadu_ps(below + 1 * x_step);
     const __m512 k0 = _mm512_set1_ps(-1.0f);
-    const __m512 v5 = _mm512_fmadd_ps(k0, v0, v2);
-    const __m512 v6 = _mm512_add_ps(v2, v1);
-    const __m512 v7 = _mm512_fmadd_ps(k0, v1, v2);
-    const __m512 v8 = _mm512_fmadd_ps(k0, v1, v3);
+    __m512 v5 = _mm512_fmadd_ps(k0, v0, v2);
+    __m512 v6 = _mm512_add_ps(v2, v1);
+    __m512 v7 = _mm512_fmadd_ps(k0, v1, v2);
+    __m512 v8 = _mm512_fmadd_ps(k0, v1, v3);
     _mm512_storeu_ps(y + 0 * y_step, v5);
     _mm512_storeu_ps(y + 4 * y_step, v6);
     _mm512_storeu_ps(y + 8 * y_step, v7);
     _mm512_storeu_ps(y + 12 * y_step, v8);
-    const __m512 v13 = _mm512_loadu_ps(x + 2 * x_step);
-    const __m512 v14 = _mm512_loadu_ps(x + 3 * x_step);
-    const __m512 v15 = _mm512_loadu_ps(x + 2 * x_step + down);
-    const __m512 v16 = _mm512_loadu_ps(x + 3 * x_step + down);
-    const __m512 v17 = _mm512_fmadd_ps(k0, v13, v15);
-    const __m512 v18 = _mm512_add_ps(v15, v14);
-    const __m512 v19 = _mm512_fmadd_ps(k0, v14, v15);
-    const __m512 v20 = _mm512_fmadd_ps(k0, v14, v16);
-    _mm512_storeu_ps(y + 1 * y_step, v17);
-    _mm512_storeu_ps(y + 5 * y_step, v18);
-    _mm512_storeu_ps(y + 9 * y_step, v19);
-    _mm512_storeu_ps(y + 13 * y_step, v20);
-    const __m512 v25 = _mm512_loadu_ps(x + 4 * x_step);
-    const __m512 v26 = _mm512_loadu_ps(x + 5 * x_step);
-    const __m512 v27 = _mm512_loadu_ps(x + 4 * x_step + down);
-    const __m512 v28 = _mm512_loadu_ps(x + 5 * x_step + down);
-    const __m512 v29 = _mm512_fmadd_ps(k0, v25, v27);
-    const __m512 v30 = _mm512_add_ps(v27, v26);
-    const __m512 v31 = _mm512_fmadd_ps(k0, v26, v27);
-    const __m512 v32 = _mm512_fmadd_ps(k0, v26, v28);
-    _mm512_storeu_ps(y + 2 * y_step, v29);
-    _mm512_storeu_ps(y + 6 * y_step, v30);
-    _mm512_storeu_ps(y + 10 * y_step, v31);
-    _mm512_storeu_ps(y + 14 * y_step, v32);
-    const __m512 v37 = _mm512_loadu_ps(x + 6 * x_step);
-    const __m512 v38 = _mm512_loadu_ps(x + 7 * x_step);
-    const __m512 v39 = _mm512_loadu_ps(x + 6 * x_step + down);
-    const __m512 v40 = _mm512_loadu_ps(x + 7 * x_step + down);
-    const __m512 v41 = _mm512_fmadd_ps(k0, v37, v39);
-    const __m512 v42 = _mm512_add_ps(v39, v38);
-    const __m512 v43 = _mm512_fmadd_ps(k0, v38, v39);
-    const __m512 v44 = _mm512_fmadd_ps(k0, v38, v40);
-    _mm512_storeu_ps(y + 3 * y_step, v41);
-    _mm512_storeu_ps(y + 7 * y_step, v42);
-    _mm512_storeu_ps(y + 11 * y_step, v43);
-    _mm512_storeu_ps(y + 15 * y_step, v44);
+    x += 2 * x_step;
+    below += 2 * x_step;
+    y += y_step;
+    __asm__ volatile("" : "+r"(x), "+r"(below), "+r"(y));
+    __m512 v17 = _mm512_loadu_ps(x + 0 * x_step);
+    __m512 v18 = _mm512_loadu_ps(x + 1 * x_step);
+    __m512 v19 = _mm512_loadu_ps(below + 0 * x_step);
+    __m512 v20 = _mm512_loadu_ps(below + 1 * x_step);
+    __m512 v21 = _mm512_fmadd_ps(k0, v17, v19);
+    __m512 v22 = _mm512_add_ps(v19, v18);
+    __m512 v23 = _mm512_fmadd_ps(k0, v18, v19);
+    __m512 v24 = _mm512_fmadd_ps(k0, v18, v20);
+    _mm512_storeu_ps(y + 0 * y_step, v21);
+    _mm512_storeu_ps(y + 4 * y_step, v22);
+    _mm512_storeu_ps(y + 8 * y_step, v23);
+    _mm512_storeu_ps(y + 12 * y_step, v24);
+    x += 2 * x_step;
+    below += 2 * x_step;
+    y += y_step;
+    __asm__ volatile("" : "+r"(x), "+r"(below), "+r"(y));
+    __m512 v33 = _mm512_loadu_ps(x + 0 * x_step);
+    __m512 v34 = _mm512_loadu_ps(x + 1 * x_step);
+    __m512 v35 = _mm512_loadu_ps(below + 0 * x_step);
+    __m512 v36 = _mm512_loadu_ps(below + 1 * x_step);
+    __m512 v37 = _mm512_fmadd_ps(k0, v33, v35);
+    __m512 v38 = _mm512_add_ps(v35, v34);
+    __m512 v39 = _mm512_fmadd_ps(k0, v34, v35);
+    __m512 v40 = _mm512_fmadd_ps(k0, v34, v36);
+    _mm512_storeu_ps(y + 0 * y_step, v37);
+    _mm512_storeu_ps(y + 4 * y_step, v38);
+    _mm512_storeu_ps(y + 8 * y_step, v39);
+    _mm512_storeu_ps(y + 12 * y_step, v40);
+    x += 2 * x_step;
+    below += 2 * x_step;
+    y += y_step;
+    __asm__ volatile("" : "+r"(x), "+r"(below), "+r"(y));
+    __m512 v49 = _mm512_loadu_ps(x + 0 * x_step);
+    __m512 v50 = _mm512_loadu_ps(x + 1 * x_step);
+    __m512 v51 = _mm512_loadu_ps(below + 0 * x_step);
+    __m512 v52 = _mm512_loadu_ps(below + 1 * x_step);
+    __m512 v53 = _mm512_fmadd_ps(k0, v49, v51);
+    __m512 v54 = _mm512_add_ps(v51, v50);
+    __m512 v55 = _mm512_fmadd_ps(k0, v50, v51);
+    __m512 v56 = _mm512_fmadd_ps(k0, v50, v52);
+    _mm512_storeu_ps(y + 0 * y_step, v53);
+    _mm512_storeu_ps(y + 4 * y_step, v54);
+    _mm512_storeu_ps(y + 8 * y_step, v55);
+    _mm512_storeu_ps(y + 12 * y_step, v56);
+    x += 2 * x_step;
+    below += 2 * x_step;
+    y += y_step;
+    __asm__ volatile("" : "+r"(x), "+r"(below), "+r"(y));
   }
 }
 
 static void winograd_output_2_3__avx512(const cln_transform *a) {
-  const int64_t x_step = a->x_step, y_step = a->y_step;
+  const int64_t x_step = a->x_step;
   size_t p = 0;
   for (; p + 8 < a->count; p += 16) {
     const __m512 bias = _mm512_set1_ps(a->bias);
     const float *x = a->x + p;
-    float *y = a->y + 2 * p;
-    const __m512 v0 = _mm512_loadu_ps(x + 0 * x_step);
-    const __m512 v1 = _mm512_loadu_ps(x + 4 * x_step);
-    const __m512 v2 = _mm512_loadu_ps(x + 8 * x_step);
-    const __m512 v3 = _mm512_loadu_ps(x + 12 * x_step);
-    const __m512 v4 = _mm512_add_ps(v1, v2);
+    __m512 v0 = _mm512_loadu_ps(x + 0 * 4 * x_step);
+    __m512 v1 = _mm512_loadu_ps(x + 1 * 4 * x_step);
+    __m512 v2 = _mm512_loadu_ps(x + 2 * 4 * x_step);
+    __m512 v3 = _mm512_loadu_ps(x + 3 * 4 * x_step);
+    __m512 v4 = _mm512_add_ps(v1, v2);
     const __m512 k0 = _mm512_set1_ps(-1.0f);
-    const __m512 v6 = _mm512_fmadd_ps(k0, v2, v1);
-    const __m512 v7 = _mm512_add_ps(v0, v4);
-    const __m512 v8 = _mm512_add_ps(v3, v6);
-    const __m512 v9 = _mm512_loadu_ps(x + 1 * x_step);
-    const __m512 v10 = _mm512_loadu_ps(x + 5 * x_step);
-    const __m512 v11 = _mm512_loadu_ps(x + 9 * x_step);
-    const __m512 v12 = _mm512_loadu_ps(x + 13 * x_step);
-    const __m512 v13 = _mm512_add_ps(v10, v11);
-    const __m512 v14 = _mm512_fmadd_ps(k0, v11, v10);
-    const __m512 v15 = _mm512_add_ps(v9, v13);
-    const __m512 v16 = _mm512_add_ps(v12, v14);
-    const __m512 v17 = _mm512_loadu_ps(x + 2 * x_step);
-    const __m512 v18 = _mm512_loadu_ps(x + 6 * x_step);
-    const __m512 v19 = _mm512_loadu_ps(x + 10 * x_step);
-    const __m512 v20 = _mm512_loadu_ps(x + 14 * x_step);
-    const __m512 v21 = _mm512_add_ps(v18, v19);
-    const __m512 v22 = _mm512_fmadd_ps(k0, v19, v18);
-    const __m512 v23 = _mm512_add_ps(v17, v21);
-    const __m512 v24 = _mm512_add_ps(v20, v22);
-    const __m512 v25 = _mm512_loadu_ps(x + 3 * x_step);
-    const __m512 v26 = _mm512_loadu_ps(x + 7 * x_step);
-    const __m512 v27 = _mm512_loadu_ps(x + 11 * x_step);
-    const __m512 v28 = _mm512_loadu_ps(x + 15 * x_step);
-    const __m512 v29 = _mm512_add_ps(v26, v27);
-    const __m512 v30 = _mm512_fmadd_ps(k0, v27, v26);
-    const __m512 v31 = _mm512_add_ps(v25, v29);
-    const __m512 v32 = _mm512_add_ps(v28, v30);
-    const __m512 v33 = _mm512_add_ps(v15, v23);
-    const __m512 v34 = _mm512_fmadd_ps(k0, v23, v15);
-    const __m512 v35 = _mm512_add_ps(v7, v33);
-    const __m512 v36 = _mm512_add_ps(v31, v34);
-    __m512 y0_0 = _mm512_add_ps(bias, v35);
-    __m512 y0_1 = _mm512_add_ps(bias, v36);
-    {
+    __m512 v6 = _mm512_fmadd_ps(k0, v2, v1);
+    __m512 v7 = _mm512_add_ps(v0, v4);
+    __m512 v8 = _mm512_add_ps(v3, v6);
+    x += x_step;
+    __asm__ volatile("" : "+r"(x), "+v"(v7), "+v"(v8));
+    __m512 v11 = _mm512_loadu_ps(x + 0 * 4 * x_step);
+    __m512 v12 = _mm512_loadu_ps(x + 1 * 4 * x_step);
+    __m512 v13 = _mm512_loadu_ps(x + 2 * 4 * x_step);
+    __m512 v14 = _mm512_loadu_ps(x + 3 * 4 * x_step);
+    __m512 v15 = _mm512_add_ps(v12, v13);
+    __m512 v16 = _mm512_fmadd_ps(k0, v13, v12);
+    __m512 v17 = _mm512_add_ps(v11, v15);
+    __m512 v18 = _mm512_add_ps(v14, v16);
+    x += x_step;
+    __asm__ volatile("" : "+r"(x), "+v"(v17), "+v"(v18));
+    __m512 v21 = _mm512_loadu_ps(x + 0 * 4 * x_step);
+    __m512 v22 = _mm512_loadu_ps(x + 1 * 4 * x_step);
+    __m512 v23 = _mm512_loadu_ps(x + 2 * 4 * x_step);
+    __m512 v24 = _mm512_loadu_ps(x + 3 * 4 * x_step);
+    __m512 v25 = _mm512_add_ps(v22, v23);
+    __m512 v26 = _mm512_fmadd_ps(k0, v23, v22);
+    __m512 v27 = _mm512_add_ps(v21, v25);
+    __m512 v28 = _mm512_add_ps(v24, v26);
+    x += x_step;
+    __asm__ volatile("" : "+r"(x), "+v"(v27), "+v"(v28));
+    __m512 v31 = _mm512_loadu_ps(x + 0 * 4 * x_step);
+    __m512 v32 = _mm512_loadu_ps(x + 1 * 4 * x_step);
+    __m512 v33 = _mm512_loadu_ps(x + 2 * 4 * x_step);
+    __m512 v34 = _mm512_loadu_ps(x + 3 * 4 * x_step);
+    __m512 v35 = _mm512_add_ps(v32, v33);
+    __m512 v36 = _mm512_fmadd_ps(k0, v33, v32);
+    __m512 v37 = _mm512_add_ps(v31, v35);
+    __m512 v38 = _mm512_add_ps(v34, v36);
+    x += x_step;
+    __asm__ volatile("" : "+r"(x), "+v"(v37), "+v"(v38));
+    const int32_t left = (int32_t)(a->width - 2 * (int64_t)p);
+    const uint32_t in0 = cln_within(0, left - 0, 16);
+    const uint32_t in1 = cln_within(0, left - 16, 16);
+    __m512 v44 = _mm512_add_ps(v17, v27);
+    __m512 v45 = _mm512_fmadd_ps(k0, v27, v17);
+    __m512 v46 = _mm512_add_ps(v7, v44);
+    __m512 v47 = _mm512_add_ps(v37, v45);
+    if (0 < a->lines) {
+      float *y = a->y + 2 * p + 0 * a->y_step;
+      const float *r = a->r ? a->r + 2 * p + 0 * a->y_step : NULL;
+      __m512 y0_0 = _mm512_add_ps(bias, v46);
+      __m512 y0_1 = _mm512_add_ps(bias, v47);
+      __m512 y0_0_10 = y0_0;
+      __m512 y0_1_10 = y0_1;
+      __m512 y0_0_10_20 = __builtin_shufflevector(y0_0_10, y0_1_10, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+      __m512 y0_0_10_21 = __builtin_shufflevector(y0_0_10, y0_1_10, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
+      if (r) {
+        y0_0_10_20 = _mm512_add_ps(y0_0_10_20, _mm512_maskz_loadu_ps((__mmask16)in0, r + 0));
+        y0_0_10_21 = _mm512_add_ps(y0_0_10_21, _mm512_maskz_loadu_ps((__mmask16)in1, r + 16));
+      }
       if (a->lo != -__builtin_inff()) {
         const __m512 lo = _mm512_set1_ps(a->lo);
-        y0_0 = _mm512_max_ps(lo, y0_0);
-        y0_1 = _mm512_max_ps(lo, y0_1);
+        y0_0_10_20 = _mm512_max_ps(lo, y0_0_10_20);
+        y0_0_10_21 = _mm512_max_ps(lo, y0_0_10_21);
       }
       if (a->hi != __builtin_inff()) {
         const __m512 hi = _mm512_set1_ps(a->hi);
-        y0_0 = _mm512_min_ps(hi, y0_0);
-        y0_1 = _mm512_min_ps(hi, y0_1);
+        y0_0_10_20 = _mm512_min_ps(hi, y0_0_10_20);
+        y0_0_10_21 = _mm512_min_ps(hi, y0_0_10_21);
       }
+      _mm512_mask_storeu_ps(y + 0, (__mmask16)in0, y0_0_10_20);
+      _mm512_mask_storeu_ps(y + 16, (__mmask16)in1, y0_0_10_21);
     }
-    const __m512 y0_0_10 = y0_0;
-    const __m512 y0_1_10 = y0_1;
-    const __m512 y0_0_10_20 = __builtin_shufflevector(y0_0_10, y0_1_10, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
-    const __m512 y0_0_10_21 = __builtin_shufflevector(y0_0_10, y0_1_10, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
-    _mm512_storeu_ps(y + 0 * y_step + 0, y0_0_10_20);
-    _mm512_storeu_ps(y + 0 * y_step + 16, y0_0_10_21);
-    const __m512 v57 = _mm512_add_ps(v16, v24);
-    const __m512 v58 = _mm512_fmadd_ps(k0, v24, v16);
-    const __m512 v59 = _mm512_add_ps(v8, v57);
-    const __m512 v60 = _mm512_add_ps(v32, v58);
-    __m512 y1_0 = _mm512_add_ps(bias, v59);
-    __m512 y1_1 = _mm512_add_ps(bias, v60);
-    {
+    __m512 v74 = _mm512_add_ps(v18, v28);
+    __m512 v75 = _mm512_fmadd_ps(k0, v28, v18);
+    __m512 v76 = _mm512_add_ps(v8, v74);
+    __m512 v77 = _mm512_add_ps(v38, v75);
+    if (1 < a->lines) {
+      float *y = a->y + 2 * p + 1 * a->y_step;
+      const float *r = a->r ? a->r + 2 * p + 1 * a->y_step : NULL;
+      __m512 y1_0 = _mm512_add_ps(bias, v76);
+      __m512 y1_1 = _mm512_add_ps(bias, v77);
+      __m512 y1_0_10 = y1_0;
+      __m512 y1_1_10 = y1_1;
+      __m512 y1_0_10_20 = __builtin_shufflevector(y1_0_10, y1_1_10, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+      __m512 y1_0_10_21 = __builtin_shufflevector(y1_0_10, y1_1_10, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
+      if (r) {
+        y1_0_10_20 = _mm512_add_ps(y1_0_10_20, _mm512_maskz_loadu_ps((__mmask16)in0, r + 0));
+        y1_0_10_21 = _mm512_add_ps(y1_0_10_21, _mm512_maskz_loadu_ps((__mmask16)in1, r + 16));
+      }
       if (a->lo != -__builtin_inff()) {
         const __m512 lo = _mm512_set1_ps(a->lo);
-        y1_0 = _mm512_max_ps(lo, y1_0);
-        y1_1 = _mm512_max_ps(lo, y1_1);
+        y1_0_10_20 = _mm512_max_ps(lo, y1_0_10_20);
+        y1_0_10_21 = _mm512_max_ps(lo, y1_0_10_21);
       }
       if (a->hi != __builtin_inff()) {
         const __m512 hi = _mm512_set1_ps(a->hi);
-        y1_0 = _mm512_min_ps(hi, y1_0);
-        y1_1 = _mm512_min_ps(hi, y1_1);
+        y1_0_10_20 = _mm512_min_ps(hi, y1_0_10_20);
+        y1_0_10_21 = _mm512_min_ps(hi, y1_0_10_21);
       }
+      _mm512_mask_storeu_ps(y + 0, (__mmask16)in0, y1_0_10_20);
+      _mm512_mask_storeu_ps(y + 16, (__mmask16)in1, y1_0_10_21);
     }
-    const __m512 y1_0_10 = y1_0;
-    const __m512 y1_1_10 = y1_1;
-    const __m512 y1_0_10_20 = __builtin_shufflevector(y1_0_10, y1_1_10, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
-    const __m512 y1_0_10_21 = __builtin_shufflevector(y1_0_10, y1_1_10, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
-    _mm512_storeu_ps(y + 1 * y_step + 0, y1_0_10_20);
-    _mm512_storeu_ps(y + 1 * y_step + 16, y1_0_10_21);
   }
   if (p < a->count) {
     const __m256 bias = _mm256_set1_ps(a->bias);
     const float *x = a->x + p;
-    float *y = a->y + 2 * p;
-    const __m256 v0 = _mm256_loadu_ps(x + 0 * x_step);
-    const __m256 v1 = _mm256_loadu_ps(x + 4 * x_step);
-    const __m256 v2 = _mm256_loadu_ps(x + 8 * x_step);
-    const __m256 v3 = _mm256_loadu_ps(x + 12 * x_step);
-    const __m256 v4 = _mm256_add_ps(v1, v2);
+    __m256 v0 = _mm256_loadu_ps(x + 0 * 4 * x_step);
+    __m256 v1 = _mm256_loadu_ps(x + 1 * 4 * x_step);
+    __m256 v2 = _mm256_loadu_ps(x + 2 * 4 * x_step);
+    __m256 v3 = _mm256_loadu_ps(x + 3 * 4 * x_step);
+    __m256 v4 = _mm256_add_ps(v1, v2);
     const __m256 k0 = _mm256_set1_ps(-1.0f);
-    const __m256 v6 = _mm256_fmadd_ps(k0, v2, v1);
-    const __m256 v7 = _mm256_add_ps(v0, v4);
-    const __m256 v8 = _mm256_add_ps(v3, v6);
-    const __m256 v9 = _mm256_loadu_ps(x + 1 * x_step);
-    const __m256 v10 = _mm256_loadu_ps(x + 5 * x_step);
-    const __m256 v11 = _mm256_loadu_ps(x + 9 * x_step);
-    const __m256 v12 = _mm256_loadu_ps(x + 13 * x_step);
-    const __m256 v13 = _mm256_add_ps(v10, v11);
-    const __m256 v14 = _mm256_fmadd_ps(k0, v11, v10);
-    const __m256 v15 = _mm256_add_ps(v9, v13);
-    const __m256 v16 = _mm256_add_ps(v12, v14);
-    const __m256 v17 = _mm256_loadu_ps(x + 2 * x_step);
-    const __m256 v18 = _mm256_loadu_ps(x + 6 * x_step);
-    const __m256 v19 = _mm256_loadu_ps(x + 10 * x_step);
-    const __m256 v20 = _mm256_loadu_ps(x + 14 * x_step);
-    const __m256 v21 = _mm256_add_ps(v18, v19);
-    const __m256 v22 = _mm256_fmadd_ps(k0, v19, v18);
-    const __m256 v23 = _mm256_add_ps(v17, v21);
-    const __m256 v24 = _mm256_add_ps(v20, v22);
-    const __m256 v25 = _mm256_loadu_ps(x + 3 * x_step);
-    const __m256 v26 = _mm256_loadu_ps(x + 7 * x_step);
-    const __m256 v27 = _mm256_loadu_ps(x + 11 * x_step);
-    const __m256 v28 = _mm256_loadu_ps(x + 15 * x_step);
-    const __m256 v29 = _mm256_add_ps(v26, v27);
-    const __m256 v30 = _mm256_fmadd_ps(k0, v27, v26);
-    const __m256 v31 = _mm256_add_ps(v25, v29);
-    const __m256 v32 = _mm256_add_ps(v28, v30);
-    const __m256 v33 = _mm256_add_ps(v15, v23);
-    const __m256 v34 = _mm256_fmadd_ps(k0, v23, v15);
-    const __m256 v35 = _mm256_add_ps(v7, v33);
-    const __m256 v36 = _mm256_add_ps(v31, v34);
-    __m256 y0_0 = _mm256_add_ps(bias, v35);
-    __m256 y0_1 = _mm256_add_ps(bias, v36);
-    {
+    __m256 v6 = _mm256_fmadd_ps(k0, v2, v1);
+    __m256 v7 = _mm256_add_ps(v0, v4);
+    __m256 v8 = _mm256_add_ps(v3, v6);
+    x += x_step;
+    __asm__ volatile("" : "+r"(x), "+v"(v7), "+v"(v8));
+    __m256 v11 = _mm256_loadu_ps(x + 0 * 4 * x_step);
+    __m256 v12 = _mm256_loadu_ps(x + 1 * 4 * x_step);
+    __m256 v13 = _mm256_loadu_ps(x + 2 * 4 * x_step);
+    __m256 v14 = _mm256_loadu_ps(x + 3 * 4 * x_step);
+    __m256 v15 = _mm256_add_ps(v12, v13);
+    __m256 v16 = _mm256_fmadd_ps(k0, v13, v12);
+    __m256 v17 = _mm256_add_ps(v11, v15);
+    __m256 v18 = _mm256_add_ps(v14, v16);
+    x += x_step;
+    __asm__ volatile("" : "+r"(x), "+v"(v17), "+v"(v18));
+    __m256 v21 = _mm256_loadu_ps(x + 0 * 4 * x_step);
+    __m256 v22 = _mm256_loadu_ps(x + 1 * 4 * x_step);
+    __m256 v23 = _mm256_loadu_ps(x + 2 * 4 * x_step);
+    __m256 v24 = _mm256_loadu_ps(x + 3 * 4 * x_step);
+    __m256 v25 = _mm256_add_ps(v22, v23);
+    __m256 v26 = _mm256_fmadd_ps(k0, v23, v22);
+    __m256 v27 = _mm256_add_ps(v21, v25);
+    __m256 v28 = _mm256_add_ps(v24, v26);
+    x += x_step;
+    __asm__ volatile("" : "+r"(x), "+v"(v27), "+v"(v28));
+    __m256 v31 = _mm256_loadu_ps(x + 0 * 4 * x_step);
+    __m256 v32 = _mm256_loadu_ps(x + 1 * 4 * x_step);
+    __m256 v33 = _mm256_loadu_ps(x + 2 * 4 * x_step);
+    __m256 v34 = _mm256_loadu_ps(x + 3 * 4 * x_step);
+    __m256 v35 = _mm256_add_ps(v32, v33);
+    __m256 v36 = _mm256_fmadd_ps(k0, v33, v32);
+    __m256 v37 = _mm256_add_ps(v31, v35);
+    __m256 v38 = _mm256_add_ps(v34, v36);
+    x += x_step;
+    __asm__ volatile("" : "+r"(x), "+v"(v37), "+v"(v38));
+    const int32_t left = (int32_t)(a->width - 2 * (int64_t)p);
+    const uint32_t in0 = cln_within(0, left - 0, 8);
+    const uint32_t in1 = cln_within(0, left - 8, 8);
+    __m256 v44 = _mm256_add_ps(v17, v27);
+    __m256 v45 = _mm256_fmadd_ps(k0, v27, v17);
+    __m256 v46 = _mm256_add_ps(v7, v44);
+    __m256 v47 = _mm256_add_ps(v37, v45);
+    if (0 < a->lines) {
+      float *y = a->y + 2 * p + 0 * a->y_step;
+      const float *r = a->r ? a->r + 2 * p + 0 * a->y_step : NULL;
+      __m256 y0_0 = _mm256_add_ps(bias, v46);
+      __m256 y0_1 = _mm256_add_ps(bias, v47);
+      __m256 y0_0_10 = y0_0;
+      __m256 y0_1_10 = y0_1;
+      __m256 y0_0_10_20 = __builtin_shufflevector(y0_0_10, y0_1_10, 0, 8, 1, 9, 2, 10, 3, 11);
+      __m256 y0_0_10_21 = __builtin_shufflevector(y0_0_10, y0_1_10, 4, 12, 5, 13, 6, 14, 7, 15);
+      if (r) {
+        y0_0_10_20 = _mm256_add_ps(y0_0_10_20, _mm256_maskz_loadu_ps((__mmask8)in0, r + 0));
+        y0_0_10_21 = _mm256_add_ps(y0_0_10_21, _mm256_maskz_loadu_ps((__mmask8)in1, r + 8));
+      }
       if (a->lo != -__builtin_inff()) {
         const __m256 lo = _mm256_set1_ps(a->lo);
-        y0_0 = _mm256_max_ps(lo, y0_0);
-        y0_1 = _mm256_max_ps(lo, y0_1);
+        y0_0_10_20 = _mm256_max_ps(lo, y0_0_10_20);
+        y0_0_10_21 = _mm256_max_ps(lo, y0_0_10_21);
       }
       if (a->hi != __builtin_inff()) {
         const __m256 hi = _mm256_set1_ps(a->hi);
-        y0_0 = _mm256_min_ps(hi, y0_0);
-        y0_1 = _mm256_min_ps(hi, y0_1);
+        y0_0_10_20 = _mm256_min_ps(hi, y0_0_10_20);
+        y0_0_10_21 = _mm256_min_ps(hi, y0_0_10_21);
       }
+      _mm256_mask_storeu_ps(y + 0, (__mmask8)in0, y0_0_10_20);
+      _mm256_mask_storeu_ps(y + 8, (__mmask8)in1, y0_0_10_21);
     }
-    const __m256 y0_0_10 = y0_0;
-    const __m256 y0_1_10 = y0_1;
-    const __m256 y0_0_10_20 = __builtin_shufflevector(y0_0_10, y0_1_10, 0, 8, 1, 9, 2, 10, 3, 11);
-    const __m256 y0_0_10_21 = __builtin_shufflevector(y0_0_10, y0_1_10, 4, 12, 5, 13, 6, 14, 7, 15);
-    _mm256_storeu_ps(y + 0 * y_step + 0, y0_0_10_20);
-    _mm256_storeu_ps(y + 0 * y_step + 8, y0_0_10_21);
-    const __m256 v57 = _mm256_add_ps(v16, v24);
-    const __m256 v58 = _mm256_fmadd_ps(k0, v24, v16);
-    const __m256 v59 = _mm256_add_ps(v8, v57);
-    const __m256 v60 = _mm256_add_ps(v32, v58);
-    __m256 y1_0 = _mm256_add_ps(bias, v59);
-    __m256 y1_1 = _mm256_add_ps(bias, v60);
-    {
+    __m256 v74 = _mm256_add_ps(v18, v28);
+    __m256 v75 = _mm256_fmadd_ps(k0, v28, v18);
+    __m256 v76 = _mm256_add_ps(v8, v74);
+    __m256 v77 = _mm256_add_ps(v38, v75);
+    if (1 < a->lines) {
+      float *y = a->y + 2 * p + 1 * a->y_step;
+      const float *r = a->r ? a->r + 2 * p + 1 * a->y_step : NULL;
+      __m256 y1_0 = _mm256_add_ps(bias, v76);
+      __m256 y1_1 = _mm256_add_ps(bias, v77);
+      __m256 y1_0_10 = y1_0;
+      __m256 y1_1_10 = y1_1;
+      __m256 y1_0_10_20 = __builtin_shufflevector(y1_0_10, y1_1_10, 0, 8, 1, 9, 2, 10, 3, 11);
+      __m256 y1_0_10_21 = __builtin_shufflevector(y1_0_10, y1_1_10, 4, 12, 5, 13, 6, 14, 7, 15);
+      if (r) {
+        y1_0_10_20 = _mm256_add_ps(y1_0_10_20, _mm256_maskz_loadu_ps((__mmask8)in0, r + 0));
+        y1_0_10_21 = _mm256_add_ps(y1_0_10_21, _mm256_maskz_loadu_ps((__mmask8)in1, r + 8));
+      }
       if (a->lo != -__builtin_inff()) {
         const __m256 lo = _mm256_set1_ps(a->lo);
-        y1_0 = _mm256_max_ps(lo, y1_0);
-        y1_1 = _mm256_max_ps(lo, y1_1);
+        y1_0_10_20 = _mm256_max_ps(lo, y1_0_10_20);
+        y1_0_10_21 = _mm256_max_ps(lo, y1_0_10_21);
       }
       if (a->hi != __builtin_inff()) {
         const __m256 hi = _mm256_set1_ps(a->hi);
-        y1_0 = _mm256_min_ps(hi, y1_0);
-        y1_1 = _mm256_min_ps(hi, y1_1);
+        y1_0_10_20 = _mm256_min_ps(hi, y1_0_10_20);
+        y1_0_10_21 = _mm256_min_ps(hi, y1_0_10_21);
       }
+      _mm256_mask_storeu_ps(y + 0, (__mmask8)in0, y1_0_10_20);
+      _mm256_mask_storeu_ps(y + 8, (__mmask8)in1, y1_0_10_21);
     }
-    const __m256 y1_0_10 = y1_0;
-    const __m256 y1_1_10 = y1_1;
-    const __m256 y1_0_10_20 = __builtin_shufflevector(y1_0_10, y1_1_10, 0, 8, 1, 9, 2, 10, 3, 11);
-    const __m256 y1_0_10_21 = __builtin_shufflevector(y1_0_10, y1_1_10, 4, 12, 5, 13, 6, 14, 7, 15);
-    _mm256_storeu_ps(y + 1 * y_step + 0, y1_0_10_20);
-    _mm256_storeu_ps(y + 1 * y_step + 8, y1_0_10_21);
   }
 }

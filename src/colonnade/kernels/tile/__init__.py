@@ -15,12 +15,14 @@ class TileOps(Protocol):
 
     `scalar(s)` is a float in the form that multiply-adds and bounds take it: broadcast over a vector, or as it is where
     instructions have a scalar operand. `clamp` is statements that bound every accumulator by a->lo and a->hi and keep
-    a NaN, as ONNX Runtime does. `split` and `merge` are statements that declare and store as many vectors as there are
-    names, m: lane p of the j-th is address[m * p + j].
+    a NaN, as ONNX Runtime does. `split` is statements that declare as many vectors as there are names, m: lane p of the
+    j-th is address[m * p + j]. `merge` stores them so to y, those elements that come before `left`, after r, if it is not
+    NULL, was added and they were bounded; `ends`, for the same m, comes before it once.
     """
 
     header: str  # includes, and the definition of the vector type
     vector: str  # the vector type's name
+    register: str  # the constraint of its registers in GCC's asm statements; empty where none is known
     scalar_type: str  # of `scalar`
     parts: int  # registers of one row of a strip
     strip_begin: tuple[str, ...]  # opens the loop (or block) over the strip
@@ -38,7 +40,8 @@ class TileOps(Protocol):
     def add_scalar(self, scalar: str, c: str) -> str: ...
     def clamp(self, accumulators: Sequence[str]) -> Iterable[str]: ...
     def split(self, address: str, names: Sequence[str]) -> Iterable[str]: ...
-    def merge(self, address: str, names: Sequence[str]) -> Iterable[str]: ...
+    def ends(self, count: int, left: str) -> Iterable[str]: ...
+    def merge(self, names: Sequence[str]) -> Iterable[str]: ...  # y, r: C variables
     def follow(self, x: str, scalar: str) -> str: ...  # all lanes of x but the first, then the scalar
     def prefetch(self, address: str) -> str | None: ...  # None: no such instruction
 

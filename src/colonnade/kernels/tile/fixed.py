@@ -15,6 +15,7 @@ class FixedLength:
     strip_begin: tuple[str, ...] = ("{",)
     strip_end: tuple[str, ...] = ("}",)
     at: str = ""
+    register: str = ""
 
     def part(self, v: int) -> Self:
         return self
@@ -86,10 +87,23 @@ class FixedLength:
                 yield f"const {self.vector} {part} = {_shuffle(whole[2 * k], whole[2 * k + 1], lanes)};"
             yield from self._apart(parts, half)
 
-    def merge(self, address: str, names: Sequence[str]) -> Iterator[str]:
+    def ends(self, count: int, left: str) -> Iterator[str]:
+        yield f"const int32_t left = (int32_t){left};"
+
+    def merge(self, names: Sequence[str]) -> Iterator[str]:
         whole: list[str] = []
         yield from self._together(names, whole)
-        yield from (f"{self.store(f'{address} + {k * self.lanes}', name)};" for k, name in enumerate(whole))
+        floats = len(names) * self.lanes
+        yield f"float rest[{floats}];  /* what ends inside a vector goes through it */"
+        yield f"const bool ends = left < {floats};"
+        yield "if (r) {"
+        yield "  if (ends) copy_floats(rest, r, left), r = rest;"
+        yield from (f"  {w} = {self.add(w, self.load(f'r + {k * self.lanes}'))};" for k, w in enumerate(whole))
+        yield "}"
+        yield from self.clamp(whole)
+        yield "float *to = ends ? rest : y;"
+        yield from (f"{self.store(f'to + {k * self.lanes}', w)};" for k, w in enumerate(whole))
+        yield "if (ends) copy_floats(y, rest, left);"
 
     def _together(self, names: Sequence[str], whole: list[str]) -> Iterator[str]:
         """The inverse of `_apart`; `whole` is filled."""
@@ -99,7 +113,7 @@ class FixedLength:
                 places = range(k * self.lanes, (k + 1) * self.lanes)
                 elements = [place % count * self.lanes + place // count for place in places]
                 whole.append(f"{names[0]}_{count}{k}")
-                yield f"const {self.vector} {whole[-1]} = {self._picked(names, elements)};"
+                yield f"{self.vector} {whole[-1]} = {self._picked(names, elements)};"
             return
         even: list[str] = []
         odd: list[str] = []
@@ -110,7 +124,7 @@ class FixedLength:
                 pairs = range(half * self.lanes // 2, (half + 1) * self.lanes // 2)
                 lanes = [lane + from_b * self.lanes for lane in pairs for from_b in range(2)]
                 whole.append(f"{a}_{len(names)}{half}")
-                yield f"const {self.vector} {whole[-1]} = {_shuffle(a, b, lanes)};"
+                yield f"{self.vector} {whole[-1]} = {_shuffle(a, b, lanes)};"
 
     def _picked(self, vectors: Sequence[str], elements: Sequence[int]) -> str:
         """Elements, by number, of vectors laid end to end."""

@@ -28,6 +28,7 @@ class Rvv:
     scalar_type: str = "float"
     strip_end: tuple[str, ...] = ("  p += vl;", "}")
     at: str = " + p"
+    register: str = "vr"
 
     def part(self, v: int) -> Rvv:
         return self
@@ -113,10 +114,22 @@ class Rvv:
         for j, name in enumerate(names):
             yield f"const {self.vector} {name} = __riscv_vget_{together}_f32m{lmul}({names[0]}_all, {j});"
 
-    def merge(self, address: str, names: Sequence[str]) -> Iterator[str]:
-        together = f"v_f32m{self.lmul}x{len(names)}"
-        values = f"__riscv_vcreate_{together}({', '.join(names)})"
-        yield f"__riscv_vsseg{len(names)}e32_{together}({address}, {values}, vl);"
+    def ends(self, count: int, left: str) -> Iterator[str]:
+        yield f"const int64_t left = {left};"
+        for j in range(count):
+            yield f"const size_t n{j} = left > {j} ? (size_t)(left + {count - 1 - j}) / {count} : 0;"
+            yield f"const size_t vl{j} = n{j} < vl ? n{j} : vl;"
+
+    def merge(self, names: Sequence[str]) -> Iterator[str]:
+        count, m = len(names), self.lmul
+        stride = f"{count} * sizeof(float)"
+        yield "if (r) {"
+        for j, name in enumerate(names):
+            residual = f"__riscv_vlse32_v_f32m{m}(r + {j}, {stride}, vl{j})"
+            yield f"  {name} = __riscv_vfadd_vv_f32m{m}({name}, {residual}, vl{j});"
+        yield "}"
+        yield from self.clamp(names)
+        yield from (f"__riscv_vsse32_v_f32m{m}(y + {j}, {stride}, {name}, vl{j});" for j, name in enumerate(names))
 
     def follow(self, x: str, scalar: str) -> str:
         return f"__riscv_vfslide1down_vf_f32m{self.lmul}({x}, {scalar}, vl)"

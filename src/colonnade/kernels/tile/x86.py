@@ -8,6 +8,7 @@ VMAXPS and VMINPS return the second operand when either is NaN (Intel SDM, volum
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Self
 
@@ -21,6 +22,8 @@ class X86(FixedLength):
     bits: int = 256
     half: bool = False  # the last register of a row is used by half
     narrow: bool = False  # this is that half: scalars come broadcast over the whole
+    register: str = "v"
+    masked: bool = False  # loads and stores may leave lanes out
     header: str = "#include <immintrin.h>"
 
     def part(self, v: int) -> Self:
@@ -51,6 +54,24 @@ class X86(FixedLength):
     def store_within(self, address: str, lanes: str, value: str) -> str:
         return f"_mm{self.bits}_mask_storeu_ps({address}, (__mmask{max(8, self.lanes)}){lanes}, {value})"
 
+    def ends(self, count: int, left: str) -> Iterator[str]:
+        yield from super().ends(count, left)
+        for k in range(count if self.masked else 0):
+            yield f"const uint32_t in{k} = cln_within(0, left - {k * self.lanes}, {self.lanes});"
+
+    def merge(self, names: Sequence[str]) -> Iterator[str]:
+        if not self.masked:
+            yield from super().merge(names)
+            return
+        whole: list[str] = []
+        yield from self._together(names, whole)
+        yield "if (r) {"
+        for k, w in enumerate(whole):
+            yield f"  {w} = {self.add(w, self.load_within(f'r + {k * self.lanes}', f'in{k}'))};"
+        yield "}"
+        yield from self.clamp(whole)
+        yield from (f"{self.store_within(f'y + {k * self.lanes}', f'in{k}', w)};" for k, w in enumerate(whole))
+
     def broadcast(self, scalar: str) -> str:
         return f"_mm{self.bits}_set1_ps({scalar})"
 
@@ -78,5 +99,6 @@ class X86(FixedLength):
 
 def tile_ops(isa: Isa, shape: Shape) -> X86:
     if shape.vectors < isa.wide:
-        return X86(parts=1, bits=32 * isa.lanes)
-    return X86(shape.row_registers(isa), bits=32 * isa.lanes * isa.wide, half=shape.vectors % isa.wide > 0)
+        return X86(parts=1, bits=32 * isa.lanes, masked=isa.masked)
+    bits, half = 32 * isa.lanes * isa.wide, shape.vectors % isa.wide > 0
+    return X86(shape.row_registers(isa), bits=bits, half=half, masked=isa.masked)

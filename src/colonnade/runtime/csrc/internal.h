@@ -40,14 +40,16 @@ typedef cln_kernel cln_kernel_grid[CLN_MAX_ROWS + 1][CLN_MAX_VECTORS + 1];
  *            its transform y[(j * m + line % m) * y_step + line / m * down + p]
  *   columns  `count` tiles, `down` of them to a row: element (i, j) of tile p is x[(j * m + i % m) * x_step + i / m * down
  *            + p], and of its transform y[(i * n + j) * y_step + p]
- *   output   `count` tiles: sum (i, j) of tile p is x[(i * n + j) * x_step + p], and its output (i, j), plus bias, between
- *            lo and hi, is y[i * y_step + m * p + j]
- * Kernels of a fixed vector length compute whole vectors. */
+ *   output   `count` tiles: sum (i, j) of tile p is x[(i * n + j) * x_step + p], and its output (i, j), plus bias and, unless
+ *            r is NULL, the same element of r, between lo and hi, is y[i * y_step + m * p + j], for i < lines and
+ *            m * p + j < width. r may be y
+ * Kernels of a fixed vector length compute whole vectors, but no outputs beside those. */
 typedef struct {
   const float *x;
   int64_t x_step;
   float *y;
-  int64_t y_step, down, lines;
+  const float *r;
+  int64_t y_step, down, lines, width;
   size_t count;
   float bias, lo, hi;
 } cln_transform;

@@ -4,7 +4,7 @@
  *     input    every channel's tiles to [n * n][channel][position]; kept for the next item if it has the same panel
  *     for tile of T output channels:
  *       multiply  n * n matrix products by the micro-kernel: sums [n * n][T][position]
- *       output    the sums to m x m outputs each; bias, residual and activation on the way to y
+ *       output    the sums to m x m outputs each; bias, residual and bounds on the way to y, other activations there
  *
  * The input's transform has three passes, a channel at a time: copy lines between zeros; transform rows, into
  * [j][i mod m][tile], i and j being the row and the column in a tile; transform columns. A tile's rows from m on are the
@@ -26,7 +26,7 @@ typedef struct {
   cln_transform_kernel transform_rows, transform_columns, transform_sums;
   const float *x, *weights, *bias, *residual;
   const int32_t *off;
-  float *y, *data, *sums, *half, *lines, *block, *more; /* the last six in scratch */
+  float *y, *data, *sums, *half, *lines; /* the last four in scratch */
   int64_t tiles; /* of output channels */
   int64_t held; /* panel whose data are in scratch */
   int64_t begin, count; /* its positions */
@@ -126,47 +126,36 @@ static void multiply(const work *w, int32_t rows, const float *weights) {
   }
 }
 
-/* y[i] = act(line[i] + r[i]), i < n; r may be y. */
-static void finish_row(const work *w, float *line, const float *r, float *y, int32_t n, cln_act act) {
-  if (r) {
-    copy_floats(w->more, r, n);
-    for (int32_t i = 0; i < n; ++i) line[i] += w->more[i];
-  }
-  cln_activate(line, line, n, act);
-  copy_floats(y, line, n);
-}
-
 /* The outputs of one channel's tiles. */
 static void output_channel(const work *w, const float *sums, int32_t channel) {
   const cln_winograd *s = w->step;
   const cln_act act = CLN_ACT_OF(s);
-  const bool done = !w->residual && act.kind == CLN_ACT_CLAMP; /* by the transform */
+  const bool bounds = act.kind == CLN_ACT_CLAMP; /* which the transform does */
   piece p;
   for (int64_t at = 0; at < w->count; at += p.count) {
     p = piece_at(w, at, w->l.tiles_w);
-    w->transform_sums(&(cln_transform){
-        .x = sums + at,
-        .x_step = w->l.sums_step,
-        .y = w->block,
-        .y_step = w->l.line,
-        .count = (size_t)p.count,
-        .bias = w->bias[channel],
-        .lo = done ? act.lo : -INFINITY,
-        .hi = done ? act.hi : INFINITY,
-    });
     int64_t plane = ((int64_t)channel * s->batch + p.unit / w->l.tiles_h) * s->y_plane;
     int32_t x = (int32_t)(s->m * p.first), y = (int32_t)(s->m * (p.unit % w->l.tiles_h));
     int32_t n = s->m * p.count < s->out_w - x ? (int32_t)(s->m * p.count) : s->out_w - x;
-    for (int32_t i = 0; i < s->m && y + i < s->out_h; ++i) {
-      int64_t to = plane + (int64_t)(y + i) * s->y_pitch + x;
-      float *line = w->block + i * w->l.line;
-      if (done)
-        copy_floats(w->y + to, line, n);
-      else
-        finish_row(w, line, w->residual ? w->residual + to : NULL, w->y + to, n, act);
-      if (x + n == s->out_w)
-        zero_around(w->y + plane, y + i, s->out_h, s->out_w, s->y_pitch, s->y_plane, s->y_border);
-    }
+    int32_t lines = s->m < s->out_h - y ? s->m : s->out_h - y;
+    int64_t to = plane + (int64_t)y * s->y_pitch + x;
+    w->transform_sums(&(cln_transform){
+        .x = sums + at,
+        .x_step = w->l.sums_step,
+        .y = w->y + to,
+        .r = w->residual ? w->residual + to : NULL,
+        .y_step = s->y_pitch,
+        .lines = lines,
+        .width = n,
+        .count = (size_t)p.count,
+        .bias = w->bias[channel],
+        .lo = bounds ? act.lo : -INFINITY,
+        .hi = bounds ? act.hi : INFINITY,
+    });
+    for (float *line = w->y + to; !bounds && line < w->y + to + lines * s->y_pitch; line += s->y_pitch)
+      cln_activate(line, line, n, act);
+    for (int32_t i = y; x + n == s->out_w && i < y + lines; ++i)
+      zero_around(w->y + plane, i, s->out_h, s->out_w, s->y_pitch, s->y_plane, s->y_border);
   }
 }
 
@@ -213,8 +202,6 @@ void CLN_ISA(cln_run_winograd)(cln_session *session, int32_t order, int thread) 
   w.sums = scratch + w.l.sums_at;
   w.half = scratch + w.l.half_at;
   w.lines = scratch + w.l.lines_at;
-  w.block = scratch + w.l.block_at;
-  w.more = scratch + w.l.more_at;
   for (int32_t t = 0; t < s->tile_rows; ++t) w.sum_rows[t] = t * w.l.panel;
   int64_t panels = (w.l.positions + w.l.panel - 1) / w.l.panel, parts = cln_parts(session, panels, w.tiles), item;
   while ((item = cln_claim(session, order, 0, thread, panels * parts)) >= 0) run_item(&w, item, parts);

@@ -8,11 +8,11 @@ typedef struct {
   int64_t channels;             /* phases of all channels: rows and columns modulo stride */
   int64_t positions;            /* tiles of all images */
   int64_t width, panel;         /* NR; positions of a panel */
-  int64_t line;                 /* floats of a padded line of inputs, and of outputs */
+  int64_t line;                 /* floats of a padded line of inputs */
   int64_t lines;                /* of a phase that a panel is made from, at most */
   int64_t half_step;            /* from one of the m * n transforms of rows to the next */
   int64_t data_step, sums_step; /* from one of the n * n products' operands (results) to the next */
-  int64_t data_at, sums_at, half_at, lines_at, block_at, more_at, scratch_floats;
+  int64_t data_at, sums_at, half_at, lines_at, scratch_floats;
 } cln_winograd_layout;
 
 /* Multiples of the longest vector, so that what runs over the end of a row of outputs meets no other row. */
@@ -51,8 +51,6 @@ static inline bool cln_winograd_layout_of(const cln_winograd *s, int32_t lanes, 
   l->sums_at = l->data_at + n * n * l->data_step;
   l->half_at = l->sums_at + n * n * l->sums_step;
   l->lines_at = l->half_at + n * m * l->half_step + CLN_SLACK;
-  l->block_at = l->lines_at + padded + CLN_SLACK;
-  l->more_at = l->block_at + m * l->line;
-  l->scratch_floats = l->more_at + l->line + CLN_SLACK;
+  l->scratch_floats = l->lines_at + padded + CLN_SLACK;
   return true;
 }
