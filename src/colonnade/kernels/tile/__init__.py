@@ -16,8 +16,8 @@ class TileOps(Protocol):
     `scalar(s)` is a float in the form that multiply-adds and bounds take it: broadcast over a vector, or as it is where
     instructions have a scalar operand. `clamp` is statements that bound every accumulator by a->lo and a->hi and keep
     a NaN, as ONNX Runtime does. `split` is statements that declare as many vectors as there are names, m: lane p of the
-    j-th is address[m * p + j]. `merge` stores them so to y, those elements that come before `left`, after r, if it is not
-    NULL, was added and they were bounded; `ends`, for the same m, comes before it once.
+    j-th is address[m * p + j]. `merge` stores them so to y: elements before `left`, each plus that of r, unless r is
+    NULL, and bounded; `ends`, for the same m, comes before it once.
     """
 
     header: str  # includes, and the definition of the vector type
