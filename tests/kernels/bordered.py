@@ -41,7 +41,7 @@ def check_borders(
     program.outputs.append(Value("y0", (out.floats,), out))
     inside = Strided(x.shifted(g.source.origin), g.source.strides(g.batch))
     program.steps.append(copy_step("x0", shape, Strided(View(given), row_major(shape)), inside))
-    program.steps.append(convolution_step(problem, candidate, target.lanes, program.constants, x, View(out), None))
+    program.steps.append(convolution_step(problem, candidate, target, program.constants, x, View(out), None))
     session = Session(Compiled(write(program, checksum)), threads=threads)
     flat = session.run(None, {"x0": np.swapaxes(feeds["x0"], 0, 1)})[0]
     assert_close(_inside(flat, g.target, expected.shape), expected, tolerance)

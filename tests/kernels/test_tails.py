@@ -9,9 +9,10 @@ from layers import ACTIVATIONS, GraphBuilder, check_graph, program_of, random_ar
 
 from colonnade.graph.ir import Activation, Conv, Graph
 from colonnade.kernels.shapes import shapes
-from colonnade.kernels.tail import POSITIONS, TAILS, longest_tail, tail_vectors
+from colonnade.kernels.tail import POSITIONS, longest_tail, tail_vectors, tails
 from colonnade.plan.candidate import ALL_STRIPS, Candidate
 from colonnade.plan.conv import TAIL_COLUMNS
+from colonnade.target.isa import ISAS, Isa
 from colonnade.target.targets import Target
 
 
@@ -66,16 +67,16 @@ def test_in_rows_with_borders(target: Target) -> None:
 
 def test_where_they_are_used(target: Target) -> None:
     graph = _layer(2 * target.lanes + 1, Conv())
-    assert _tail(graph, target, Candidate(8, 1)) == longest_tail(8, target.lanes) > 0
+    assert _tail(graph, target, Candidate(8, 1)) == longest_tail(target.isa, 8, target.lanes) > 0
     assert _tail(graph, target, Candidate(1, 1)) == 0
     for positions in (0, 1):
-        few = _layer(2 * target.lanes + 1, Conv(), channels=(positions + 1) * TAIL_COLUMNS - 1)
+        few = _layer(2 * target.lanes + 1, Conv(), channels=(positions + 1) * TAIL_COLUMNS // target.isa.wide - 1)
         assert _tail(few, target, Candidate(8, 1)) == positions
 
 
-@given(st.integers(1, 31), st.sampled_from([1, 4, 8, 16, 32]))
-def test_the_longest_has_a_kernel_and_saves_work(rows: int, lanes: int) -> None:
-    longest, vectors = longest_tail(rows, lanes), tail_vectors(rows, lanes)
-    assert {(p, vectors) for p in range(1, longest + 1)} <= {(tail.positions, tail.vectors) for tail in TAILS}
-    assert 2 * longest * vectors <= rows
+@given(st.sampled_from(ISAS), st.integers(1, 31), st.sampled_from([1, 4, 8, 16, 32]))
+def test_the_longest_has_a_kernel_and_saves_work(isa: Isa, rows: int, lanes: int) -> None:
+    longest, vectors = longest_tail(isa, rows, lanes), tail_vectors(rows, lanes)
+    assert {(p, vectors) for p in range(1, longest + 1)} <= {(tail.positions, tail.vectors) for tail in tails(isa)}
+    assert longest * vectors <= rows
     assert not vectors or vectors * lanes >= rows

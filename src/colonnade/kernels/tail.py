@@ -4,25 +4,26 @@
 
 49 positions are six vectors of 8 and one position more. For that one the micro-kernel of cnm.py would do T
 multiply-adds of which one lane is of use; here a column takes one load of its T weights and one multiply-add for each
-position.
+position. Where a register holds two vectors, it holds the weights twice and two positions share a multiply-add.
 
 Standard library only (run by the build hook).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import product
+from typing import cast
 
-from colonnade.kernels.cnm import WEIGHTS_AHEAD, indent, lane
+from colonnade.kernels.cnm import LOOKAHEAD, indent, lane
 from colonnade.kernels.shapes import Shape
-from colonnade.kernels.tile import tile_ops
+from colonnade.kernels.tile import MaskedOps, tile_ops
 from colonnade.target.isa import Isa
 
 POSITIONS = (1, 2, 3, 4)  # P
 VECTORS = (1, 2, 4)  # V, or LMUL: as many as hold T
-MOST_VECTORS = 8  # P * V: the accumulators of a turn
-CHAINS = 4  # of multiply-adds that do not wait for each other: columns of a turn, times P * V
+CHAINS = 4  # of multiply-adds that do not wait for each other: columns of a turn, times accumulators
 
 
 @dataclass(frozen=True, order=True)
@@ -36,23 +37,43 @@ class Tail:
     def shape(self) -> Shape:
         return Shape(self.positions, self.vectors)
 
-    @property
-    def columns(self) -> int:
+    def paired(self, isa: Isa) -> bool:
+        """Whether two positions share a register: one that lies alone has less to do."""
+        return isa.masked and isa.wide > self.vectors and self.positions > isa.wide
+
+    def accumulators(self, isa: Isa) -> int:
+        """Of one column, as registers."""
+        return -(-self.positions // 2) if self.paired(isa) else self.positions * tile_ops(isa, self.shape).parts
+
+    def columns(self, isa: Isa) -> int:
         """Of X per turn of the loop."""
-        return max(1, CHAINS // (self.positions * self.vectors))
+        return max(1, CHAINS * (1 + self.paired(isa)) // self.accumulators(isa))
+
+    def saves(self, isa: Isa, rows: int) -> bool:
+        """Whether it takes clearly less than one more vector of T = `rows`: half the multiply-adds, or fewer. That of a
+        pair takes a shuffle too."""
+        if self.paired(isa):
+            return 3 * self.accumulators(isa) < rows
+        return 2 * self.positions * self.vectors <= rows
 
     def name(self, isa: Isa) -> str:
         return f"tail_f32_{self.positions}x{self.vectors}v__{isa.symbol}"
 
 
-TAILS = tuple(Tail(p, v) for p in POSITIONS for v in VECTORS if p * v <= MOST_VECTORS)
+def tails(isa: Isa) -> tuple[Tail, ...]:
+    """Every tail kernel of `isa`: those worth it for the most rows, with accumulators in half its registers."""
+    found = []
+    for tail in (Tail(p, v) for p, v in product(POSITIONS, VECTORS)):
+        rows = min(isa.max_rows, tail.vectors * isa.lanes or isa.max_rows)
+        if tail.positions * tail.vectors <= isa.registers // 2 and tail.saves(isa, rows):
+            found.append(tail)
+    return tuple(found)
 
 
-def longest_tail(rows: int, lanes: int) -> int:
-    """The most positions for which a tail of T = `rows` takes half the multiply-adds of one more vector of `lanes`, or
-    fewer; 0: none."""
-    fitting = (tail for tail in TAILS if tail.vectors == tail_vectors(rows, lanes))
-    return max((tail.positions for tail in fitting if 2 * tail.positions * tail.vectors <= rows), default=0)
+def longest_tail(isa: Isa, rows: int, lanes: int) -> int:
+    """The most positions past whole vectors of `lanes` that are worth a tail kernel of T = `rows`; 0: none."""
+    fitting = (tail for tail in tails(isa) if tail.vectors == tail_vectors(rows, lanes))
+    return max((tail.positions for tail in fitting if tail.saves(isa, rows)), default=0)
 
 
 def tail_vectors(rows: int, lanes: int) -> int:
@@ -62,19 +83,18 @@ def tail_vectors(rows: int, lanes: int) -> int:
 
 def tail_source(isa: Isa, tail: Tail) -> str:
     """C source of one tail kernel: a function `void NAME(const cln_tail *)`."""
+    if tail.paired(isa):
+        return _paired(isa, tail)
     ops = tile_ops(isa, tail.shape)
     sums = [(p, v, f"c{p}_{v}") for p in range(tail.positions) for v in range(ops.parts)]
-    chains = range(tail.columns)
+    chains = range(tail.columns(isa))
     strip = [
         "const char *restrict x = (const char *)a->x;",
         f"const float *restrict w = a->w{ops.at};",
         "const int32_t *restrict off = a->off;",
         "size_t n = a->n;",
         *(f"{ops.part(v).vector} {c}_{u} = {ops.part(v).broadcast('0.0f')};" for _, v, c in sums for u in chains),
-        f"for (; n >= {tail.columns}; n -= {tail.columns}, off += {tail.columns}) {{",
-        *(f"  {line}" for u in chains for line in _column(isa, tail, u)),
-        "}",
-        *([] if tail.columns == 1 else ["for (; n != 0; --n, ++off) {", *indent(_column(isa, tail, 0)), "}"]),
+        *_over_columns(tail.columns(isa), lambda u: _column(isa, tail, u)),
         *(f"{c}_0 = {ops.part(v).add(f'{c}_0', f'{c}_{u}')};" for _, v, c in sums for u in chains[1:]),
         *(f"{ops.part(v).store(f'a->y{ops.at} + {p} * a->y_step + {lane(isa, v)}', f'{c}_0')};" for p, v, c in sums),
     ]
@@ -82,11 +102,55 @@ def tail_source(isa: Isa, tail: Tail) -> str:
     return "\n".join([f"static void {tail.name(isa)}(const cln_tail *a) {{", *indent(body), "}", ""])
 
 
+def _over_columns(chains: int, column: Callable[[int], Iterable[str]]) -> Iterator[str]:
+    """The loop over the columns of a tile, so many at a time, and one by one over the rest."""
+    yield f"for (; n >= {chains}; n -= {chains}, off += {chains}) {{"
+    for u in range(chains):
+        yield from indent(column(u))
+    yield "}"
+    if chains > 1:
+        yield from ["for (; n != 0; --n, ++off) {", *indent(column(0)), "}"]
+
+
+def _paired(isa: Isa, tail: Tail) -> str:
+    """T in one vector, and two positions to a register."""
+    half, whole = tile_ops(isa, Shape(1, 1)), cast(MaskedOps, tile_ops(isa, Shape(1, isa.wide)))
+    chains, pairs = range(tail.columns(isa)), range(tail.accumulators(isa))
+
+    def column(u: int) -> Iterator[str]:
+        x = cast(MaskedOps, half).load_within(f"(const float *)(x + off[{u}])", f"{(1 << tail.positions) - 1}")
+        yield "{"
+        yield f"  {half.prefetch(_ahead(u))};"
+        yield f"  const {half.vector} row = {x};"
+        yield f"  const {whole.vector} both = {whole.twice(half.load('w'))};"
+        for i in pairs:
+            yield f"  c{i}_{u} = {whole.fused('both', whole.lanes_of('row', (2 * i, 2 * i + 1)), f'c{i}_{u}')};"
+        yield "  w += a->count;"
+        yield "}"
+
+    body = [
+        "const char *restrict x = (const char *)a->x;",
+        "const float *restrict w = a->w;",
+        "const int32_t *restrict off = a->off;",
+        "size_t n = a->n;",
+        *(f"{whole.vector} c{i}_{u} = {whole.broadcast('0.0f')};" for i in pairs for u in chains),
+        *_over_columns(len(chains), column),
+        *(f"c{i}_0 = {whole.add(f'c{i}_0', f'c{i}_{u}')};" for i in pairs for u in chains[1:]),
+        *(f"{whole.store(f'a->y + {2 * i} * a->y_step', f'c{i}_0')};" for i in pairs),
+    ]
+    return "\n".join([f"static void {tail.name(isa)}(const cln_tail *a) {{", *indent(body), "}", ""])
+
+
+def _ahead(chain: int) -> str:
+    """The row of a column that is needed soon: the strips before have not read that far."""
+    return f"(const float *)(x + off[{LOOKAHEAD + chain}])"
+
+
 def _column(isa: Isa, tail: Tail, chain: int) -> Iterator[str]:
     ops = tile_ops(isa, tail.shape)
     yield "{"
     yield f"  const float *row = (const float *)(x + off[{chain}]);"
-    prefetch = ops.prefetch(f"w + {WEIGHTS_AHEAD}")
+    prefetch = ops.prefetch(_ahead(chain))
     if prefetch:
         yield f"  {prefetch};"
     for v in range(ops.parts):

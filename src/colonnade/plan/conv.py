@@ -16,9 +16,10 @@ from colonnade.plan.candidate import Candidate
 from colonnade.plan.planes import Planes
 from colonnade.plan.problem import ConvProblem, Geometry
 from colonnade.sparse.recover import Tile
+from colonnade.target.targets import Target
 
 FLOAT_BYTES = 4
-TAIL_COLUMNS = 32  # of a tile, on average, for each position
+TAIL_COLUMNS = 32  # of a tile, on average, for each position; fewer where a register holds several vectors
 
 
 def activation_fields(act: Activation) -> dict[str, object]:
@@ -157,7 +158,7 @@ class _Tables:
 def conv_step(
     problem: ConvProblem,
     candidate: Candidate,
-    lanes: int,
+    target: Target,
     constants: Constants,
     x: View,
     y: View,
@@ -168,7 +169,7 @@ def conv_step(
     g = problem.geometry
     layout = DataLayout(g, candidate.packed)
     tiles = problem.tiles(candidate.rows, candidate.dense)
-    tables = _tables(problem, candidate, layout, tiles, lanes)
+    tables = _tables(problem, candidate, layout, tiles, target.lanes)
     weights = np.concatenate(
         [problem.weights[np.ix_(np.array(tile.rows), tile.columns)].T.reshape(-1) for tile in tiles] or [np.zeros(0)]
     )
@@ -181,7 +182,7 @@ def conv_step(
         "strips": None,
     }
     if candidate.packed and candidate.shared:
-        width = candidate.vectors * lanes
+        width = candidate.vectors * target.lanes
         views["strips"] = View(Storage(_packed_strips(g, width) * len(tables.packed_columns) * width))
     fields: dict[str, object] = {
         "weights": constants.add_floats(weights),
@@ -198,18 +199,18 @@ def conv_step(
         "tiles": len(tiles),
         **_geometry_fields(layout),
         **_candidate_fields(candidate),
-        "tail": tail_limit(problem, candidate, lanes),
+        "tail": tail_limit(problem, candidate, target),
         **activation_fields(problem.act),
     }
     return Step("cnm", problem.name, views, fields)
 
 
-def tail_limit(problem: ConvProblem, candidate: Candidate, lanes: int) -> int:
+def tail_limit(problem: ConvProblem, candidate: Candidate, target: Target) -> int:
     """The most positions past whole vectors that a tail kernel computes: only so many that tiles keep columns enough to
     make up for what each costs once."""
     sizes = problem.tile_sizes(candidate.rows, candidate.dense)
     columns = sum(columns * tiles for (_, columns), tiles in sizes.items()) // sum(sizes.values())
-    return min(longest_tail(candidate.rows, lanes), columns // TAIL_COLUMNS)
+    return min(longest_tail(target.isa, candidate.rows, target.lanes), columns * target.isa.wide // TAIL_COLUMNS)
 
 
 def _packed_strips(g: Geometry, width: int) -> int:

@@ -188,7 +188,7 @@ class _Lowering:
             self.places.bind(node.output, order, residual)  # what has just been read is written
         y = self.write(node, order)
         constants = self.program.constants
-        self.program.steps.append(convolution_step(problem, candidate, self.target.lanes, constants, x, y, residual))
+        self.program.steps.append(convolution_step(problem, candidate, self.target, constants, x, y, residual))
 
     def _replaces(self, node: ir.Node, value: str, order: Order) -> bool:
         """Whether a node's output may take the memory of `value`, which it is the last to read."""

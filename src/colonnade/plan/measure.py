@@ -86,8 +86,8 @@ class LayerBench:
             program.steps.append(Step("fill", value.name, {"y": views[value.name]}, fields))
             program.steps.append(copy_step(value.name, value.shape, dense(View(value.storage), value.shape), walked))
         y, walked = _stored(self._expected.shape, g.target)
-        lanes = self._target.lanes
-        step = convolution_step(self._problem, candidate, lanes, program.constants, views["x"], y, views.get("r"))
+        x, r = views["x"], views.get("r")
+        step = convolution_step(self._problem, candidate, self._target, program.constants, x, y, r)
         program.steps.append(step)
         out = Value("y", self._expected.shape, Storage(self._expected.size, "output", 0))
         program.outputs.append(out)

@@ -8,12 +8,13 @@ from colonnade.plan.conv import conv_step
 from colonnade.plan.depthwise import depthwise_step
 from colonnade.plan.problem import ConvProblem
 from colonnade.plan.winograd import winograd_step
+from colonnade.target.targets import Target
 
 
 def convolution_step(
     problem: ConvProblem,
     candidate: Candidate,
-    lanes: int,
+    target: Target,
     constants: Constants,
     x: View,
     y: View,
@@ -25,4 +26,4 @@ def convolution_step(
         assert residual is None
         return depthwise_step(problem, candidate, constants, x, y)
     lowered = winograd_step if candidate.winograd > 1 else conv_step
-    return lowered(problem, candidate, lanes, constants, x, y, residual)
+    return lowered(problem, candidate, target, constants, x, y, residual)

@@ -78,7 +78,7 @@ class Tiling:
 def winograd_step(
     problem: ConvProblem,
     candidate: Candidate,
-    lanes: int,
+    target: Target,
     constants: Constants,
     x: View,
     y: View,
@@ -86,6 +86,7 @@ def winograd_step(
 ) -> Step:
     """The step that computes `problem` by `candidate`. Views are of whole values, borders included. Weights and tables
     go to `constants`."""
+    lanes = target.lanes
     g, tiling = problem.geometry, Tiling(problem.geometry, candidate, lanes)
     offsets = np.arange(tiling.phases, dtype=np.int64) * tiling.panel * candidate.vectors * lanes * FLOAT_BYTES
     fields: dict[str, object] = {

@@ -6,8 +6,9 @@ from colonnade.kernels.cnm import LOOKAHEAD, kernel_source
 from colonnade.kernels.depthwise import KERNELS, ROWS, STRIDES, VECTORS, depthwise_source, windows
 from colonnade.kernels.peak import peak_shape, peak_source
 from colonnade.kernels.shapes import MAX_LANES, MAX_ROWS, MAX_VECTORS, shapes
-from colonnade.kernels.tail import POSITIONS, TAILS, tail_source
+from colonnade.kernels.tail import POSITIONS, tail_source
 from colonnade.kernels.tail import VECTORS as TAIL_VECTORS
+from colonnade.kernels.tail import tails as tails_of
 from colonnade.kernels.tile import tile_ops
 from colonnade.kernels.winograd import FILTERS, MAX_STRIDE, PARTS, transforms_source
 from colonnade.modelfile import records as model_format
@@ -39,7 +40,7 @@ def limits_header() -> str:
 def kernels_source(isa: Isa) -> str:
     """`kernels_SYMBOL.c`: all micro-kernels of one instruction set and its entry for the table in `isas.c`."""
     grid = "".join(f"    [{shape.rows}][{shape.vectors}] = {shape.name(isa)},\n" for shape in shapes(isa))
-    tails = "".join(f"    [{t.positions}][{t.vectors}] = {t.name(isa)},\n" for t in TAILS)
+    tails = "".join(f"    [{t.positions}][{t.vectors}] = {t.name(isa)},\n" for t in tails_of(isa))
     transforms = "".join(
         f"    [{f.m}][{f.taps}] = {{{', '.join(f.kernel_name(isa, part) for part in PARTS)}}},\n" for f in FILTERS
     )
@@ -64,7 +65,7 @@ def kernels_source(isa: Isa) -> str:
             *(kernel_source(isa, shape) for shape in shapes(isa)),
             f"static const cln_kernel_grid kernels = {{\n{grid}}};",
             "",
-            *(tail_source(isa, tail) for tail in TAILS),
+            *(tail_source(isa, tail) for tail in tails_of(isa)),
             f"static const cln_tail_grid tails = {{\n{tails}}};",
             "",
             peak_source(isa),

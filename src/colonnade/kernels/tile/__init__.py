@@ -58,6 +58,11 @@ class MaskedOps(TileOps, Protocol):
         self, a: str, b: str, stride: int, first: int
     ) -> str: ...  # lanes first, first + stride, ... of a, then b
 
+    # Of a register that holds vectors of half its length:
+    def twice(self, half: str) -> str: ...  # the vector, twice
+    def lanes_of(self, half: str, lanes: Sequence[int]) -> str: ...  # two of its lanes, each over one half
+    def fused(self, a: str, b: str, c: str) -> str: ...  # a * b + c
+
 
 def tile_ops(isa: Isa, shape: Shape) -> TileOps:
     """The tile operations of `isa` for micro-kernels of `shape`."""

@@ -84,7 +84,7 @@ class FixedLength:
             lanes = range(first, 2 * self.lanes, 2)
             parts = [f"{half[0]}_{len(half)}{k}" for k in range(len(half))]
             for k, part in enumerate(parts):
-                yield f"const {self.vector} {part} = {_shuffle(whole[2 * k], whole[2 * k + 1], lanes)};"
+                yield f"const {self.vector} {part} = {shuffle(whole[2 * k], whole[2 * k + 1], lanes)};"
             yield from self._apart(parts, half)
 
     def ends(self, count: int, left: str) -> Iterator[str]:
@@ -124,7 +124,7 @@ class FixedLength:
                 pairs = range(half * self.lanes // 2, (half + 1) * self.lanes // 2)
                 lanes = [lane + from_b * self.lanes for lane in pairs for from_b in range(2)]
                 whole.append(f"{a}_{len(names)}{half}")
-                yield f"{self.vector} {whole[-1]} = {_shuffle(a, b, lanes)};"
+                yield f"{self.vector} {whole[-1]} = {shuffle(a, b, lanes)};"
 
     def _picked(self, vectors: Sequence[str], elements: Sequence[int]) -> str:
         """Elements, by number, of vectors laid end to end."""
@@ -133,16 +133,16 @@ class FixedLength:
             known = range(self.lanes) if k > 1 else [element % self.lanes for element in elements]
             new = [self.lanes + element % self.lanes for element in elements]
             lanes = [new[p] if element // self.lanes == k else known[p] for p, element in enumerate(elements)]
-            found = _shuffle(found, vector, lanes)
+            found = shuffle(found, vector, lanes)
         return found
 
     def every(self, a: str, b: str, stride: int, first: int) -> str:
-        return _shuffle(a, b, range(first, 2 * self.lanes, stride))
+        return shuffle(a, b, range(first, 2 * self.lanes, stride))
 
     def follow(self, x: str, scalar: str) -> str:
-        return _shuffle(x, self.broadcast(scalar), range(1, self.lanes + 1))
+        return shuffle(x, self.broadcast(scalar), range(1, self.lanes + 1))
 
 
-def _shuffle(a: str, b: str, lanes: Iterable[int]) -> str:
-    """Lanes of a, then b, by number."""
+def shuffle(a: str, b: str, lanes: Iterable[int]) -> str:
+    """Lanes of a, then b, by number; as many as the result has."""
     return f"__builtin_shufflevector({a}, {b}, {', '.join(map(str, lanes))})"

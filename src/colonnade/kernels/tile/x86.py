@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Self
 
 from colonnade.kernels.shapes import Shape
-from colonnade.kernels.tile.fixed import FixedLength
+from colonnade.kernels.tile.fixed import FixedLength, shuffle
 from colonnade.target.isa import Isa
 
 
@@ -86,6 +86,15 @@ class X86(FixedLength):
 
     def add_scalar(self, scalar: str, c: str) -> str:
         return self.add(self._cut(scalar), c)
+
+    def fused(self, a: str, b: str, c: str) -> str:
+        return f"_mm{self.bits}_fmadd_ps({a}, {b}, {c})"
+
+    def twice(self, half: str) -> str:
+        return f"_mm512_broadcast_f32x8({half})"
+
+    def lanes_of(self, half: str, lanes: Sequence[int]) -> str:
+        return shuffle(half, half, [lane for lane in lanes for _ in range(self.lanes // len(lanes))])
 
     def maximum(self, lo: str, c: str) -> str:
         return f"_mm{self.bits}_max_ps({lo}, {c})"

@@ -93,13 +93,16 @@ static void finish_tail(const work *w, const cln_tile *a, const cln_cnm_tile *ti
   const int32_t first = strip->span - strip->tail, step = w->tail_vectors * w->lanes;
   (*w->tails)[strip->tail][w->tail_vectors](&(cln_tail){
       .x = a->x + first, .off = a->off, .w = a->w, .n = a->n, .count = (size_t)tile->rows, .y = sums, .y_step = step});
-  for (int32_t t = 0; t < tile->rows; ++t)
-    for (int32_t p = 0; p < strip->tail; ++p) {
+  const float *c = a->c, *r = a->r, *bias = a->bias;
+  const float lo = a->lo, hi = a->hi;
+  float *y = a->y;
+  for (int32_t p = 0; p < strip->tail; ++p)
+    for (int32_t t = 0; t < tile->rows; ++t) {
       float sum = sums[p * step + t];
-      if (a->c) sum += a->c[a->c_rows[t] + first + p];
-      if (a->r) sum += a->r[a->r_rows[t] + first + p];
-      if (a->bias) sum += a->bias[t];
-      a->y[a->y_rows[t] + first + p] = cln_clamp(sum, a->lo, a->hi);
+      if (c) sum += c[a->c_rows[t] + first + p];
+      if (r) sum += r[a->r_rows[t] + first + p];
+      if (bias) sum += bias[t];
+      y[a->y_rows[t] + first + p] = cln_clamp(sum, lo, hi);
     }
 }
 
