@@ -20,10 +20,11 @@ from colonnade.accuracy.classifier import open_classifier
 from colonnade.bench.progress import silent
 from colonnade.bench.run import Options
 from colonnade.budget.goal import Goal
-from colonnade.budget.tables import DENSE, Tables, calibrated, measure
+from colonnade.budget.tables import Tables, calibrated, measure
 from colonnade.calibrate.settings import Calibration
 from colonnade.files import write_atomic
 from colonnade.graph.onnx_import import import_model
+from colonnade.sparse.pattern import Level
 
 SAMPLES = 512
 _BATCH = 8
@@ -81,9 +82,9 @@ class Case:
             tables = replace(tables, cost=tables.cost / tables.cost[:, :1] * (costs / costs.sum())[:, np.newaxis])
         chosen = tables.curve.within(1 - self.row.sparsity)
         assert chosen is not None
-        own = {layer: tables.sparsities[i] for layer, i in zip(tables.layers, chosen.options[1:], strict=True)}
+        own = {layer: tables.levels[i] for layer, i in zip(tables.layers, chosen.options[1:], strict=True)}
         model, settings = api.Model(self.dense, "network"), Calibration(seed=self.row.run)
-        return calibrated(model, self.images, DENSE, own, Options(), settings, silent).proto
+        return calibrated(model, self.images, 0.0, own, Options(), settings, silent).proto
 
     @cached_property
     def tables(self) -> Tables:
@@ -91,13 +92,19 @@ class Case:
         path = self.folder / f"tables-run{self.row.run}.json"
         if path.exists():
             stored = json.loads(path.read_text())
-            layers, sparsities = tuple(stored["layers"]), tuple(stored["sparsities"])
-            return Tables(layers, sparsities, np.array(stored["cost"]), stored["fixed"], np.array(stored["error"]))
+            layers, levels = tuple(stored["layers"]), tuple(map(Level, stored["sparsities"]))
+            return Tables(layers, levels, np.array(stored["cost"]), stored["fixed"], np.array(stored["error"]))
         model, settings = api.Model(self.dense, "network"), Calibration(seed=self.row.run)
         options = Options(sparsities=self.levels)
         goal = Goal(sparsity=self.row.sparsity)
-        tables = measure("network", model, self.images, goal, options, settings, silent)
-        stored = {key: np.asarray(value).tolist() for key, value in asdict(tables).items()}
+        tables = measure(model, self.images, goal, options, settings, silent)
+        stored = {
+            "layers": list(tables.layers),
+            "sparsities": [level.sparsity for level in tables.levels],
+            "cost": tables.cost.tolist(),
+            "fixed": tables.fixed,
+            "error": tables.error.tolist(),
+        }
         write_atomic(path, json.dumps(stored).encode())
         return tables
 

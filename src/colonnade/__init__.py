@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from colonnade.errors import ColonnadeError
     from colonnade.plan.compiler import CompiledModel
     from colonnade.runtime.session import Session
+    from colonnade.sparse.pattern import Level
 
 __version__ = "0.1.0"
 
@@ -28,12 +29,24 @@ _HOMES = {
     "evaluate": "colonnade.api",
     "Model": "colonnade.api",
     "Calibration": "colonnade.calibrate.settings",
+    "Level": "colonnade.sparse.pattern",
     "CompiledModel": "colonnade.plan.compiler",
     "Session": "colonnade.runtime.session",
     "ColonnadeError": "colonnade.errors",
 }
 
-__all__ = ["Calibration", "ColonnadeError", "CompiledModel", "Model", "Session", "compile", "evaluate", "load", "prune"]
+__all__ = [
+    "Calibration",
+    "ColonnadeError",
+    "CompiledModel",
+    "Level",
+    "Model",
+    "Session",
+    "compile",
+    "evaluate",
+    "load",
+    "prune",
+]
 
 
 def __getattr__(name: str) -> object:

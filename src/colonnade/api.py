@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -24,6 +24,7 @@ from colonnade.graph.passes import optimize
 from colonnade.plan.compiler import CompiledModel, Plan, compile_graph, resolve_target
 from colonnade.plan.tiles import tile_chooser
 from colonnade.sparse import PruneReport, prune_model, save_model
+from colonnade.sparse.prune import Own
 
 Progress = Callable[[str, int, int], None]  # what is being done, steps done, steps in all
 
@@ -57,7 +58,7 @@ def prune(
     group: int | None = None,
     skip: Sequence[str] = (),
     target: str = "native",
-    own: Mapping[str, float] | None = None,
+    own: Own | None = None,
     calibrate: np.ndarray | str | os.PathLike[str] | None = None,
     samples: int = DEFAULT_SAMPLES,
     preprocess: Preprocess | str | None = None,
@@ -71,7 +72,7 @@ def prune(
     Of every `group` consecutive columns the same number is kept (None: one group of all columns). The stem, depthwise
     convolutions, fully connected layers and those named in `skip` stay dense. tile "auto": per layer the smallest
     tile that is estimated to run near the best speed on `target`. own: sparsities of single layers by name, instead of
-    `sparsity`; one of 0 leaves a layer dense. ColonnadeError for values out of range.
+    `sparsity`, or `Level(sparsity, tile)`; 0 leaves a layer dense. ColonnadeError for values out of range.
 
     `calibrate`: images, f32 [N, C, H, W] or a path that `open_dataset` reads, of which `samples` are drawn by the
     settings' seed. Then columns, weights and biases come from what the network does on them (`calibrate_model`), by

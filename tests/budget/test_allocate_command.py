@@ -29,6 +29,17 @@ def test_model_tables_and_curve_are_written(digits: Digits, tmp_path: Path, colo
         assert shown in done.out
 
 
+def test_tiles_to_choose_from(digits: Digits, tmp_path: Path, colonnade: Command) -> None:
+    found = tmp_path / "found.json"
+    options = ("--latency", "1000ms", "--levels", "0.5", "--tile", "4,8", "--plan", "default", "--repeat", 3)
+    files = ("-o", tmp_path / "out.onnx", "--json", found)
+    for command, data in (("allocate", "--data"), ("prune", "--calibrate")):
+        images = (data, digits.data, "--samples", 32, "--input-size", 8)
+        assert colonnade(command, digits.deep, *images, *options, *files).code == 0
+        levels = json.loads(found.read_text())["levels"]
+        assert levels == [{"sparsity": s, "tile": tile} for s, tile in ((0.0, None), (0.5, 4), (0.5, 8))]
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [
@@ -45,6 +56,8 @@ def test_model_tables_and_curve_are_written(digits: Digits, tmp_path: Path, colo
         (("--sparsity", "0.5", "--skip", "conv1", "--skip", "conv2"), ("nothing to prune",)),
         (("--sparsity", "0.5", "--preprocess", "mean=0"), ("taken as it is",)),
         (("--sparsity", "0.5", "--plot", "curve.pdf"), (".png or .svg",)),
+        (("--sparsity", "0.5", "--tile", "4,8"), ("tiles to choose from need a goal about time",)),
+        (("--latency", "5ms", "--tile", "4,few"), ("--tile", "few")),
     ],
 )
 def test_mistakes(

@@ -11,14 +11,17 @@ from digit_networks import Digits, answers
 from onnx import numpy_helper
 
 import colonnade as package
+from colonnade.bench.forecast import LayerForecast
 from colonnade.bench.run import Options
+from colonnade.budget import tables
 from colonnade.budget.allocation import Allocation, allocate
 from colonnade.budget.goal import Goal
 from colonnade.budget.sensitivity import relative_error
-from colonnade.budget.tables import Tables, layer_times
+from colonnade.budget.tables import Tables, layer_times, measure
 from colonnade.calibrate.settings import Calibration
 from colonnade.data import open_dataset
 from colonnade.errors import ColonnadeError
+from colonnade.sparse.pattern import Level
 
 LEVELS = (0.5, 0.75)
 QUICK = Calibration(positions=500)
@@ -36,13 +39,13 @@ def _zeros(model: onnx.ModelProto) -> dict[str, float]:
 
 def test_sparsity_is_reached_and_costs_less_than_the_same_everywhere(digits: Digits, tmp_path: Path) -> None:
     found = _allocate(digits, Goal(sparsity=0.6))
-    assert set(found.sparsities) == {"conv1", "conv2"}
+    assert set(found.levels) == {"conv1", "conv2"}
     zeros, sizes = _zeros(found.model.proto), {"kernel1": 16 * 8, "kernel2": 24 * 16}
     share = sum(zeros[name] * size for name, size in sizes.items()) / sum(sizes.values())
     assert share == pytest.approx(1 - found.cost, abs=1e-3)
     assert share >= 0.6
     assert zeros["kernel0"] == 0
-    assert zeros["kernel1"] == pytest.approx(found.sparsities["conv1"], abs=0.01)
+    assert zeros["kernel1"] == pytest.approx(found.levels["conv1"].sparsity, abs=0.01)
     chosen = digits.x[open_dataset(digits.data).sample(48).indices]
     dense = answers(digits.deep, chosen)
     errors = []
@@ -57,15 +60,41 @@ def test_sparsity_is_reached_and_costs_less_than_the_same_everywhere(digits: Dig
 def test_the_rest_of_the_network_counts() -> None:
     """10 ms of which 3 are no layer's: twice as fast means that layers of 7 ms have 2 left."""
     cost, error = np.array([[4.0, 2.0, 1.0], [3.0, 2.5, 1.0]]), np.array([[0.0, 1.0, 4.0], [0.0, 1.0, 2.0]])
-    tables = Tables(("a", "b"), (0.0, 0.5, 0.75), cost, 3.0, error)
-    assert tables.dense_cost == 10
-    found = tables.curve.within(Goal(speedup=2).limit(tables.dense_cost))
+    known = Tables(("a", "b"), (Level(0), Level(0.5), Level(0.75)), cost, 3.0, error)
+    assert known.dense_cost == 10
+    found = known.curve.within(Goal(speedup=2).limit(known.dense_cost))
     assert found is not None
     assert (found.cost, found.loss, found.options[1:]) == (5, 6, (2, 2))
-    found = tables.curve.within(Goal(latency=6.5).limit(tables.dense_cost))
+    found = known.curve.within(Goal(latency=6.5).limit(known.dense_cost))
     assert found is not None
     assert (found.cost, found.loss, found.options[1:]) == (6, 3, (1, 2))
-    assert tables.curve.within(Goal(speedup=2.1).limit(tables.dense_cost)) is None
+    assert known.curve.within(Goal(speedup=2.1).limit(known.dense_cost)) is None
+
+
+def test_tiles_to_choose_from(digits: Digits) -> None:
+    """Each sparsity in each tile, and smaller tiles lose less."""
+    model, options = package.load(digits.deep), Options(sparsities=LEVELS, repeat=3, plan="default", input_size=8)
+    images = digits.x[:48]
+    found = measure(model, images, Goal(latency=1e6), options, QUICK, lambda *_: None, tiles=(8, 2))
+    assert found.levels == (Level(0), Level(0.5, 2), Level(0.5, 8), Level(0.75, 2), Level(0.75, 8))
+    assert found.cost.shape == found.error.shape == (2, 5)
+    assert (found.cost > 0).all()
+    for small, large in ((1, 2), (3, 4)):
+        assert found.error[:, small].sum() < found.error[:, large].sum()
+    with pytest.raises(ColonnadeError, match="smaller tiles always lose less"):
+        measure(model, images, Goal(sparsity=0.5), options, QUICK, lambda *_: None, tiles=(8, 2))
+
+
+def test_the_tile_that_pays_is_chosen(digits: Digits, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Times are given: conv1 is faster in tiles of 8, conv2 gains nothing by them."""
+    layers = (LayerForecast("conv1", "Conv", (4.0, 3.9, 1.0)), LayerForecast("conv2", "Conv", (4.0, 1.0, 1.0)))
+    monkeypatch.setattr(tables, "time_layers", lambda *_, **__: (layers, (8.0, 4.9, 2.0)))
+    options = Options(sparsities=(0.5,), repeat=3, plan="default", input_size=8)
+    images = open_dataset(digits.data).sample(48)
+    found = allocate(str(digits.deep), images, Goal(latency=2), options, QUICK, tiles=(4, 8))
+    assert found.levels == {"conv1": Level(0.5, 8), "conv2": Level(0.5, 4)}
+    assert found.model.report is not None
+    assert [layer.tile for layer in found.model.report.pruned] == [8, 4]
 
 
 def test_layers_add_up_to_whole_runs_and_noise_is_no_gain() -> None:
@@ -77,7 +106,7 @@ def test_layers_add_up_to_whole_runs_and_noise_is_no_gain() -> None:
 
 def test_a_goal_that_dense_meets_prunes_nothing(digits: Digits) -> None:
     found = _allocate(digits, Goal(latency=1e6))
-    assert set(found.sparsities.values()) == {0.0}
+    assert set(found.levels.values()) == {Level(0)}
     assert found.model.proto == package.load(digits.deep).proto
     assert found.error == found.predicted == 0
     assert found.measured is not None

@@ -29,7 +29,7 @@ _WARMUP = 2
 
 @dataclass(frozen=True)
 class LayerForecast:
-    """Median milliseconds of one layer, one number per sparsity of the forecast."""
+    """Median milliseconds of one layer, one number per variant of the network."""
 
     name: str
     op: str
@@ -70,11 +70,19 @@ def forecast(source: str, options: Options, batch: int | None = None, tell: api.
     )  # what cannot be compiled fails before minutes of it
     wanted = tuple(sorted({0.0, *options.sparsities}))
     pruned = {sparsity_text(sparsity): options.prune(model, sparsity) for sparsity in wanted}
+    layers, total_ms = time_layers(pruned, options, batch, tell)
+    return Forecast(model.name, wanted, layers, total_ms)
+
+
+def time_layers(
+    models: Mapping[str, api.Model], options: Options, batch: int | None = None, tell: api.Progress = silent
+) -> tuple[tuple[LayerForecast, ...], tuple[float, ...]]:
+    """The layers of variants of one network, profiled one by one, and median milliseconds of whole runs in turns."""
     with pinned(options.threads):
-        timed = _opened(pruned, options, batch, tell)
+        timed = _opened(models, options, batch, tell)
         total = _medians(timed, options, tell)
         profiles = [one.session.profile(one.feeds, options.repeat) for one in timed.values()]
-    return Forecast(model.name, wanted, _by_layer(profiles), tuple(total.values()))
+    return _by_layer(profiles), tuple(total.values())
 
 
 def time_models(models: Mapping[str, api.Model], options: Options, tell: api.Progress = silent) -> dict[str, float]:

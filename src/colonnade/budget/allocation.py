@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from colonnade import api
@@ -16,6 +16,7 @@ from colonnade.budget.sensitivity import relative_error
 from colonnade.budget.tables import DENSE, Tables, calibrated, measure
 from colonnade.calibrate.settings import Calibration
 from colonnade.data import Dataset, Preprocess, Skipped, read_all
+from colonnade.sparse.pattern import Level
 
 
 @dataclass(frozen=True)
@@ -28,14 +29,14 @@ class Measured:
 
 @dataclass(frozen=True)
 class Allocation:
-    """The pruned model and the sparsity of each layer that was considered. cost: of the whole network, as in the
+    """The pruned model and the level of each layer that was considered. cost: of the whole network, as in the
     tables; predicted: the sum of the errors of its layers; error: of all of them together, on all images. measured:
     for a goal about time; skipped: images that could not be decoded."""
 
     model: api.Model
     goal: Goal
     tables: Tables
-    sparsities: Mapping[str, float]
+    levels: Mapping[str, Level]
     cost: float
     predicted: float
     error: float
@@ -51,9 +52,11 @@ def allocate(
     settings: Calibration | None = None,
     preprocess: Preprocess | None = None,
     tell: api.Progress = silent,
+    tiles: Sequence[int] = (),
 ) -> Allocation:
-    """Prune the classifier `source` (a zoo name or an ONNX file), each layer to one of `options.sparsities` or not at
-    all, such that its scores for the images of `data` change as little as `goal` allows.
+    """Prune the classifier `source` (a zoo name or an ONNX file), each layer to one of `options.sparsities` in one of
+    `tiles` (none: the tile of `options`), or not at all, such that its scores for the images of `data` change as little
+    as `goal` allows.
 
     Layers are pruned by what they do on these images (`calibrate_model`), by `settings`. ColonnadeError for a
     goal out of reach, which says how far this network goes.
@@ -63,17 +66,17 @@ def allocate(
     dense = _open(model, options)
     read = read_all(data, dense.shape, preprocess)
     images = read.x
-    tables = measure(source, model, images, goal, options, settings, tell)
+    tables = measure(model, images, goal, options, settings, tell, tiles)
     curve = tables.curve
     found = curve.within(goal.limit(tables.dense_cost)) or curve.point(0)  # in reach, but for rounding
-    chosen = [tables.sparsities[option] for option in found.options[1:]]
-    sparsities = dict(zip(tables.layers, chosen, strict=True))
-    pruned = calibrated(model, images, DENSE, sparsities, options, settings, tell) if any(chosen) else model
+    levels = {layer: tables.levels[option] for layer, option in zip(tables.layers, found.options[1:], strict=True)}
+    some = any(level != DENSE for level in levels.values())
+    pruned = calibrated(model, images, DENSE.sparsity, levels, options, settings, tell) if some else model
     error = relative_error(_open(pruned, options).scores(images)[0], dense.scores(images)[0])
     measured = (
         Measured(*time_models({"dense": model, "pruned": pruned}, options, tell).values()) if goal.timed else None
     )
-    return Allocation(pruned, goal, tables, sparsities, found.cost, found.loss, error, measured, read.skipped)
+    return Allocation(pruned, goal, tables, levels, found.cost, found.loss, error, measured, read.skipped)
 
 
 def _open(model: api.Model, options: Options) -> Classifier:

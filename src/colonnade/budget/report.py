@@ -29,10 +29,10 @@ def layer_table(found: Allocation) -> Table:
     text = Table("layer", title=f"{found.model.name}, {found.goal}", title_justify="left")
     for heading in ("sparsity", _unit(found), "of dense", "error"):
         text.add_column(heading, justify="right")
-    for row, (layer, sparsity) in enumerate(found.sparsities.items()):
-        column = tables.sparsities.index(sparsity)
+    for row, (layer, level) in enumerate(found.levels.items()):
+        column = tables.levels.index(level)
         cost, dense = tables.cost[row, column], tables.cost[row, 0]
-        text.add_row(layer, f"{sparsity:g}", f"{cost:.3f}", f"{cost / dense:.0%}", f"{tables.error[row, column]:.5f}")
+        text.add_row(layer, str(level), f"{cost:.3f}", f"{cost / dense:.0%}", f"{tables.error[row, column]:.5f}")
     text.add_section()
     whole = (f"{found.cost:.3f}", f"{found.cost / tables.dense_cost:.0%}", f"{found.predicted:.5f}")
     text.add_row("whole network", "", *whole, style="bold")
@@ -95,9 +95,9 @@ def write_json(found: Allocation, machine: Mapping[str, object], path: Path) -> 
         "measured": None if found.measured is None else asdict(found.measured),
         "error": found.error,
         "predicted_error": found.predicted,
-        "sparsities": list(tables.sparsities),
+        "levels": [asdict(level) for level in tables.levels],
         "layers": [
-            {"name": layer, "chosen": found.sparsities[layer], "cost": cost, "error": error}
+            {"name": layer, "chosen": asdict(found.levels[layer]), "cost": cost, "error": error}
             for layer, cost, error in zip(tables.layers, tables.cost.tolist(), tables.error.tolist(), strict=True)
         ],
         "curve": [{"cost": cost, "error": error} for cost, error in _thinned(found, _POINTS)],
@@ -118,7 +118,7 @@ def write_plot(found: Allocation, path: Path) -> None:
         tables.error.sum(0),
         "o",
         color="#868e96",
-        label="one sparsity for all layers",
+        label="one for all layers",
     )
     axes.plot([found.cost], [found.predicted], "D", color="#c92a2a", label=str(found.goal))
     axes.set_xlabel(_unit(found))

@@ -1,17 +1,17 @@
-"""What each layer costs at each sparsity, and what pruning it loses."""
+"""What each layer costs at each level, a sparsity and a tile, and what pruning it so loses."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 import onnx
 
 from colonnade import api
-from colonnade.bench.forecast import forecast
+from colonnade.bench.forecast import time_layers
 from colonnade.bench.progress import labelled
 from colonnade.bench.run import Options
 from colonnade.budget.allocate import Curve, Option, pareto_curve
@@ -22,20 +22,21 @@ from colonnade.errors import ColonnadeError
 from colonnade.graph.onnx_import import import_model
 from colonnade.graph.passes import optimize
 from colonnade.sparse.convolutions import find_convolutions
+from colonnade.sparse.pattern import Level
 
-DENSE = 0.0
-_ERROR_IMAGES = 64  # of the images; each costs a run for every layer and sparsity
+DENSE = Level(0.0)
+_ERROR_IMAGES = 64  # of the images; each costs a run for every layer and level
 _LEAST_GAIN = 0.05  # of a layer's time; less may be noise
 
 
 @dataclass(frozen=True)
 class Tables:
-    """cost: f64 [layers, sparsities], milliseconds, or the share of all weights in these layers that is kept; fixed:
-    cost of everything else; error: f64 [layers, sparsities], relative error of the network's scores when this layer
-    alone is pruned. The first sparsity is 0."""
+    """cost: f64 [layers, levels], milliseconds, or the share of all weights in these layers that is kept; fixed: cost
+    of everything else; error: f64 [layers, levels], relative error of the network's scores when this layer alone is
+    pruned. The first level is dense."""
 
     layers: tuple[str, ...]
-    sparsities: tuple[float, ...]
+    levels: tuple[Level, ...]
     cost: np.ndarray
     fixed: float
     error: np.ndarray
@@ -47,54 +48,68 @@ class Tables:
 
     @cached_property
     def curve(self) -> Curve:
-        """Of all choices of a sparsity for each layer. Its costs are those of the whole network."""
+        """Of all choices of a level for each layer. Its costs are those of the whole network."""
         rows = zip(self.cost.tolist(), self.error.tolist(), strict=True)
         return pareto_curve([[Option(self.fixed, 0.0)], *(list(map(Option, *row)) for row in rows)])
 
 
 def measure(
-    source: str,
     model: api.Model,
     images: np.ndarray,
     goal: Goal,
     options: Options,
     settings: Calibration | None,
     tell: api.Progress,
+    tiles: Sequence[int] = (),
 ) -> Tables:
-    """Tables of the network `source`, read as `model`. For a goal about time, costs are times, taken as `forecast`
-    takes them. ColonnadeError if the goal is out of reach, which is known before the network is pruned by images.
+    """Tables of a network, at each sparsity of `options` in each of `tiles` (none: the tile of `options`). For a goal
+    about time, costs are times, taken as `forecast` takes them. ColonnadeError if the goal is out of reach, which is
+    known before the network is pruned by images.
 
-    For the errors the network is pruned to each sparsity by what it does on the images: only then does an error say
+    For the errors the network is pruned to each level by what it does on the images: only then does an error say
     what is lost, not what calibration repairs. On a ResNet for Fashion-MNIST errors of layers pruned by magnitude are
     ten to a thousand times as large, and order the layers otherwise."""
-    sparsities = tuple(sorted({DENSE, *options.sparsities}))
-    if len(sparsities) < 2:
-        raise ColonnadeError("sparsities to choose from: give at least one above 0")
-    quick = [options.prune(model, sparsity) for sparsity in sparsities[1:]]
-    layers = _prunable(model.proto, quick[-1], options)
-    cost, fixed = _times(source, layers, options, tell) if goal.timed else (_kept(layers, quick), 0.0)
-    _check_reach(model.name, goal, sparsities, cost, fixed)
-    pruned = [
-        calibrated(model, images, sparsity, {}, options, settings, labelled(tell, f"prune to {sparsity:g}")).proto
-        for sparsity in sparsities[1:]
-    ]
+    pruned_levels = _levels(options.sparsities, goal, tiles)
+    quick = {level: _at(options, level).prune(model, level.sparsity) for level in pruned_levels}
+    layers = _prunable(model.proto, quick[pruned_levels[-1]], options)
+    cost, fixed = _times(model, quick, layers, options, tell) if goal.timed else (_kept(layers, quick), 0.0)
+    _check_reach(model.name, goal, pruned_levels[-1].sparsity, cost, fixed)
+    pruned = []
+    for level in pruned_levels:
+        told = labelled(tell, f"prune to {level}")
+        pruned.append(calibrated(model, images, level.sparsity, {}, _at(options, level), settings, told).proto)
     size, threads = options.input_size, options.threads
     some = images[:: -(-len(images) // _ERROR_IMAGES)]
     errors = output_errors(model.proto, pruned, layers, some, input_size=size, threads=threads, progress=tell)
     error = np.concatenate([np.zeros((len(layers), 1)), errors], axis=1)
-    return Tables(layers, sparsities, cost, fixed, error)
+    return Tables(layers, (DENSE, *pruned_levels), cost, fixed, error)
+
+
+def _levels(sparsities: Sequence[float], goal: Goal, tiles: Sequence[int]) -> tuple[Level, ...]:
+    """All but dense, the sparsest last."""
+    if len(tiles) > 1 and not goal.timed:
+        raise ColonnadeError(f"{goal}: smaller tiles always lose less; tiles to choose from need a goal about time")
+    above = sorted({sparsity for sparsity in sparsities if sparsity > 0})
+    if not above:
+        raise ColonnadeError("sparsities to choose from: give at least one above 0")
+    return tuple(Level(sparsity, tile) for sparsity in above for tile in sorted(set(tiles)) or (None,))
+
+
+def _at(options: Options, level: Level) -> Options:
+    """Options that prune in the tiles of a level."""
+    return options if level.tile is None else replace(options, tile=level.tile)
 
 
 def calibrated(
     model: api.Model,
     images: np.ndarray,
     sparsity: float,
-    own: Mapping[str, float],
+    own: Mapping[str, Level],
     options: Options,
     settings: Calibration | None,
     tell: api.Progress,
 ) -> api.Model:
-    """The model pruned by what it does on the images; `own`: sparsities of single layers."""
+    """The model pruned by what it does on the images; `own`: levels of single layers."""
     tile, group, skip = options.tile, options.group, options.skip
     return api.prune(
         model,
@@ -119,7 +134,7 @@ def _prunable(dense: onnx.ModelProto, pruned: api.Model, options: Options) -> tu
     return tuple(layer.name for layer in pruned.report.pruned if layer.name in alone & used)
 
 
-def _check_reach(name: str, goal: Goal, sparsities: Sequence[float], cost: np.ndarray, fixed: float) -> None:
+def _check_reach(name: str, goal: Goal, sparsest: float, cost: np.ndarray, fixed: float) -> None:
     """ColonnadeError, which says how far the network goes, unless the cheapest choices together meet the goal."""
     dense, least = float(cost[:, 0].sum()) + fixed, float(cost.min(axis=1).sum()) + fixed
     if least <= goal.limit(dense):
@@ -129,24 +144,27 @@ def _check_reach(name: str, goal: Goal, sparsities: Sequence[float], cost: np.nd
         if goal.timed
         else f"it has {1 - least:.1%} zeros at most"
     )
-    raise ColonnadeError(f"{name}: {goal} is out of reach; with sparsities up to {sparsities[-1]:g} {best}")
+    raise ColonnadeError(f"{name}: {goal} is out of reach; with sparsities up to {sparsest:g} {best}")
 
 
-def _times(source: str, layers: Sequence[str], options: Options, tell: api.Progress) -> tuple[np.ndarray, float]:
+def _times(
+    model: api.Model, pruned: Mapping[Level, api.Model], layers: Sequence[str], options: Options, tell: api.Progress
+) -> tuple[np.ndarray, float]:
     """Milliseconds of each layer, and of all others together."""
-    found = forecast(source, options, tell=labelled(tell, "time"))
-    ms = layer_times(np.array([layer.ms for layer in found.layers]), np.array(found.total_ms))
-    rows = {layer.name: row for layer, row in zip(found.layers, ms, strict=True)}
+    variants = {str(level): variant for level, variant in {DENSE: model, **pruned}.items()}
+    found, total_ms = time_layers(variants, options, tell=labelled(tell, "time"))
+    ms = layer_times(np.array([layer.ms for layer in found]), np.array(total_ms))
+    rows = {layer.name: row for layer, row in zip(found, ms, strict=True)}
     cost = np.array([rows[layer] for layer in layers])
-    return cost, found.total_ms[0] - float(cost[:, 0].sum())
+    return cost, total_ms[0] - float(cost[:, 0].sum())
 
 
 def layer_times(alone: np.ndarray, whole: np.ndarray) -> np.ndarray:
-    """What layers take in whole runs, [layers, sparsities], from the time that each takes `alone`, and that of whole
-    runs, [sparsities], with all layers pruned alike; the first is dense.
+    """What layers take in whole runs, [layers, levels], from the time that each takes `alone`, and that of whole runs,
+    [levels], with all layers pruned alike; the first is dense.
 
     Whole runs are timed in turns, layers one network after the other and with their data at hand: so the times of all
-    layers at one sparsity are scaled to add up to the whole run's. Of a layer that gains nothing alone, nothing is
+    layers at one level are scaled to add up to the whole run's. Of a layer that gains nothing alone, nothing is
     gained.
     """
     scaled = alone * (whole / alone.sum(axis=0))
@@ -155,10 +173,10 @@ def layer_times(alone: np.ndarray, whole: np.ndarray) -> np.ndarray:
     return np.where(faster, scaled, dense)
 
 
-def _kept(layers: Sequence[str], pruned: Sequence[api.Model]) -> np.ndarray:
+def _kept(layers: Sequence[str], pruned: Mapping[Level, api.Model]) -> np.ndarray:
     """Of all weights in `layers` the share that each keeps, dense and in each model."""
     kept = []
-    for model in pruned:
+    for model in pruned.values():
         assert model.report is not None
         rows = {layer.name: layer for layer in model.report.layers}
         sizes = np.array([rows[layer].size for layer in layers], np.float64)

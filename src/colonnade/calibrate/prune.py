@@ -28,13 +28,14 @@ from colonnade.sparse.prune import (
     DEFAULT_TILE,
     ChooseTile,
     LayerReport,
+    Own,
+    Patterns,
     PruneReport,
     begin,
     finite_weights,
     layer_report,
     left_dense,
-    of_layer,
-    pattern_of,
+    levels_of,
 )
 
 Progress = Callable[[str, int, int], None]
@@ -53,7 +54,7 @@ def calibrate_model(
     group: int | None = None,
     skip: Sequence[str] = (),
     choose_tile: ChooseTile | None = None,
-    own: Mapping[str, float] | None = None,
+    own: Own | None = None,
     settings: Calibration | None = None,
     work_folder: Path | None = None,
     progress: Progress = lambda *_: None,
@@ -69,21 +70,19 @@ def calibrate_model(
     """
     settings = settings or Calibration()
     request = Pattern(sparsity, DEFAULT_TILE if tile == "auto" else tile, group)
-    choose = choose_tile if tile == "auto" else None
+    patterns = Patterns(request, levels_of(own), choose_tile if tile == "auto" else None)
     graph = _graph_for(model, samples)
     known = sites(graph)
-    own = own or {}
-    task = begin(model, skip, own, _why_dense(model, known))
+    task = begin(model, skip, patterns.own, _why_dense(model, known))
     places = {value: place for place, value in enumerate(known)}
     layers = [
-        _Layer(c, known[_output(c)], pattern_of(c, finite_weights(c), of_layer(c, request, own), choose))
+        _Layer(c, known[_output(c)], patterns.of(c, finite_weights(c)))
         for c, reason in zip(task.convolutions, task.reasons, strict=True)
         if not reason
     ]
     layers.sort(key=lambda layer: places[_output(layer.convolution)])
-    asked = {"sparsity": sparsity, "tile": tile, "group": group, "skip": list(skip), "calibration": asdict(settings)}
-    if own:
-        asked["own"] = dict(own)
+    asked: dict[str, object] = {"sparsity": sparsity, "tile": tile, "group": group, "skip": list(skip), "calibration": asdict(settings)}
+    asked |= patterns.recorded
     key = repr((__version__, asked, [layer.pattern for layer in layers], samples.shape)).encode()
     key += model.SerializeToString(deterministic=True)
     with workplace(work_folder) as (folder, activations):

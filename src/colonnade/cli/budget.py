@@ -25,13 +25,14 @@ from colonnade.cli.options import (
     SpeedupOption,
     SubjectArgument,
     ThreadsOption,
-    TileOption,
+    Tile,
+    TilesOption,
     check_outputs,
     check_positive,
     parse_group,
     parse_plan,
     parse_sparsities,
-    parse_tile,
+    parse_tiles,
     print_table,
     progress_bar,
 )
@@ -60,7 +61,7 @@ def allocate(
     threads: ThreadsOption = 1,
     repeat: RepeatOption = 20,
     input_size: SizeOption = None,
-    tile: TileOption = "8",
+    tile: TilesOption = "8",
     group: GroupOption = "all",
     skip: SkipOption = None,
     plan: PlanOption = "tuned",
@@ -71,19 +72,21 @@ def allocate(
     from colonnade.bench.run import Options
     from colonnade.calibrate.settings import Calibration
 
+    tiles = parse_tiles(tile)
     options = Options(
         sparsities=parse_sparsities(levels),
         threads=threads,
         repeat=repeat,
         input_size=input_size,
-        tile=parse_tile(tile),
+        tile=tiles[0],
         group=parse_group(group),
         skip=tuple(skip or ()),
         plan=parse_plan(plan),
     )
     settings = Calibration(method=cast("Method", method), seed=seed)
     images = Images(data, samples, preprocess)
-    prune_to_goal(model, images, parse_goal(latency, speedup, sparsity), options, settings, Results(output, json, plot))
+    goal = parse_goal(latency, speedup, sparsity)
+    prune_to_goal(model, images, goal, options, settings, Results(output, json, plot), tiles)
 
 
 @dataclass(frozen=True)
@@ -116,9 +119,16 @@ def parse_goal(latency: str | None, speedup: str | None, sparsity: str | None) -
 
 
 def prune_to_goal(
-    model: str, images: Images, goal: Goal, options: Options, settings: Calibration, results: Results
+    model: str,
+    images: Images,
+    goal: Goal,
+    options: Options,
+    settings: Calibration,
+    results: Results,
+    tiles: tuple[Tile, ...],
 ) -> None:
-    """Prune a network for a goal, print what was chosen and reached, and write the files."""
+    """Prune a network for a goal, print what was chosen and reached, and write the files. tiles: one, that of the
+    options, or several to choose from."""
     from colonnade.bench.machine import machine_facts
     from colonnade.budget import report
     from colonnade.budget.allocation import allocate as run_allocate
@@ -132,7 +142,8 @@ def prune_to_goal(
     drawn = open_dataset(images.data).sample(images.samples, settings.seed)
     preprocess = None if images.preprocess is None else parse_preprocess(images.preprocess)
     with progress_bar() as tell:
-        found = run_allocate(model, drawn, goal, options, settings, preprocess, tell)
+        several = tuple(tile for tile in tiles if tile != "auto") if len(tiles) > 1 else ()
+        found = run_allocate(model, drawn, goal, options, settings, preprocess, tell, several)
     found.model.save(results.model)
     for table in (report.layer_table(found), report.curve_table(found), report.time_table(found)):
         if table is not None:

@@ -24,13 +24,13 @@ from colonnade.cli.options import (
     SizeOption,
     SkipOption,
     SpeedupOption,
-    TileOption,
+    TilesOption,
     check_outputs,
     check_positive,
     parse_group,
     parse_plan,
     parse_sparsities,
-    parse_tile,
+    parse_tiles,
     print_table,
     progress_bar,
 )
@@ -86,7 +86,7 @@ def prune(
     latency: LatencyOption = None,
     speedup: SpeedupOption = None,
     levels: LevelsOption = LEVELS,
-    tile: TileOption = "8",
+    tile: TilesOption = "8",
     group: GroupOption = "all",
     skip: SkipOption = None,
     calibrate: Annotated[
@@ -113,22 +113,24 @@ def prune(
     if calibrate is None and (method, preprocess, input_size) != ("obs", None, None):
         raise ColonnadeError("--method, --preprocess and --input-size say how to use images; give --calibrate as well")
     settings = Calibration(method=cast("Method", method), seed=seed)
-    images = Images(calibrate, samples, preprocess)
+    images, tiles = Images(calibrate, samples, preprocess), parse_tiles(tile)
     plain = Options(
         sparsities=parse_sparsities(LEVELS),
         input_size=input_size,
-        tile=parse_tile(tile),
+        tile=tiles[0],
         group=parse_group(group),
         skip=tuple(skip or ()),
     )
     chosen = replace(plain, sparsities=parse_sparsities(levels), threads=threads, repeat=repeat, plan=parse_plan(plan))
     if allocate or latency is not None or speedup is not None:
         goal = parse_goal(latency, speedup, sparsity)
-        prune_to_goal(str(model), images, goal, chosen, settings, Results(output, json, plot))
+        prune_to_goal(str(model), images, goal, chosen, settings, Results(output, json, plot), tiles)
     elif (chosen, json, plot) != (plain, None, None):
         raise ColonnadeError(
             "--levels, --threads, --repeat, --plan, --json and --plot are for goals: --latency, --speedup or --allocate"
         )
+    elif len(tiles) > 1:
+        raise ColonnadeError("--tile: several tiles to choose from are for a goal about time: --latency or --speedup")
     elif sparsity is None:
         raise ColonnadeError("give one of --sparsity, --latency and --speedup")
     else:

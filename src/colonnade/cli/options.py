@@ -33,6 +33,7 @@ BatchOption = Annotated[int | None, typer.Option(help="Images per run. [default:
 SizeOption = Annotated[int | None, typer.Option(help="Height and width of the input. [default: the file's, else 224]")]
 SparsitiesOption = Annotated[str, typer.Option("--sparsity", help="Comma-separated fractions, each 0 to below 1.")]
 TileOption = Annotated[str, typer.Option(help="Output channels per tile, or auto.")]
+TilesOption = Annotated[str, typer.Option("--tile", help="Output channels per tile, auto, or several to choose from.")]
 GroupOption = Annotated[str, typer.Option(help="Columns per group that keep the same number each, or all.")]
 SkipOption = Annotated[list[str] | None, typer.Option(help="Layer to leave dense. Repeat for more.")]
 SamplesOption = Annotated[int, typer.Option(help="Images to draw from those given.")]
@@ -77,6 +78,12 @@ def parse_sparsities(text: str) -> tuple[float, ...]:
 def parse_tile(text: str) -> Tile:
     """A number from 1, or auto."""
     return "auto" if text == "auto" else _parse_count(text, "--tile", "auto")
+
+
+def parse_tiles(text: str) -> tuple[Tile, ...]:
+    """As `parse_tile`, or several numbers."""
+    words = [word.strip() for word in text.split(",")]
+    return (parse_tile(text),) if len(words) == 1 else tuple(_parse_count(word, "--tile", "auto") for word in words)
 
 
 def parse_group(text: str) -> int | None:

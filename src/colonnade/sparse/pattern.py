@@ -43,6 +43,17 @@ class Pattern:
             raise ColonnadeError(f"group is {self.group}: it must be at least 1, or left out for all columns")
 
 
+@dataclass(frozen=True)
+class Level:
+    """How far a layer of its own is pruned. tile: None is the tile of all others. Sparsity 0 leaves it dense."""
+
+    sparsity: float
+    tile: int | None = None
+
+    def __str__(self) -> str:
+        return f"{self.sparsity:g}" if self.tile is None else f"{self.sparsity:g} in tiles of {self.tile}"
+
+
 def kept_columns(columns: int, sparsity: float) -> int:
     """How many of a group of `columns` stay: (1 - sparsity) * columns to the nearest, halves up, and at least 1.
 

@@ -7,7 +7,7 @@ import json
 import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from fnmatch import fnmatchcase
 from typing import Literal
 
@@ -17,13 +17,15 @@ from onnx import helper
 
 from colonnade.errors import ColonnadeError
 from colonnade.sparse.convolutions import Convolution, find_convolutions
-from colonnade.sparse.pattern import Pattern, convolution_mask
+from colonnade.sparse.pattern import Level, Pattern, convolution_mask
 
 DEFAULT_TILE = 8
 METADATA_KEY = "colonnade.prune"
 
 # (rows, columns, sparsity) of one group of a convolution -> rows per tile.
 ChooseTile = Callable[[int, int, float], int]
+# By the names of convolutions: a sparsity, or that and a tile.
+Own = Mapping[str, float | Level]
 
 
 @dataclass(frozen=True)
@@ -76,11 +78,12 @@ def prune_model(
     group: int | None = None,
     skip: Sequence[str] = (),
     choose_tile: ChooseTile | None = None,
-    own: Mapping[str, float] | None = None,
+    own: Own | None = None,
 ) -> tuple[onnx.ModelProto, PruneReport]:
     """A copy of `model` with column-wise zeros (`sparse.pattern`) in its convolutions, and what was done to each.
 
-    own: sparsities of single convolutions by name, instead of `sparsity`; one of 0 leaves a convolution untouched.
+    own: sparsities, or levels, of single convolutions by name, instead of `sparsity` and `tile`; a sparsity of 0 leaves
+    a convolution untouched.
     tile "auto" asks `choose_tile` per layer (8 without it). The stem, depthwise convolutions, those of at most 4
     input channels per group and those named in `skip` (names or globs such as "layer4.*") stay dense, as does every
     operator but Conv. The copy records the request in its metadata, on which nothing depends.
@@ -89,15 +92,45 @@ def prune_model(
     or are not finite, and a model in which nothing is left to prune.
     """
     request = Pattern(sparsity, DEFAULT_TILE if tile == "auto" else tile, group)
-    choose = choose_tile if tile == "auto" else None
-    own = own or {}
-    task = begin(model, skip, own)
+    patterns = Patterns(request, levels_of(own), choose_tile if tile == "auto" else None)
+    task = begin(model, skip, patterns.own)
     layers = tuple(
-        left_dense(convolution, reason) if reason else _prune(convolution, of_layer(convolution, request, own), choose)
+        left_dense(convolution, reason) if reason else _prune(convolution, patterns)
         for convolution, reason in zip(task.convolutions, task.reasons, strict=True)
     )
-    task.record(sparsity=sparsity, tile=tile, group=group, skip=list(skip), **({"own": dict(own)} if own else {}))
+    task.record(sparsity=sparsity, tile=tile, group=group, skip=list(skip), **patterns.recorded)
     return task.model, PruneReport(layers)
+
+
+def levels_of(own: Own | None) -> dict[str, Level]:
+    """All as levels."""
+    return {name: level if isinstance(level, Level) else Level(level) for name, level in (own or {}).items()}
+
+
+@dataclass(frozen=True)
+class Patterns:
+    """What is asked of each layer: the request, unless it has a level of its own. choose_tile: for layers whose level
+    has no tile."""
+
+    request: Pattern
+    own: Mapping[str, Level]
+    choose_tile: ChooseTile | None
+
+    def of(self, convolution: Convolution, weights: np.ndarray) -> Pattern:
+        """The pattern of one layer. ColonnadeError if its level is out of range."""
+        own = self.own.get(convolution.name, Level(self.request.sparsity))
+        asked = replace(self.request, sparsity=own.sparsity)
+        if own.tile is not None:
+            return replace(asked, tile=own.tile)
+        if self.choose_tile is None:
+            return asked
+        rows, columns = len(weights) // convolution.groups, weights[0].size
+        return replace(asked, tile=self.choose_tile(rows, columns, asked.sparsity))
+
+    @property
+    def recorded(self) -> dict[str, object]:
+        """The layers' own levels, for a model's metadata."""
+        return {"own": {name: asdict(level) for name, level in self.own.items()}} if self.own else {}
 
 
 @dataclass(frozen=True)
@@ -118,7 +151,7 @@ class Task:
 def begin(
     model: onnx.ModelProto,
     skip: Sequence[str],
-    own: Mapping[str, float],
+    own: Mapping[str, Level],
     why_dense: Callable[[Convolution], str | None] = Convolution.why_dense,
 ) -> Task:
     """A copy of `model` and what is to be pruned in it. ColonnadeError if nothing is, or `skip` or `own` names what is
@@ -133,7 +166,8 @@ def begin(
         raise ColonnadeError(f"{label}: no convolution is called {min(strange)!r}, for which a sparsity is given")
 
     def why(convolution: Convolution) -> str | None:
-        return why_dense(convolution) or ("is to have sparsity 0" if own.get(convolution.name) == 0 else None)
+        left = convolution.name in own and own[convolution.name].sparsity == 0
+        return why_dense(convolution) or ("is to have sparsity 0" if left else None)
 
     reasons = reasons_dense(convolutions, skip, why)
     if all(reasons):
@@ -166,10 +200,10 @@ def left_dense(convolution: Convolution, reason: str) -> LayerReport:
     return LayerReport(convolution.name, weights.shape, columns, columns, _zeros(weights), reason=reason)
 
 
-def _prune(convolution: Convolution, request: Pattern, choose_tile: ChooseTile | None) -> LayerReport:
+def _prune(convolution: Convolution, patterns: Patterns) -> LayerReport:
     """Writes the zeros into the convolution's tensor."""
     weights = finite_weights(convolution)
-    pattern = pattern_of(convolution, weights, request, choose_tile)
+    pattern = patterns.of(convolution, weights)
     mask = convolution_mask(weights, convolution.groups, pattern)
     result = np.where(mask, weights, weights.dtype.type(0))
     if not mask.all():
@@ -184,19 +218,6 @@ def finite_weights(convolution: Convolution) -> np.ndarray:
     if not np.isfinite(weights).all():
         raise ColonnadeError(f"convolution {convolution.name!r}: weights hold NaN or infinity; repair the model first")
     return weights
-
-
-def of_layer(convolution: Convolution, request: Pattern, own: Mapping[str, float]) -> Pattern:
-    """The request with the sparsity that a layer has of its own, if it has one."""
-    return replace(request, sparsity=own.get(convolution.name, request.sparsity))
-
-
-def pattern_of(
-    convolution: Convolution, weights: np.ndarray, request: Pattern, choose_tile: ChooseTile | None
-) -> Pattern:
-    """The pattern of one layer: that of the request, with the tile that `choose_tile` gives it."""
-    rows, columns = len(weights) // convolution.groups, weights[0].size
-    return replace(request, tile=choose_tile(rows, columns, request.sparsity)) if choose_tile else request
 
 
 def layer_report(
