@@ -81,7 +81,13 @@ def calibrate_model(
         if not reason
     ]
     layers.sort(key=lambda layer: places[_output(layer.convolution)])
-    asked: dict[str, object] = {"sparsity": sparsity, "tile": tile, "group": group, "skip": list(skip), "calibration": asdict(settings)}
+    asked: dict[str, object] = {
+        "sparsity": sparsity,
+        "tile": tile,
+        "group": group,
+        "skip": list(skip),
+        "calibration": asdict(settings),
+    }
     asked |= patterns.recorded
     key = repr((__version__, asked, [layer.pattern for layer in layers], samples.shape)).encode()
     key += model.SerializeToString(deterministic=True)
