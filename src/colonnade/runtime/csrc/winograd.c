@@ -152,10 +152,12 @@ static void output_channel(const work *w, const float *sums, int32_t channel) {
         .lo = bounds ? act.lo : -INFINITY,
         .hi = bounds ? act.hi : INFINITY,
     });
-    for (float *line = w->y + to; !bounds && line < w->y + to + lines * s->y_pitch; line += s->y_pitch)
-      cln_activate(line, line, n, act);
-    for (int32_t i = y; x + n == s->out_w && i < y + lines; ++i)
-      zero_around(w->y + plane, i, s->out_h, s->out_w, s->y_pitch, s->y_plane, s->y_border);
+    for (int32_t i = 0; i < lines; ++i) {
+      float *line = w->y + to + (int64_t)i * s->y_pitch;
+      if (!bounds) cln_activate(line, line, n, act);
+      if (x + n == s->out_w)
+        zero_around(w->y + plane, y + i, s->out_h, s->out_w, s->y_pitch, s->y_plane, s->y_border);
+    }
   }
 }
 
