@@ -70,6 +70,7 @@ CASES = {
     "resnet-75": Case("resnet", "resnet-75.toml", _by_images("--sparsity", "0.75")),
     "resnet-87": Case("resnet", "resnet-87.toml", _by_images("--sparsity", "0.875")),
     "resnet-75-unstructured": Case("resnet", "resnet-75.toml", _unstructured),
+    "resnet-50-allocated": Case("resnet", "resnet-50.toml", _by_images("--sparsity", "0.5", "--allocate")),
     "resnet-87-allocated": Case("resnet", "resnet-87.toml", _by_images("--sparsity", "0.875", "--allocate")),
     "mobilenet-1.5x": Case("mobilenet", "mobilenet-1.5x.toml", _by_images("--speedup", "1.5x")),
 }
