@@ -25,7 +25,6 @@ from colonnade.cli.options import (
     SpeedupOption,
     SubjectArgument,
     ThreadsOption,
-    Tile,
     TilesOption,
     check_outputs,
     check_positive,
@@ -72,13 +71,13 @@ def allocate(
     from colonnade.bench.run import Options
     from colonnade.calibrate.settings import Calibration
 
-    tiles = parse_tiles(tile)
+    one, several = parse_tiles(tile)
     options = Options(
         sparsities=parse_sparsities(levels),
         threads=threads,
         repeat=repeat,
         input_size=input_size,
-        tile=tiles[0],
+        tile=one,
         group=parse_group(group),
         skip=tuple(skip or ()),
         plan=parse_plan(plan),
@@ -86,7 +85,7 @@ def allocate(
     settings = Calibration(method=cast("Method", method), seed=seed)
     images = Images(data, samples, preprocess)
     goal = parse_goal(latency, speedup, sparsity)
-    prune_to_goal(model, images, goal, options, settings, Results(output, json, plot), tiles)
+    prune_to_goal(model, images, goal, options, settings, Results(output, json, plot), several)
 
 
 @dataclass(frozen=True)
@@ -125,10 +124,10 @@ def prune_to_goal(
     options: Options,
     settings: Calibration,
     results: Results,
-    tiles: tuple[Tile, ...],
+    tiles: tuple[int, ...],
 ) -> None:
-    """Prune a network for a goal, print what was chosen and reached, and write the files. tiles: one, that of the
-    options, or several to choose from."""
+    """Prune a network for a goal, print what was chosen and reached, and write the files. tiles: to choose from, or
+    none."""
     from colonnade.bench.machine import machine_facts
     from colonnade.budget import report
     from colonnade.budget.allocation import allocate as run_allocate
@@ -142,8 +141,7 @@ def prune_to_goal(
     drawn = open_dataset(images.data).sample(images.samples, settings.seed)
     preprocess = None if images.preprocess is None else parse_preprocess(images.preprocess)
     with progress_bar() as tell:
-        several = tuple(tile for tile in tiles if tile != "auto") if len(tiles) > 1 else ()
-        found = run_allocate(model, drawn, goal, options, settings, preprocess, tell, several)
+        found = run_allocate(model, drawn, goal, options, settings, preprocess, tell, tiles)
     found.model.save(results.model)
     for table in (report.layer_table(found), report.curve_table(found), report.time_table(found)):
         if table is not None:

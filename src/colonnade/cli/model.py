@@ -113,23 +113,24 @@ def prune(
     if calibrate is None and (method, preprocess, input_size) != ("obs", None, None):
         raise ColonnadeError("--method, --preprocess and --input-size say how to use images; give --calibrate as well")
     settings = Calibration(method=cast("Method", method), seed=seed)
-    images, tiles = Images(calibrate, samples, preprocess), parse_tiles(tile)
+    images = Images(calibrate, samples, preprocess)
+    one, several = parse_tiles(tile)
     plain = Options(
         sparsities=parse_sparsities(LEVELS),
         input_size=input_size,
-        tile=tiles[0],
+        tile=one,
         group=parse_group(group),
         skip=tuple(skip or ()),
     )
     chosen = replace(plain, sparsities=parse_sparsities(levels), threads=threads, repeat=repeat, plan=parse_plan(plan))
     if allocate or latency is not None or speedup is not None:
         goal = parse_goal(latency, speedup, sparsity)
-        prune_to_goal(str(model), images, goal, chosen, settings, Results(output, json, plot), tiles)
+        prune_to_goal(str(model), images, goal, chosen, settings, Results(output, json, plot), several)
     elif (chosen, json, plot) != (plain, None, None):
         raise ColonnadeError(
             "--levels, --threads, --repeat, --plan, --json and --plot are for goals: --latency, --speedup or --allocate"
         )
-    elif len(tiles) > 1:
+    elif several:
         raise ColonnadeError("--tile: several tiles to choose from are for a goal about time: --latency or --speedup")
     elif sparsity is None:
         raise ColonnadeError("give one of --sparsity, --latency and --speedup")

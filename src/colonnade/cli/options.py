@@ -80,10 +80,12 @@ def parse_tile(text: str) -> Tile:
     return "auto" if text == "auto" else _parse_count(text, "--tile", "auto")
 
 
-def parse_tiles(text: str) -> tuple[Tile, ...]:
-    """As `parse_tile`, or several numbers."""
-    words = [word.strip() for word in text.split(",")]
-    return (parse_tile(text),) if len(words) == 1 else tuple(_parse_count(word, "--tile", "auto") for word in words)
+def parse_tiles(text: str) -> tuple[Tile, tuple[int, ...]]:
+    """A tile as `parse_tile` reads it, and none to choose from; or the first of several to choose from, and all."""
+    if "," not in text:
+        return parse_tile(text), ()
+    several = tuple(_parse_count(word.strip(), "--tile", "auto") for word in text.split(","))
+    return several[0], several
 
 
 def parse_group(text: str) -> int | None:

@@ -160,10 +160,12 @@ static void winograd_output_2_3__avx2(const cln_transform *a) {
       __m256 y0_1_10 = y0_1;
       __m256 y0_0_10_20 = __builtin_shufflevector(y0_0_10, y0_1_10, 0, 8, 1, 9, 2, 10, 3, 11);
       __m256 y0_0_10_21 = __builtin_shufflevector(y0_0_10, y0_1_10, 4, 12, 5, 13, 6, 14, 7, 15);
-      float rest[16];  /* what ends inside a vector goes through it */
-      const bool ends = left < 16;
+      float rest[16], *to = y;  /* what ends inside a vector goes through the former */
+      if (left < 16) {
+        if (r) copy_floats(rest, r, left), r = rest;
+        to = rest;
+      }
       if (r) {
-        if (ends) copy_floats(rest, r, left), r = rest;
         y0_0_10_20 = _mm256_add_ps(y0_0_10_20, _mm256_loadu_ps(r + 0));
         y0_0_10_21 = _mm256_add_ps(y0_0_10_21, _mm256_loadu_ps(r + 8));
       }
@@ -177,28 +179,29 @@ static void winograd_output_2_3__avx2(const cln_transform *a) {
         y0_0_10_20 = _mm256_min_ps(hi, y0_0_10_20);
         y0_0_10_21 = _mm256_min_ps(hi, y0_0_10_21);
       }
-      float *to = ends ? rest : y;
       _mm256_storeu_ps(to + 0, y0_0_10_20);
       _mm256_storeu_ps(to + 8, y0_0_10_21);
-      if (ends) copy_floats(y, rest, left);
+      if (to == rest) copy_floats(y, rest, left);
     }
-    __m256 v77 = _mm256_add_ps(v18, v28);
-    __m256 v78 = _mm256_fmadd_ps(k0, v28, v18);
-    __m256 v79 = _mm256_add_ps(v8, v77);
-    __m256 v80 = _mm256_add_ps(v38, v78);
+    __m256 v78 = _mm256_add_ps(v18, v28);
+    __m256 v79 = _mm256_fmadd_ps(k0, v28, v18);
+    __m256 v80 = _mm256_add_ps(v8, v78);
+    __m256 v81 = _mm256_add_ps(v38, v79);
     if (1 < a->lines) {
       float *y = a->y + 2 * p + 1 * a->y_step;
       const float *r = a->r ? a->r + 2 * p + 1 * a->y_step : NULL;
-      __m256 y1_0 = _mm256_add_ps(bias, v79);
-      __m256 y1_1 = _mm256_add_ps(bias, v80);
+      __m256 y1_0 = _mm256_add_ps(bias, v80);
+      __m256 y1_1 = _mm256_add_ps(bias, v81);
       __m256 y1_0_10 = y1_0;
       __m256 y1_1_10 = y1_1;
       __m256 y1_0_10_20 = __builtin_shufflevector(y1_0_10, y1_1_10, 0, 8, 1, 9, 2, 10, 3, 11);
       __m256 y1_0_10_21 = __builtin_shufflevector(y1_0_10, y1_1_10, 4, 12, 5, 13, 6, 14, 7, 15);
-      float rest[16];  /* what ends inside a vector goes through it */
-      const bool ends = left < 16;
+      float rest[16], *to = y;  /* what ends inside a vector goes through the former */
+      if (left < 16) {
+        if (r) copy_floats(rest, r, left), r = rest;
+        to = rest;
+      }
       if (r) {
-        if (ends) copy_floats(rest, r, left), r = rest;
         y1_0_10_20 = _mm256_add_ps(y1_0_10_20, _mm256_loadu_ps(r + 0));
         y1_0_10_21 = _mm256_add_ps(y1_0_10_21, _mm256_loadu_ps(r + 8));
       }
@@ -212,10 +215,9 @@ static void winograd_output_2_3__avx2(const cln_transform *a) {
         y1_0_10_20 = _mm256_min_ps(hi, y1_0_10_20);
         y1_0_10_21 = _mm256_min_ps(hi, y1_0_10_21);
       }
-      float *to = ends ? rest : y;
       _mm256_storeu_ps(to + 0, y1_0_10_20);
       _mm256_storeu_ps(to + 8, y1_0_10_21);
-      if (ends) copy_floats(y, rest, left);
+      if (to == rest) copy_floats(y, rest, left);
     }
   }
 }

@@ -160,10 +160,12 @@ static void winograd_output_2_3__generic(const cln_transform *a) {
       vec y0_1_10 = y0_1;
       vec y0_0_10_20 = __builtin_shufflevector(y0_0_10, y0_1_10, 0, 4, 1, 5);
       vec y0_0_10_21 = __builtin_shufflevector(y0_0_10, y0_1_10, 2, 6, 3, 7);
-      float rest[8];  /* what ends inside a vector goes through it */
-      const bool ends = left < 8;
+      float rest[8], *to = y;  /* what ends inside a vector goes through the former */
+      if (left < 8) {
+        if (r) copy_floats(rest, r, left), r = rest;
+        to = rest;
+      }
       if (r) {
-        if (ends) copy_floats(rest, r, left), r = rest;
         y0_0_10_20 = y0_0_10_20 + (*(const vec *)(r + 0));
         y0_0_10_21 = y0_0_10_21 + (*(const vec *)(r + 4));
       }
@@ -177,28 +179,29 @@ static void winograd_output_2_3__generic(const cln_transform *a) {
         y0_0_10_20 = vec_min(hi, y0_0_10_20);
         y0_0_10_21 = vec_min(hi, y0_0_10_21);
       }
-      float *to = ends ? rest : y;
       *(vec *)(to + 0) = y0_0_10_20;
       *(vec *)(to + 4) = y0_0_10_21;
-      if (ends) copy_floats(y, rest, left);
+      if (to == rest) copy_floats(y, rest, left);
     }
-    vec v77 = v18 + v28;
-    vec v78 = k0 * v28 + v18;
-    vec v79 = v8 + v77;
-    vec v80 = v38 + v78;
+    vec v78 = v18 + v28;
+    vec v79 = k0 * v28 + v18;
+    vec v80 = v8 + v78;
+    vec v81 = v38 + v79;
     if (1 < a->lines) {
       float *y = a->y + 2 * p + 1 * a->y_step;
       const float *r = a->r ? a->r + 2 * p + 1 * a->y_step : NULL;
-      vec y1_0 = bias + v79;
-      vec y1_1 = bias + v80;
+      vec y1_0 = bias + v80;
+      vec y1_1 = bias + v81;
       vec y1_0_10 = y1_0;
       vec y1_1_10 = y1_1;
       vec y1_0_10_20 = __builtin_shufflevector(y1_0_10, y1_1_10, 0, 4, 1, 5);
       vec y1_0_10_21 = __builtin_shufflevector(y1_0_10, y1_1_10, 2, 6, 3, 7);
-      float rest[8];  /* what ends inside a vector goes through it */
-      const bool ends = left < 8;
+      float rest[8], *to = y;  /* what ends inside a vector goes through the former */
+      if (left < 8) {
+        if (r) copy_floats(rest, r, left), r = rest;
+        to = rest;
+      }
       if (r) {
-        if (ends) copy_floats(rest, r, left), r = rest;
         y1_0_10_20 = y1_0_10_20 + (*(const vec *)(r + 0));
         y1_0_10_21 = y1_0_10_21 + (*(const vec *)(r + 4));
       }
@@ -212,10 +215,9 @@ static void winograd_output_2_3__generic(const cln_transform *a) {
         y1_0_10_20 = vec_min(hi, y1_0_10_20);
         y1_0_10_21 = vec_min(hi, y1_0_10_21);
       }
-      float *to = ends ? rest : y;
       *(vec *)(to + 0) = y1_0_10_20;
       *(vec *)(to + 4) = y1_0_10_21;
-      if (ends) copy_floats(y, rest, left);
+      if (to == rest) copy_floats(y, rest, left);
     }
   }
 }

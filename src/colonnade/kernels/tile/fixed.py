@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -94,16 +94,27 @@ class FixedLength:
         whole: list[str] = []
         yield from self._together(names, whole)
         floats = len(names) * self.lanes
-        yield f"float rest[{floats}];  /* what ends inside a vector goes through it */"
-        yield f"const bool ends = left < {floats};"
+        yield f"float rest[{floats}], *to = y;  /* what ends inside a vector goes through the former */"
+        yield f"if (left < {floats}) {{"
+        yield "  if (r) copy_floats(rest, r, left), r = rest;"
+        yield "  to = rest;"
+        yield "}"
+        yield from self._finish(
+            whole,
+            lambda k: self.load(f"r + {k * self.lanes}"),
+            lambda k, value: self.store(f"to + {k * self.lanes}", value),
+        )
+        yield "if (to == rest) copy_floats(y, rest, left);"
+
+    def _finish(
+        self, whole: Sequence[str], load: Callable[[int], str], store: Callable[[int, str], str]
+    ) -> Iterator[str]:
+        """Add r, bound and store vectors, by number."""
         yield "if (r) {"
-        yield "  if (ends) copy_floats(rest, r, left), r = rest;"
-        yield from (f"  {w} = {self.add(w, self.load(f'r + {k * self.lanes}'))};" for k, w in enumerate(whole))
+        yield from (f"  {value} = {self.add(value, load(k))};" for k, value in enumerate(whole))
         yield "}"
         yield from self.clamp(whole)
-        yield "float *to = ends ? rest : y;"
-        yield from (f"{self.store(f'to + {k * self.lanes}', w)};" for k, w in enumerate(whole))
-        yield "if (ends) copy_floats(y, rest, left);"
+        yield from (f"{store(k, value)};" for k, value in enumerate(whole))
 
     def _together(self, names: Sequence[str], whole: list[str]) -> Iterator[str]:
         """The inverse of `_apart`; `whole` is filled."""

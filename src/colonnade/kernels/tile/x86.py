@@ -65,12 +65,11 @@ class X86(FixedLength):
             return
         whole: list[str] = []
         yield from self._together(names, whole)
-        yield "if (r) {"
-        for k, w in enumerate(whole):
-            yield f"  {w} = {self.add(w, self.load_within(f'r + {k * self.lanes}', f'in{k}'))};"
-        yield "}"
-        yield from self.clamp(whole)
-        yield from (f"{self.store_within(f'y + {k * self.lanes}', f'in{k}', w)};" for k, w in enumerate(whole))
+        yield from self._finish(
+            whole,
+            lambda k: self.load_within(f"r + {k * self.lanes}", f"in{k}"),
+            lambda k, value: self.store_within(f"y + {k * self.lanes}", f"in{k}", value),
+        )
 
     def broadcast(self, scalar: str) -> str:
         return f"_mm{self.bits}_set1_ps({scalar})"
