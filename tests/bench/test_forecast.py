@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
-from colonnade.bench.forecast import _by_layer, forecast
+from colonnade.bench.forecast import forecast
 from colonnade.bench.run import Options
+from colonnade.bench.timing import _by_layer
 from colonnade.errors import ColonnadeError
 
 
@@ -22,8 +24,11 @@ def test_steps_of_a_layer_are_summed_in_running_order() -> None:
 def test_forecast_of_a_network() -> None:
     found = forecast("resnet18", Options(sparsities=(0.75,), input_size=64, plan="default", repeat=2))
     assert found.sparsities == (0.0, 0.75)
-    assert all(ms > 0 for ms in found.total_ms)
-    names = [layer.name for layer in found.layers]
+    times = found.times
+    assert times.clock == "measured"
+    assert all(ms > 0 for ms in times.total_ms)
+    assert np.array([layer.ms for layer in times.layers]).sum(axis=0) == pytest.approx(times.total_ms, rel=0.5)
+    names = [layer.name for layer in times.layers]
     assert "layer1.0.conv1" in names
     assert len(names) == len(set(names))
 

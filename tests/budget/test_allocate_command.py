@@ -20,12 +20,12 @@ def test_model_tables_and_curve_are_written(digits: Digits, tmp_path: Path, colo
     onnx.checker.check_model(onnx.load(out))
     read = json.loads(found.read_text())
     assert read["cost"] == pytest.approx(read["dense_cost"])
-    assert 0 < read["measured"]["dense"] < 1000
+    assert 0 < read["outcome"]["dense"] < 1000
     assert [layer["name"] for layer in read["layers"]] == ["conv1", "conv2"]
     errors_on_curve = [point["error"] for point in read["curve"]]
     assert errors_on_curve == sorted(errors_on_curve, reverse=True)
     assert plot.stat().st_size > 0
-    for shown in ("conv2", "least predicted error", "1000.000", f"{read['measured']['pruned']:.3f} ms", str(out)):
+    for shown in ("conv2", "least predicted error", "1000.000", f"{read['outcome']['pruned']:.3f} ms", str(out)):
         assert shown in done.out
 
 
@@ -58,6 +58,9 @@ def test_tiles_to_choose_from(digits: Digits, tmp_path: Path, colonnade: Command
         (("--sparsity", "0.5", "--plot", "curve.pdf"), (".png or .svg",)),
         (("--sparsity", "0.5", "--tile", "4,8"), ("tiles to choose from need a goal about time",)),
         (("--latency", "5ms", "--tile", "4,few"), ("--tile", "few")),
+        (("--latency", "5ms", "--runner", "qemu"), ("qemu says nothing of time",)),
+        (("--latency", "5ms", "--target", "spacemit-x60"), ("cannot run target spacemit-x60", "spike")),
+        (("--latency", "5ms", "--runner", "spike", "--threads", "2"), ("--threads", "one core")),
     ],
 )
 def test_mistakes(

@@ -11,8 +11,9 @@ from digit_networks import Digits, answers
 from onnx import numpy_helper
 
 import colonnade as package
-from colonnade.bench.forecast import LayerForecast
+from colonnade.bench import modelled_report
 from colonnade.bench.run import Options
+from colonnade.bench.timing import LayerTimes, Times
 from colonnade.budget import tables
 from colonnade.budget.allocation import Allocation, allocate
 from colonnade.budget.goal import Goal
@@ -54,7 +55,7 @@ def test_sparsity_is_reached_and_costs_less_than_the_same_everywhere(digits: Dig
         errors.append(relative_error(answers(tmp_path / "pruned.onnx", chosen), dense))
     assert found.error == pytest.approx(errors[0], rel=1e-3)
     assert errors[0] < errors[1]
-    assert found.measured is None
+    assert found.outcome is None
 
 
 def test_the_rest_of_the_network_counts() -> None:
@@ -87,8 +88,9 @@ def test_tiles_to_choose_from(digits: Digits) -> None:
 
 def test_the_tile_that_pays_is_chosen(digits: Digits, monkeypatch: pytest.MonkeyPatch) -> None:
     """Times are given: conv1 is faster in tiles of 8, conv2 gains nothing by them."""
-    layers = (LayerForecast("conv1", "Conv", (4.0, 3.9, 1.0)), LayerForecast("conv2", "Conv", (4.0, 1.0, 1.0)))
-    monkeypatch.setattr(tables, "time_layers", lambda *_, **__: (layers, (8.0, 4.9, 2.0)))
+    layers = (LayerTimes("conv1", "Conv", (4.0, 3.9, 1.0)), LayerTimes("conv2", "Conv", (4.0, 1.0, 1.0)))
+    times = Times(layers, (8.0, 4.9, 2.0), "measured")
+    monkeypatch.setattr(tables, "time_variants", lambda *_, **__: times)
     options = Options(sparsities=(0.5,), repeat=3, plan="default", input_size=8)
     images = open_dataset(digits.data).sample(48)
     found = allocate(str(digits.deep), images, Goal(latency=2), options, QUICK, tiles=(4, 8))
@@ -109,7 +111,7 @@ def test_a_goal_that_dense_meets_prunes_nothing(digits: Digits) -> None:
     assert set(found.levels.values()) == {Level(0)}
     assert found.model.proto == package.load(digits.deep).proto
     assert found.error == found.predicted == 0
-    assert found.measured is not None
+    assert found.outcome is not None
     assert found.cost == pytest.approx(found.tables.dense_cost)
 
 
@@ -157,3 +159,15 @@ def test_layers_that_are_skipped_are_not_considered(digits: Digits) -> None:
 def test_goals_that_are_none(values: dict[str, float], words: str) -> None:
     with pytest.raises(ColonnadeError, match=words):
         Goal(**values)
+
+
+def test_modelled_times_of_another_core(digits: Digits, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a simulated core layers add up to the whole, so that what is predicted is what comes out."""
+    monkeypatch.setattr(modelled_report, "default_cache_dir", lambda *_: tmp_path)
+    found = _allocate(digits, Goal(speedup=1.05), target="spacemit-x60", runner="spike", tile=15)
+    assert found.outcome is not None
+    assert found.outcome.clock == "modelled"
+    assert found.outcome.dense == pytest.approx(found.tables.dense_cost)
+    assert found.outcome.pruned == pytest.approx(found.cost, rel=0.02)
+    assert found.outcome.dense >= 1.05 * found.outcome.pruned
+    assert any(level != Level(0) for level in found.levels.values())

@@ -23,7 +23,7 @@ def test_a_speedup_is_asked_predicted_and_measured(digits: Digits, tmp_path: Pat
     rows = {words[1]: words for words in map(str.split, done.out.splitlines()) if len(words) > 6}
     assert rows["asked"][-2] == "0.90x"
     assert rows["predicted"][3:6:2] == [f"{read['dense_cost']:.3f}", f"{read['cost']:.3f}"]
-    assert rows["measured"][3:6:2] == [f"{read['measured']['dense']:.3f}", f"{read['measured']['pruned']:.3f}"]
+    assert rows["measured"][3:6:2] == [f"{read['outcome']['dense']:.3f}", f"{read['outcome']['pruned']:.3f}"]
     assert out.exists()
 
 

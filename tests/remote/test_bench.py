@@ -7,11 +7,18 @@ from pathlib import Path
 
 import onnx
 import pytest
+from commands import Command
+from digit_networks import Digits, make_digits
 from layers import random_array
 from onnx import helper, numpy_helper
 from ssh_board import TARGET, Board
 
 from colonnade.cli import main
+
+
+@pytest.fixture(scope="module")
+def digits(tmp_path_factory: pytest.TempPathFactory) -> Digits:
+    return make_digits(tmp_path_factory.mktemp("digits"))
 
 
 def test_bench_on_a_board(board: Board, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -29,4 +36,17 @@ def test_bench_on_a_board(board: Board, tmp_path: Path, capsys: pytest.CaptureFi
     assert [(row["runtime"], row["sparsity"]) for row in found] == [("colonnade", 0.0), ("colonnade", 0.5)]
     assert all(row["median_ms"] >= row["min_ms"] > 0 and row["max_rel_err"] < 1e-4 for row in found)
     assert "checked against the numpy reference" in capsys.readouterr().out
+    board.check_clean()
+
+
+def test_budget_from_times_of_a_board(board: Board, digits: Digits, tmp_path: Path, colonnade: Command) -> None:
+    found = tmp_path / "found.json"
+    where = ("--target", TARGET.name, "--runner", str(board.address()), "--plan", "default", "--repeat", 3)
+    options = ("--latency", "100000ms", "--levels", "0.5", "--samples", 32, "--input-size", 8)
+    files = ("-o", tmp_path / "out.onnx", "--json", found)
+    assert colonnade("allocate", digits.deep, "--data", digits.data, *options, *where, *files).code == 0
+    read = json.loads(found.read_text())
+    assert read["outcome"]["clock"] == "measured"
+    assert read["machine"]["runner"] == str(board.address())
+    assert 0 < read["outcome"]["dense"] == pytest.approx(read["dense_cost"], rel=0.9)
     board.check_clean()

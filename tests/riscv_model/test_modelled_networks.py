@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,13 +17,13 @@ from colonnade.bench import modelled
 from colonnade.bench.modelled import model_network
 from colonnade.bench.modelled_report import (
     RECORDED,
-    ModelledOptions,
     read_json,
     recorded_rows,
     run_modelled,
     write_json,
 )
 from colonnade.bench.modelled_show import numbers
+from colonnade.bench.run import Options
 from colonnade.errors import ColonnadeError
 from colonnade.graph.onnx_import import import_model
 from colonnade.graph.passes import optimize
@@ -37,6 +38,7 @@ from colonnade.target.spike import run_spike
 from colonnade.target.targets import target_named
 
 X60 = target_named("spacemit-x60")
+MODELLED = Options(target=X60.name, runner="spike", plan="default", tile=15)
 
 
 def test_the_nodes_add_up_to_the_network(runner: SpikeRunner) -> None:
@@ -84,8 +86,8 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_a_report_its_file_and_what_is_kept(tmp_path: Path, model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     costs, told = tmp_path / "costs", []
-    options = ModelledOptions(sparsities=(0.75,), tile=8, cache_dir=costs)
-    report = run_modelled([str(model)], options, lambda what, done, total: told.append((what, done, total)))
+    options = replace(MODELLED, sparsities=(0.75,), tile=8)
+    report = run_modelled([str(model)], options, lambda what, done, total: told.append((what, done, total)), costs)
     dense, sparse = report.results
     assert (dense.sparsity, sparse.sparsity, sparse.clock, sparse.tile) == (0.0, 0.75, "modelled", 8)
     assert [layer.name for layer in sparse.layers] == ["conv0", "conv1", "conv2", "pool"]
@@ -108,11 +110,11 @@ def test_a_report_its_file_and_what_is_kept(tmp_path: Path, model: Path, monkeyp
 
     simulated: list[object] = []
     monkeypatch.setattr(spike_runner, "run_spike", lambda *job: simulated.append(job) or run_spike(*job))
-    assert run_modelled([str(model)], options).results == report.results
+    assert run_modelled([str(model)], options, cache_dir=costs).results == report.results
     assert not simulated
     damaged = next(file for file in costs.iterdir() if "Conv" not in file.read_text())
     damaged.write_text("{}")
-    assert run_modelled([str(model)], options).results == report.results
+    assert run_modelled([str(model)], options, cache_dir=costs).results == report.results
     assert len(simulated) == 2  # before and after the one step
 
 
@@ -134,7 +136,7 @@ def test_bench_and_forecast(model: Path, tmp_path: Path, monkeypatch: pytest.Mon
 def test_a_wrong_node_is_no_cost(model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(modelled, "TOLERANCE", 1e-12)
     with pytest.raises(WrongResultError, match="is wrong by"):
-        run_modelled([str(model)], ModelledOptions(sparsities=(), cache_dir=tmp_path))
+        run_modelled([str(model)], replace(MODELLED, sparsities=()), cache_dir=tmp_path)
 
 
 @pytest.mark.parametrize(

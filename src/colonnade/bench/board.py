@@ -12,7 +12,6 @@ from colonnade.bench.report import Report, Result, sparsity_text
 from colonnade.bench.run import OWN_TOLERANCE, Options
 from colonnade.bench.subject import input_shape, open_model
 from colonnade.bench.worker import OWN
-from colonnade.errors import ColonnadeError
 from colonnade.graph.onnx_import import import_model
 from colonnade.graph.reference import run_reference
 from colonnade.plan.compiler import resolve_target
@@ -21,23 +20,21 @@ from colonnade.remote.open import open_runner
 from colonnade.remote.runner import Runner
 
 
-def run_on_board(source: str, options: Options, address: str, tell: api.Progress = silent) -> Report:
-    """Time `source`, a zoo name or an ONNX file with one input, on the machine that `address` names. A run's time is
+def run_on_board(source: str, options: Options, tell: api.Progress = silent) -> Report:
+    """Time `source`, a zoo name or an ONNX file with one input, on the runner of `options`. A run's time is
     the sum of its steps'. Outputs are compared with the numpy oracle first.
 
     ColonnadeError for bad input, a machine that cannot be reached, or an emulator, whose time says nothing."""
-    options.check_counts()
-    if address == "qemu":
-        raise ColonnadeError("--runner qemu says nothing of time; use local, spike or ssh://USER@HOST")
+    options.check()
     model = open_model(source, input_size=options.input_size, seed=options.seed)
     shape = input_shape(import_model(model.proto, batch=options.batch, input_size=options.input_size))
     x = np.random.default_rng(options.seed).standard_normal(shape, dtype=np.float32)
-    with open_runner(address, resolve_target(options.target)) as runner:
+    with open_runner(options.runner, resolve_target(options.target)) as runner:
         results = [
             _result(model, sparsity, options, runner, x, labelled(tell, sparsity_text(sparsity)))
             for sparsity in sorted({0.0, *options.sparsities})
         ]
-        return Report({"cpu": runner.machine, "runner": address}, "the numpy reference", tuple(results))
+        return Report({"cpu": runner.machine, "runner": runner.name}, "the numpy reference", tuple(results))
 
 
 def _result(

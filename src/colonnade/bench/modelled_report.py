@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from importlib.resources import files
 from pathlib import Path
-from typing import Literal
 
 from colonnade import api
 from colonnade.bench.modelled import CostCache, NodeCost, model_network
 from colonnade.bench.progress import labelled, silent
 from colonnade.bench.report import sparsity_text
+from colonnade.bench.run import Options
 from colonnade.bench.subject import open_model
 from colonnade.bench.worker import OWN
 from colonnade.errors import ColonnadeError
@@ -20,8 +20,8 @@ from colonnade.files import write_atomic
 from colonnade.graph.onnx_import import import_model
 from colonnade.graph.passes import optimize
 from colonnade.plan.cache import PlanCache, default_cache_dir
-from colonnade.plan.compiler import Plan, machine_key, resolve_target
-from colonnade.plan.tuner import default_plan, tuned_plan
+from colonnade.plan.compiler import machine_key, resolve_target
+from colonnade.plan.tuner import NetworkPlan, default_plan, tuned_plan
 from colonnade.remote.spike import SpikeRunner, open_spike
 from colonnade.target.riscv_model import BLOCK, INSTR, STREAM, ModelledCost, Reading
 from colonnade.target.targets import Target
@@ -99,26 +99,15 @@ class ModelledReport:
         return next((row for row in self.results if row.model == model and row.runtime == RECORDED), None)
 
 
-@dataclass(frozen=True)
-class ModelledOptions:
-    """What to model; sparsity 0 is always added. A tuned plan is tuned on the simulator. cache_dir: where costs of
-    nodes are kept, by default the user's cache directory."""
-
-    target: str = "spacemit-x60"
-    sparsities: Sequence[float] = (0.0, 0.25, 0.5, 0.75)
-    tile: int | Literal["auto"] = 15
-    group: int | None = None
-    skip: Sequence[str] = ()
-    input_size: int | None = None
-    plan: Plan = "default"
-    cache_dir: Path | None = None
-
-
-def run_modelled(sources: Sequence[str], options: ModelledOptions, tell: api.Progress = silent) -> ModelledReport:
+def run_modelled(
+    sources: Sequence[str], options: Options, tell: api.Progress = silent, cache_dir: Path | None = None
+) -> ModelledReport:
     """Model each of `sources`, zoo names or ONNX files, dense and at each sparsity; what was recorded of a network
-    comes first. Every node's output is checked against the numpy oracle.
+    comes first. A tuned plan is tuned on the simulator. Every node's output is checked against the numpy oracle.
+    cache_dir: where costs of nodes are kept, by default the user's cache directory.
 
     ColonnadeError for bad input, before any long work, or where there is no simulator."""
+    options.check()
     target = resolve_target(options.target)
     models = [open_model(source, input_size=options.input_size) for source in sources]
     for model in models:
@@ -129,31 +118,34 @@ def run_modelled(sources: Sequence[str], options: ModelledOptions, tell: api.Pro
             rows += recorded_rows(model.name) if options.input_size is None else ()
             for sparsity in sorted({0.0, *options.sparsities}):
                 told = labelled(tell, f"{model.name} {sparsity_text(sparsity)}")
-                rows.append(_own_row(model, sparsity, options, target, runner, told))
+                pruned = options.prune(model, sparsity)
+                nodes, plan = model_nodes(pruned, options, target, runner, told, cache_dir)
+                algorithms = {name: str(candidate) for name, candidate in plan.candidates.items()}
+                rows.append(_row(model.name, sparsity, nodes, algorithms, options))
         return ModelledReport(target.name, runner.core.name, runner.core.hertz, tuple(rows))
 
 
-def _own_row(
-    model: api.Model, sparsity: float, options: ModelledOptions, target: Target, runner: SpikeRunner, tell: api.Progress
-) -> ModelledRow:
-    pruned = model
-    if sparsity:
-        pruned = api.prune(
-            model, sparsity, tile=options.tile, group=options.group, skip=options.skip, target=target.name
-        )
-    graph = optimize(import_model(pruned.proto, batch=1, input_size=options.input_size))
+def model_nodes(
+    model: api.Model,
+    options: Options,
+    target: Target,
+    runner: SpikeRunner,
+    tell: api.Progress,
+    cache_dir: Path | None = None,
+) -> tuple[tuple[NodeCost, ...], NetworkPlan]:
+    """The cost of every node of a model by the plan of `options`, and that plan."""
+    graph = optimize(import_model(model.proto, batch=1, input_size=options.input_size))
     machine = machine_key(runner, target, 1)
     if options.plan == "default":
         plan = default_plan(graph, target, 1)
     else:
         plan = tuned_plan(graph, target, 1, runner, PlanCache(default_cache_dir(), machine), tell)
-    cache = CostCache(options.cache_dir or default_cache_dir("modelled"), machine, runner.core)
-    nodes = model_network(graph, target, plan, runner, tell, cache)
-    return _row(model.name, sparsity, nodes, {name: str(c) for name, c in plan.candidates.items()}, options)
+    cache = CostCache(cache_dir or default_cache_dir("modelled"), machine, runner.core)
+    return model_network(graph, target, plan, runner, tell, cache), plan
 
 
 def _row(
-    model: str, sparsity: float, nodes: Sequence[NodeCost], algorithms: dict[str, str], options: ModelledOptions
+    model: str, sparsity: float, nodes: Sequence[NodeCost], algorithms: dict[str, str], options: Options
 ) -> ModelledRow:
     every = [node.cost for node in nodes]
     convolutions = [node.cost for node in nodes if node.op == _CONVOLUTION]

@@ -34,7 +34,7 @@ _PAUSE_S = 0.03  # longer than the 20 ms for which ncnn's idle threads spin
 
 @dataclass(frozen=True)
 class Options:
-    """What to time. `sparsities` are Colonnade's; 0, its dense baseline, is always added."""
+    """What to time, and on which runner. `sparsities` are Colonnade's; 0, its dense baseline, is always added."""
 
     sparsities: Sequence[float] = (0.0, 0.5, 0.75)
     threads: int = 1
@@ -47,6 +47,7 @@ class Options:
     skip: Sequence[str] = ()
     plan: Plan = "tuned"
     target: str = "native"
+    runner: str = "local"
     seed: int = 0
 
     def prune(self, model: api.Model, sparsity: float) -> api.Model:
@@ -55,15 +56,21 @@ class Options:
             return model
         return api.prune(model, sparsity, tile=self.tile, group=self.group, skip=self.skip, target=self.target)
 
-    def check_counts(self) -> None:
-        """ColonnadeError for a number below 1, before any long work."""
+    def check(self) -> None:
+        """ColonnadeError, before any long work, for what the runner cannot time."""
         for name, value in (("threads", self.threads), ("batch", self.batch), ("repeat", self.repeat)):
             if value < 1:
                 raise ColonnadeError(f"{name} is {value}: it must be at least 1")
+        if self.runner == "qemu":
+            raise ColonnadeError("--runner qemu says nothing of time; use local, spike or ssh://USER@HOST")
+        if self.runner == "spike" and self.threads != 1:
+            raise ColonnadeError(f"--threads: the spike runner models one core: use 1, not {self.threads}")
+        if self.runner == "spike" and self.batch != 1:
+            raise ColonnadeError(f"--batch: the spike runner models runs of one image: use 1, not {self.batch}")
+        if self.runner == "local":
+            self._check_here()
 
-    def check(self) -> None:
-        """ColonnadeError for what this machine cannot time."""
-        self.check_counts()
+    def _check_here(self) -> None:
         open_runner("local", resolve_target(self.target))
         cpus = len(available_cpus())
         if self.threads > cpus:

@@ -53,10 +53,10 @@ def curve_table(found: Allocation) -> Table:
 
 
 def time_table(found: Allocation) -> Table | None:
-    """What was asked, predicted and measured, for a goal about time."""
+    """What was asked, predicted, and measured or modelled, for a goal about time."""
     from rich.table import Table
 
-    if found.measured is None:
+    if found.outcome is None:
         return None
     dense, asked = found.tables.dense_cost, found.goal.limit(found.tables.dense_cost)
     text = Table("whole network", title="times", title_justify="left")
@@ -65,7 +65,7 @@ def time_table(found: Allocation) -> Table | None:
     for name, before, after in (
         ("asked", None, asked),
         ("predicted", dense, found.cost),
-        ("measured", found.measured.dense, found.measured.pruned),
+        (found.outcome.clock, found.outcome.dense, found.outcome.pruned),
     ):
         text.add_row(
             name, "" if before is None else f"{before:.3f}", f"{after:.3f}", f"{(before or dense) / after:.2f}x"
@@ -75,10 +75,10 @@ def time_table(found: Allocation) -> Table | None:
 
 def summary(found: Allocation) -> str:
     """What was reached."""
-    if found.measured is None:
+    if found.outcome is None:
         reached = f"{1 - found.cost:.1%} zeros in the layers above"
     else:
-        reached = f"{found.measured.pruned:.3f} ms, {found.measured.dense / found.measured.pruned:.2f}x"
+        reached = f"{found.outcome.pruned:.3f} {_unit(found)}, {found.outcome.dense / found.outcome.pruned:.2f}x"
     return f"{reached}; relative error of the scores {found.error:.5f} measured, {found.predicted:.5f} predicted"
 
 
@@ -92,7 +92,7 @@ def write_json(found: Allocation, machine: Mapping[str, object], path: Path) -> 
         "unit": _unit(found),
         "cost": found.cost,
         "dense_cost": tables.dense_cost,
-        "measured": None if found.measured is None else asdict(found.measured),
+        "outcome": None if found.outcome is None else asdict(found.outcome),
         "error": found.error,
         "predicted_error": found.predicted,
         "levels": [asdict(level) for level in tables.levels],
@@ -137,7 +137,9 @@ def _thinned(found: Allocation, count: int) -> list[tuple[float, float]]:
 
 
 def _unit(found: Allocation) -> str:
-    return "ms" if found.goal.timed else "weights kept"
+    if found.outcome is None:
+        return "weights kept"
+    return "ms" if found.outcome.clock == "measured" else f"{found.outcome.clock} ms"
 
 
 def _gain(found: Allocation) -> str:

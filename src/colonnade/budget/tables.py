@@ -11,9 +11,9 @@ import numpy as np
 import onnx
 
 from colonnade import api
-from colonnade.bench.forecast import time_layers
 from colonnade.bench.progress import labelled
 from colonnade.bench.run import Options
+from colonnade.bench.timing import time_variants
 from colonnade.budget.allocate import Curve, Option, pareto_curve
 from colonnade.budget.goal import Goal
 from colonnade.budget.sensitivity import output_errors
@@ -119,6 +119,7 @@ def calibrated(
         group=group,
         skip=skip,
         calibrate=images,
+        target=options.target,
         settings=settings,
         progress=tell,
     )
@@ -152,11 +153,11 @@ def _times(
 ) -> tuple[np.ndarray, float]:
     """Milliseconds of each layer, and of all others together."""
     variants = {str(level): variant for level, variant in {DENSE: model, **pruned}.items()}
-    found, total_ms = time_layers(variants, options, tell=labelled(tell, "time"))
-    ms = layer_times(np.array([layer.ms for layer in found]), np.array(total_ms))
-    rows = {layer.name: row for layer, row in zip(found, ms, strict=True)}
+    times = time_variants(variants, options, tell=labelled(tell, "time"))
+    ms = layer_times(np.array([layer.ms for layer in times.layers]), np.array(times.total_ms))
+    rows = {layer.name: row for layer, row in zip(times.layers, ms, strict=True)}
     cost = np.array([rows[layer] for layer in layers])
-    return cost, total_ms[0] - float(cost[:, 0].sum())
+    return cost, times.total_ms[0] - float(cost[:, 0].sum())
 
 
 def layer_times(alone: np.ndarray, whole: np.ndarray) -> np.ndarray:

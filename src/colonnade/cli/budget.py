@@ -18,12 +18,14 @@ from colonnade.cli.options import (
     PlotOption,
     PreprocessOption,
     RepeatOption,
+    RunnerOption,
     SamplesOption,
     SeedOption,
     SizeOption,
     SkipOption,
     SpeedupOption,
     SubjectArgument,
+    TargetOption,
     ThreadsOption,
     TilesOption,
     check_outputs,
@@ -64,6 +66,8 @@ def allocate(
     group: GroupOption = "all",
     skip: SkipOption = None,
     plan: PlanOption = "tuned",
+    target: TargetOption = "native",
+    runner: RunnerOption = "local",
     json: JsonOption = None,
     plot: PlotOption = None,
 ) -> None:
@@ -81,6 +85,8 @@ def allocate(
         group=parse_group(group),
         skip=tuple(skip or ()),
         plan=parse_plan(plan),
+        target=target,
+        runner=runner,
     )
     settings = Calibration(method=cast("Method", method), seed=seed)
     images = Images(data, samples, preprocess)
@@ -150,7 +156,8 @@ def prune_to_goal(
     if found.skipped:
         typer.echo(skipped_text(found.skipped))
     if results.json is not None:
-        report.write_json(found, machine_facts(), results.json)
+        machine = machine_facts() | {"target": options.target, "runner": options.runner}
+        report.write_json(found, machine, results.json)
     if results.plot is not None:
         report.write_plot(found, results.plot)
 

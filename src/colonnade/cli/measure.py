@@ -42,7 +42,6 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from colonnade.bench.forecast import Forecast
-    from colonnade.bench.modelled_report import ModelledOptions
     from colonnade.bench.run import Options
 
 
@@ -79,6 +78,7 @@ def bench(
         skip=tuple(skip or ()),
         plan=parse_plan(plan),
         target=target,
+        runner=runner,
     )
     check_outputs(json, plot=plot)
     if runner != "local" and against is not None:
@@ -88,17 +88,17 @@ def bench(
     elif len(model) > 1:
         raise ColonnadeError(f"--runner {runner} takes one model at a time, not {len(model)}")
     else:
-        _bench_measured(model[0], options, runner, json, plot)
+        _bench_measured(model[0], options, json, plot)
 
 
-def _bench_measured(model: str, options: Options, runner: str, json: Path | None, plot: Path | None) -> None:
+def _bench_measured(model: str, options: Options, json: Path | None, plot: Path | None) -> None:
     from colonnade.bench import plot as plotting
     from colonnade.bench import report as reporting
     from colonnade.bench.board import run_on_board
     from colonnade.bench.run import run_bench
 
     with progress_bar() as tell:
-        report = run_bench(model, options, tell) if runner == "local" else run_on_board(model, options, runner, tell)
+        report = (run_bench if options.runner == "local" else run_on_board)(model, options, tell)
     print_table(reporting.table(report))
     if json is not None:
         reporting.write_json(report, json)
@@ -113,30 +113,12 @@ def _bench_modelled(models: list[str], options: Options, json: Path | None, plot
     from colonnade.bench import modelled_show as showing
 
     with progress_bar() as tell:
-        report = reporting.run_modelled(models, _modelled(options), tell)
+        report = reporting.run_modelled(models, options, tell)
     print_table(showing.table(report))
     if json is not None:
         reporting.write_json(report, json)
     if plot is not None:
         showing.write_plot(report, plot)
-
-
-def _modelled(options: Options) -> ModelledOptions:
-    from colonnade.bench.modelled_report import ModelledOptions
-
-    if options.threads != 1:
-        raise ColonnadeError(f"--threads: the spike runner models one core: use 1, not {options.threads}")
-    if options.batch != 1:
-        raise ColonnadeError(f"--batch: the spike runner models runs of one image: use 1, not {options.batch}")
-    return ModelledOptions(
-        target=options.target,
-        sparsities=options.sparsities,
-        tile=options.tile,
-        group=options.group,
-        skip=options.skip,
-        input_size=options.input_size,
-        plan=options.plan,
-    )
 
 
 def forecast(
@@ -155,7 +137,6 @@ def forecast(
 ) -> None:
     """Time a network at sparsities nobody has trained it for yet, per layer and in total."""
     from colonnade.bench.forecast import forecast as run_forecast
-    from colonnade.bench.forecast import forecast_modelled
     from colonnade.bench.run import Options
 
     check_positive("--batch", batch)
@@ -170,14 +151,10 @@ def forecast(
         skip=tuple(skip or ()),
         plan=parse_plan(plan),
         target=target,
+        runner=runner,
     )
-    if runner not in ("local", "spike"):
-        raise ColonnadeError(f"--runner {runner}: forecast knows local and spike; on a board use bench")
     with progress_bar() as tell:
-        if runner == "spike":
-            found = forecast_modelled(model, _modelled(options), tell)
-        else:
-            found = run_forecast(model, options, batch, tell)
+        found = run_forecast(model, options, batch, tell)
     print_table(_forecast_table(found))
 
 
@@ -224,14 +201,15 @@ def _forecast_table(found: Forecast) -> Table:
 
     from colonnade.bench.report import sparsity_text
 
-    unit = "ms" if found.clock == "measured" else f"{found.clock} ms"
+    times = found.times
+    unit = "ms" if times.clock == "measured" else f"{times.clock} ms"
     table = Table("layer", "operation", title=f"{found.model}, {unit}", title_justify="left")
     for sparsity in found.sparsities:
         table.add_column(sparsity_text(sparsity), justify="right")
-    for layer in found.layers:
+    for layer in times.layers:
         table.add_row(layer.name, layer.op, *(f"{ms:.3f}" for ms in layer.ms))
     table.add_section()
-    table.add_row("whole network", "", *(f"{ms:.2f}" for ms in found.total_ms), style="bold")
-    dense = found.total_ms[0]
-    table.add_row("against dense", "", *(f"{dense / ms:.2f}x" for ms in found.total_ms), style="bold")
+    table.add_row("whole network", "", *(f"{ms:.2f}" for ms in times.total_ms), style="bold")
+    dense = times.total_ms[0]
+    table.add_row("against dense", "", *(f"{dense / ms:.2f}x" for ms in times.total_ms), style="bold")
     return table

@@ -24,6 +24,7 @@ from colonnade.cli.options import (
     SizeOption,
     SkipOption,
     SpeedupOption,
+    TargetOption,
     TilesOption,
     check_outputs,
     check_positive,
@@ -100,6 +101,10 @@ def prune(
     threads: Annotated[int, typer.Option(help="For a goal: threads to time with.")] = 1,
     repeat: Annotated[int, typer.Option(help="For a goal: timed rounds.")] = 20,
     plan: Annotated[str, typer.Option(help="For a goal: plan to time with, tuned or default.")] = "tuned",
+    target: TargetOption = "native",
+    runner: Annotated[
+        str, typer.Option(help="For a goal: where times come from: local, spike (modelled), ssh://USER@HOST[:PORT].")
+    ] = "local",
     json: JsonOption = None,
     plot: PlotOption = None,
 ) -> None:
@@ -121,14 +126,23 @@ def prune(
         tile=one,
         group=parse_group(group),
         skip=tuple(skip or ()),
+        target=target,
     )
-    chosen = replace(plain, sparsities=parse_sparsities(levels), threads=threads, repeat=repeat, plan=parse_plan(plan))
+    chosen = replace(
+        plain,
+        sparsities=parse_sparsities(levels),
+        threads=threads,
+        repeat=repeat,
+        plan=parse_plan(plan),
+        runner=runner,
+    )
     if allocate or latency is not None or speedup is not None:
         goal = parse_goal(latency, speedup, sparsity)
         prune_to_goal(str(model), images, goal, chosen, settings, Results(output, json, plot), several)
     elif (chosen, json, plot) != (plain, None, None):
         raise ColonnadeError(
-            "--levels, --threads, --repeat, --plan, --json and --plot are for goals: --latency, --speedup or --allocate"
+            "--levels, --threads, --repeat, --plan, --runner, --json and --plot are for goals: "
+            "--latency, --speedup or --allocate"
         )
     elif several:
         raise ColonnadeError("--tile: several tiles to choose from are for a goal about time: --latency or --speedup")
@@ -158,6 +172,7 @@ def _prune_evenly(
             tile=options.tile,
             group=options.group,
             skip=options.skip,
+            target=options.target,
             calibrate=images.data,
             samples=images.samples,
             preprocess=images.preprocess,

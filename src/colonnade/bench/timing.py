@@ -1,0 +1,99 @@
+"""How long variants of one network take, whole and layer by layer, on any runner."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+
+import numpy as np
+
+from colonnade import api
+from colonnade.bench.cpus import pinned
+from colonnade.bench.modelled_report import model_nodes
+from colonnade.bench.progress import labelled, silent
+from colonnade.bench.run import Options
+from colonnade.modelfile.reader import describe
+from colonnade.plan.compiler import resolve_target
+from colonnade.remote.open import open_runner
+from colonnade.remote.runner import Clock
+from colonnade.remote.spike import open_spike
+
+
+@dataclass(frozen=True)
+class LayerTimes:
+    """Milliseconds of one layer, one number per variant of the network."""
+
+    name: str
+    op: str
+    ms: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Times:
+    """total_ms: of whole runs, one per variant. Measured times are medians: those of layers need not add up to that of
+    the whole. Modelled ones do."""
+
+    layers: tuple[LayerTimes, ...]
+    total_ms: tuple[float, ...]
+    clock: Clock
+
+
+def time_variants(
+    models: Mapping[str, api.Model], options: Options, batch: int | None = None, tell: api.Progress = silent
+) -> Times:
+    """Compile each model by the plan of `options` and run all in turns on its runner; the spike runner models them node
+    by node instead (docs/riscv-model.md). batch: None is the file's. ColonnadeError for what the runner cannot time."""
+    options.check()
+    if options.runner == "spike":
+        return _modelled(models, options, tell)
+    with (
+        open_runner(options.runner, resolve_target(options.target)) as runner,
+        pinned(options.threads) if options.runner == "local" else nullcontext(),
+    ):
+        compiled = [
+            api.compile(
+                model,
+                target=options.target,
+                threads=options.threads,
+                batch=batch,
+                input_size=options.input_size,
+                plan=options.plan,
+                runner=options.runner,
+                progress=labelled(tell, name),
+            ).data
+            for name, model in models.items()
+        ]
+        tell("time", 0, 1)
+        outsides = [describe(data) for data in compiled]
+        random = np.random.default_rng(0)
+        feeds = {entry.name: random.standard_normal(entry.shape, dtype=np.float32) for entry in outsides[0].inputs}
+        trials = runner.time(compiled, feeds, threads=options.threads, rounds=options.repeat)
+    profiles = [
+        [(*step, float(ms)) for step, ms in zip(outside.steps, np.median(trial.ms, axis=0), strict=True)]
+        for outside, trial in zip(outsides, trials, strict=True)
+    ]
+    total = tuple(float(np.median(trial.ms.sum(axis=1))) for trial in trials)
+    return Times(_by_layer(profiles), total, runner.clock)
+
+
+def _modelled(models: Mapping[str, api.Model], options: Options, tell: api.Progress) -> Times:
+    target = resolve_target(options.target)
+    with open_spike(target) as runner:
+        profiles = []
+        for name, model in models.items():
+            nodes, _ = model_nodes(model, options, target, runner, labelled(tell, name))
+            profiles.append([(node.name, node.op, node.cost.milliseconds()) for node in nodes])
+    total = tuple(sum(ms for _, _, ms in profile) for profile in profiles)
+    return Times(_by_layer(profiles), total, runner.clock)
+
+
+def _by_layer(profiles: Sequence[Sequence[tuple[str, str, float]]]) -> tuple[LayerTimes, ...]:
+    """Sum the steps of each layer, in the order in which layers first run."""
+    ops: dict[str, str] = {}
+    sums: dict[str, list[float]] = {}
+    for index, profile in enumerate(profiles):
+        for name, op, ms in profile:
+            ops.setdefault(name, op)
+            sums.setdefault(name, [0.0] * len(profiles))[index] += ms
+    return tuple(LayerTimes(name, op, tuple(sums[name])) for name, op in ops.items())
