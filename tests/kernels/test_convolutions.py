@@ -101,6 +101,7 @@ def draw_candidate(draw: st.DrawFn, graph: Graph, target: Target, threads: int) 
         rows=shape.rows,
         vectors=shape.vectors,
         packed=packed,
+        masked=draw(st.booleans()) and not packed and target.isa.masked and problem.geometry.maskable,
         rowwise=draw(st.booleans()) and not packed,
         panel=draw(st.sampled_from([1, 3, ALL_STRIPS])),
         blocks=draw(st.integers(1, 4)),

@@ -12,10 +12,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from layers import model_of, small_classifier, small_network, small_network_candidates
+from layers import (
+    RUNNABLE,
+    GraphBuilder,
+    model_of,
+    random_array,
+    small_classifier,
+    small_network,
+    small_network_candidates,
+)
 from model_bytes import open_header, open_sections, with_checksum, with_header
 
+from colonnade.graph.ir import Conv
 from colonnade.modelfile import records
+from colonnade.plan.candidate import Candidate
 from colonnade.plan.compiler import compile_graph
 from colonnade.runtime.build import CSRC, LIBRARY_SOURCES, compile_units
 from colonnade.target.targets import target_named
@@ -44,10 +54,10 @@ class Harness:
         assert done.returncode == 0, f"{done.stdout[:2000]}\n{done.stderr[:6000]}"
 
 
-def _build(folder: Path, sanitizers: str) -> Harness:
+def _build(folder: Path, sanitizers: str, arch: str = PORTABLE) -> Harness:
     compiler = system_compiler("gcc")
     options = ["-O0", "-g", f"-fsanitize={sanitizers}", "-fno-sanitize-recover=all"]
-    objects = compile_units(PORTABLE, compiler, folder, LIBRARY_SOURCES, options)
+    objects = compile_units(arch, compiler, folder, LIBRARY_SOURCES, options)
     program, source = folder / "harness", Path(__file__).parent / "harness.c"
     compiler.run([*options, f"-I{CSRC}", str(source), *objects, "-lm", "-lpthread", "-o", str(program)])
     return Harness(program)
@@ -120,6 +130,20 @@ def test_tables_of_noise(memory_checked: Harness, good: bytes, tmp_path: Path) -
 def test_headers_of_noise(memory_checked: Harness, good: bytes, tmp_path: Path) -> None:
     rng = np.random.default_rng(19)
     memory_checked.run(_write(tmp_path, _header_changes(good, rng)), threads=1)
+
+
+def test_masks(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Steps that leave lanes out, on the instruction sets of this machine that have them."""
+    for target in (target for target in RUNNABLE if target.isa.masked):
+        harness = _build(tmp_path_factory.mktemp(target.name), "address,undefined", target.arch)
+        b = GraphBuilder()
+        y = b.conv(Conv(pads=(1, 1, 1, 1)), b.input(2, 20, 5, 7), random_array((9, 20, 3, 3)))
+        good = model_of(b.graph(y), target, Candidate(4, 2, masked=True, blocks=2), threads=2).data
+        rng = np.random.default_rng(21)
+        files = _write(tmp_path_factory.mktemp("files"), iter([good, *_single_changes(good)]))
+        files += _write(tmp_path_factory.mktemp("random"), (_random_changes(good, rng) for _ in range(200)))
+        files += _write(tmp_path_factory.mktemp("tables"), (_table_changes(good, rng) for _ in range(200)))
+        harness.run(files, threads=2)
 
 
 def _record_sections() -> dict[str, records.Record]:

@@ -2,7 +2,8 @@
 
     y[t][p] = clamp(sum over kept columns k of w[k][t] * x[off[k] + p]  [+ c[t][p]] [+ r[t][p]] [+ bias[t]])
 
-(off counts bytes). Every convolution, dense or pruned, packed or direct, depthwise or with few channels, and every
+(off counts bytes). With masks, x counts as zero in the lanes that the column's tap leaves out: padding that is not in
+memory. Every convolution, dense or pruned, packed or direct, depthwise or with few channels, and every
 fully connected layer runs on this one kernel; what differs is where `off` points and which loops call it
 (docs/kernels.md).
 
@@ -13,9 +14,10 @@ their registers. Standard library only (run by the build hook).
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import cast
 
 from colonnade.kernels.shapes import Shape
-from colonnade.kernels.tile import TileOps, tile_ops
+from colonnade.kernels.tile import MaskedOps, TileOps, tile_ops
 from colonnade.target.isa import Isa
 
 LOOKAHEAD = 8  # columns between a row's prefetch and its use; `off` has this many readable entries past its end
@@ -26,16 +28,17 @@ WEIGHTS_AHEAD = 512  # floats between a weight's prefetch and its use: weights a
 def kernel_source(isa: Isa, shape: Shape) -> str:
     """C source of the micro-kernel of `shape` for `isa`: a function `void NAME(const cln_tile *)`."""
     ops = tile_ops(isa, shape)
-    strip = [
-        *_initialise(ops, isa, shape),
-        f"for (; n >= {isa.columns}; n -= {isa.columns}) {{",
-        *indent(_columns(ops, isa, shape, isa.columns)),
-        "}",
-        "for (; n != 0; --n) {",
-        *indent(_columns(ops, isa, shape, 1)),
-        "}",
-        *_finish(ops, isa, shape),
-    ]
+    loops = list(_loops(ops, isa, shape))
+    if isa.masked:
+        loops = [
+            "if (a->masks) {",
+            "  const uint8_t *restrict masks = a->masks, *restrict taps = a->taps;",
+            *indent(_loops(ops, isa, shape, masked=True)),
+            "} else {",
+            *indent(loops),
+            "}",
+        ]
+    strip = [*_initialise(ops, isa, shape), *loops, *_finish(ops, isa, shape)]
     body = [*ops.strip_begin, *indent(strip), *ops.strip_end]
     return "\n".join([f"static void {shape.name(isa)}(const cln_tile *a) {{", *indent(body), "}", ""])
 
@@ -58,7 +61,7 @@ def _initialise(ops: TileOps, isa: Isa, shape: Shape) -> Iterator[str]:
     for t in rows:
         for v in parts:
             yield f"  c{t}_{v} = {ops.part(v).load(f'start + start_rows[{t}] + {lane(isa, v)}')};"
-    yield "} else if (n) {"
+    yield "} else if (n && !a->masks) {" if isa.masked else "} else if (n) {"
     yield "  const float *row = (const float *)(x + off[0]);"
     yield from (f"  {load_x(ops, isa, v)}" for v in parts)
     for t in rows:
@@ -75,16 +78,30 @@ def _initialise(ops: TileOps, isa: Isa, shape: Shape) -> Iterator[str]:
     yield "}"
 
 
-def _columns(ops: TileOps, isa: Isa, shape: Shape, count: int) -> Iterator[str]:
+def _loops(ops: TileOps, isa: Isa, shape: Shape, masked: bool = False) -> Iterator[str]:
+    """Over all columns. masked: each leaves out the lanes that its tap does."""
+    yield f"for (; n >= {isa.columns}; n -= {isa.columns}) {{"
+    yield from indent(_columns(ops, isa, shape, isa.columns, masked))
+    yield "}"
+    yield "for (; n != 0; --n) {"
+    yield from indent(_columns(ops, isa, shape, 1, masked))
+    yield "}"
+
+
+def _columns(ops: TileOps, isa: Isa, shape: Shape, count: int, masked: bool) -> Iterator[str]:
     yield from _prefetches(ops, "w", WEIGHTS_AHEAD, count * shape.rows)
     for i in range(count):
         yield "{"
         yield f"  const float *row = (const float *)(x + off[{i}]);"
         ahead = f"(const float *)(x + off[{LOOKAHEAD + i}])"
         yield from indent(_prefetches(ops, ahead, 0, shape.vectors * isa.lanes))
-        yield from indent(_one_column(ops, isa, shape, i))
+        if masked:
+            yield f"  const uint8_t *lanes = masks + taps[{i}] * CLN_MASK_BYTES;"
+        yield from indent(_one_column(ops, isa, shape, i, masked))
         yield "}"
     yield f"off += {count};"
+    if masked:
+        yield f"taps += {count};"
     yield f"w += {count * shape.rows};"
 
 
@@ -96,10 +113,10 @@ def _prefetches(ops: TileOps, base: str, first: int, floats: int) -> Iterator[st
             yield f"{prefetch};"
 
 
-def _one_column(ops: TileOps, isa: Isa, shape: Shape, i: int) -> Iterator[str]:
+def _one_column(ops: TileOps, isa: Isa, shape: Shape, i: int, masked: bool) -> Iterator[str]:
     rows, parts = range(shape.rows), range(ops.parts)
     weights = [f"const {ops.scalar_type} w{t} = {ops.scalar(f'w[{i * shape.rows + t}]')};" for t in rows]
-    vectors = [load_x(ops, isa, v) for v in parts]
+    vectors = [(_load_masked_x if masked else load_x)(ops, isa, v) for v in parts]
     if shape.holds_weights(isa):
         yield from weights
         for v in parts:
@@ -145,6 +162,13 @@ def load_x(ops: TileOps, isa: Isa, v: int) -> str:
     """Register v of what `row` points to."""
     part = ops.part(v)
     return f"const {part.vector} x{v} = {part.load(f'row + {lane(isa, v)}')};"
+
+
+def _load_masked_x(ops: TileOps, isa: Isa, v: int) -> str:
+    """The same; lanes that `lanes` leaves out are zero, and nothing is read there."""
+    part, first = cast(MaskedOps, ops.part(v)), lane(isa, v)
+    loaded = part.load_within(f"row + {first}", f"cln_bits(lanes + {first // 8}, {part.lanes})")
+    return f"const {part.vector} x{v} = {loaded};"
 
 
 def declare(ops: TileOps, rows: range) -> Iterator[str]:

@@ -7,11 +7,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from colonnade.target.isa import Isa
+from colonnade.target.isa import ISAS, Isa
 
 MAX_ROWS = 31  # largest T of any micro-kernel
 MAX_VECTORS = 16  # largest V of any micro-kernel
 MAX_LANES = 32  # most f32 lanes of a register that a model may be laid out for (VLEN 1024)
+MAX_TAPS = 49  # of a kernel whose padding is left out by masks
+MASK_BYTES = (
+    max(MAX_VECTORS * isa.lanes for isa in ISAS if isa.masked) // 8
+)  # of one tap and strip: a bit for each lane
 
 
 @dataclass(frozen=True, order=True)

@@ -94,7 +94,7 @@ def tail_source(isa: Isa, tail: Tail) -> str:
         "const int32_t *restrict off = a->off;",
         "size_t n = a->n;",
         *(f"{ops.part(v).vector} {c}_{u} = {ops.part(v).broadcast('0.0f')};" for _, v, c in sums for u in chains),
-        *_over_columns(tail.columns(isa), lambda u: _column(isa, tail, u)),
+        *_over_columns(isa, tail.columns(isa), lambda u, masked: _column(isa, tail, u, masked)),
         *(f"{c}_0 = {ops.part(v).add(f'{c}_0', f'{c}_{u}')};" for _, v, c in sums for u in chains[1:]),
         *(f"{ops.part(v).store(f'a->y{ops.at} + {p} * a->y_step + {lane(isa, v)}', f'{c}_0')};" for p, v, c in sums),
     ]
@@ -102,14 +102,29 @@ def tail_source(isa: Isa, tail: Tail) -> str:
     return "\n".join([f"static void {tail.name(isa)}(const cln_tail *a) {{", *indent(body), "}", ""])
 
 
-def _over_columns(chains: int, column: Callable[[int], Iterable[str]]) -> Iterator[str]:
-    """The loop over the columns of a tile, so many at a time, and one by one over the rest."""
-    yield f"for (; n >= {chains}; n -= {chains}, off += {chains}) {{"
-    for u in range(chains):
-        yield from indent(column(u))
+def _over_columns(isa: Isa, chains: int, column: Callable[[int, bool], Iterable[str]]) -> Iterator[str]:
+    """The loop over the columns of a tile, so many at a time, and one by one over the rest; where there are masks,
+    another under them."""
+
+    def loops(masked: bool) -> Iterator[str]:
+        step = f"off += {chains}, taps += {chains}" if masked else f"off += {chains}"
+        yield f"for (; n >= {chains}; n -= {chains}, {step}) {{"
+        for u in range(chains):
+            yield from indent(column(u, masked))
+        yield "}"
+        if chains > 1:
+            step = "++off, ++taps" if masked else "++off"
+            yield from [f"for (; n != 0; --n, {step}) {{", *indent(column(0, masked)), "}"]
+
+    if not isa.masked:
+        yield from loops(False)
+        return
+    yield "if (a->masks) {"
+    yield "  const uint8_t *restrict masks = a->masks, *restrict taps = a->taps;"
+    yield from indent(loops(True))
+    yield "} else {"
+    yield from indent(loops(False))
     yield "}"
-    if chains > 1:
-        yield from ["for (; n != 0; --n, ++off) {", *indent(column(0)), "}"]
 
 
 def _paired(isa: Isa, tail: Tail) -> str:
@@ -117,8 +132,9 @@ def _paired(isa: Isa, tail: Tail) -> str:
     half, whole = tile_ops(isa, Shape(1, 1)), cast(MaskedOps, tile_ops(isa, Shape(1, isa.wide)))
     chains, pairs = range(tail.columns(isa)), range(tail.accumulators(isa))
 
-    def column(u: int) -> Iterator[str]:
-        x = cast(MaskedOps, half).load_within(f"(const float *)(x + off[{u}])", f"{(1 << tail.positions) - 1}")
+    def column(u: int, masked: bool) -> Iterator[str]:
+        lanes = _lanes(u) if masked else f"{(1 << tail.positions) - 1}"
+        x = cast(MaskedOps, half).load_within(f"(const float *)(x + off[{u}])", lanes)
         yield "{"
         yield f"  {half.prefetch(_ahead(u))};"
         yield f"  const {half.vector} row = {x};"
@@ -134,7 +150,7 @@ def _paired(isa: Isa, tail: Tail) -> str:
         "const int32_t *restrict off = a->off;",
         "size_t n = a->n;",
         *(f"{whole.vector} c{i}_{u} = {whole.broadcast('0.0f')};" for i in pairs for u in chains),
-        *_over_columns(len(chains), column),
+        *_over_columns(isa, len(chains), column),
         *(f"c{i}_0 = {whole.add(f'c{i}_0', f'c{i}_{u}')};" for i in pairs for u in chains[1:]),
         *(f"{whole.store(f'a->y + {2 * i} * a->y_step', f'c{i}_0')};" for i in pairs),
     ]
@@ -146,7 +162,12 @@ def _ahead(chain: int) -> str:
     return f"(const float *)(x + off[{LOOKAHEAD + chain}])"
 
 
-def _column(isa: Isa, tail: Tail, chain: int) -> Iterator[str]:
+def _lanes(chain: int) -> str:
+    """Bits of the positions that a column's tap leaves."""
+    return f"masks[taps[{chain}] * CLN_MASK_BYTES]"
+
+
+def _column(isa: Isa, tail: Tail, chain: int, masked: bool) -> Iterator[str]:
     ops = tile_ops(isa, tail.shape)
     yield "{"
     yield f"  const float *row = (const float *)(x + off[{chain}]);"
@@ -155,8 +176,11 @@ def _column(isa: Isa, tail: Tail, chain: int) -> Iterator[str]:
         yield f"  {prefetch};"
     for v in range(ops.parts):
         yield f"  const {ops.part(v).vector} w{v} = {ops.part(v).load(f'w + {lane(isa, v)}')};"
+    if masked:
+        yield f"  const __m128 some = {cast(MaskedOps, ops).load_few('row', _lanes(chain))};"
     for p in range(tail.positions):
-        yield f"  const {ops.scalar_type} x{p} = {ops.scalar(f'row[{p}]')};"
+        x = cast(MaskedOps, ops).spread("some", p) if masked else ops.scalar(f"row[{p}]")
+        yield f"  const {ops.scalar_type} x{p} = {x};"
         for v in range(ops.parts):
             c = f"c{p}_{v}_{chain}"
             yield f"  {c} = {ops.part(v).fma(f'x{p}', f'w{v}', c)};"

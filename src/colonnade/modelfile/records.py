@@ -12,7 +12,7 @@ import struct
 from dataclasses import dataclass
 
 MAGIC = b"COLONNAD"
-VERSION = 6
+VERSION = 7
 ALIGNMENT = 64
 MAX_RANK = 6
 TARGET_BYTES = 32  # of a name, with the zero at its end
@@ -146,6 +146,10 @@ STEPS: tuple[Record, ...] = (
         prepare="i32",
         packed="i32",
         pack_count="i32",
+        masked="i32",  # x is read as it is, and its padding, which is not in memory, is left out of loads; column
+        # (c, i, j) is then at float c * batch * plane + i * pitch + j, from pad_top rows and pad_left floats before x
+        kernel_h="i32",
+        kernel_w="i32",
         rowwise="i32",  # strips stay within one output row
         tile_rows="i32",  # T
         vectors="i32",  # V

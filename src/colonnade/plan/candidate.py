@@ -13,6 +13,7 @@ class Candidate:
     """Micro-kernel shape, where its columns are read from, and the loop order around it (csrc/cnm.c).
 
     rows, vectors: T and V. packed: strips are gathered to [column][NR] first; else columns are read where they lie.
+    masked: read where they lie, and lanes in padding, which is not in memory, are left out of loads, where an ISA can.
     rowwise: direct strips stay within one output row. panel: strips a tile's weights are used for before the next
     tile. blocks: KC blocks. dense: all columns, zeros included. shared: strips are packed once for all threads.
     winograd: side m of the output tile of Winograd's F(m x m, r x r) (csrc/winograd.c), for which all but rows, vectors
@@ -23,6 +24,7 @@ class Candidate:
     rows: int
     vectors: int
     packed: bool = False
+    masked: bool = False
     rowwise: bool = False
     panel: int = 1
     blocks: int = 1
@@ -51,6 +53,7 @@ class Candidate:
             return f"winograd F({m}x{m}) {self.rows}x{self.vectors}v, panel {panel}"
         kind = f"{'dense' if self.dense else 'sparse'} {'packed' if self.packed else 'direct'}"
         extras = [f"panel {panel}"]
+        extras += ["masked"] if self.masked else []
         extras += ["rowwise"] if self.rowwise else []
         extras += [f"{self.blocks} KC blocks"] if self.blocks > 1 else []
         return f"{kind} {self.rows}x{self.vectors}v, {', '.join(extras)}"

@@ -56,14 +56,21 @@ class DataLayout:
 
     packed: strips are gathered, and for that an input whose borders hold its padding may lie as it is, with any stride;
     `pitch` is then from what one row of outputs reads to what the next one does.
+    masked: the input lies as it is, and its padding nowhere.
     """
 
     geometry: Geometry
     packed: bool = False
+    masked: bool = False
+
+    @classmethod
+    def of(cls, geometry: Geometry, candidate: Candidate) -> DataLayout:
+        """What a candidate reads."""
+        return cls(geometry, candidate.packed, candidate.masked)
 
     @property
     def prepared(self) -> bool:
-        return not (self.geometry.reads_as_is or self.gathered)
+        return not (self.geometry.reads_as_is or self.gathered or self.masked)
 
     @cached_property
     def gathered(self) -> bool:
@@ -167,13 +174,13 @@ def conv_step(
     """The step that computes `problem` by `candidate`. Views are of whole values, borders included. Weights and tables
     go to `constants`."""
     g = problem.geometry
-    layout = DataLayout(g, candidate.packed)
+    layout = DataLayout.of(g, candidate)
     tiles = problem.tiles(candidate.rows, candidate.dense)
     tables = _tables(problem, candidate, layout, tiles, target.lanes)
     weights = np.concatenate(
         [problem.weights[np.ix_(np.array(tile.rows), tile.columns)].T.reshape(-1) for tile in tiles] or [np.zeros(0)]
     )
-    first = g.source.origin if layout.prepared else g.source.corner(g.pads)
+    first = g.source.origin if layout.prepared or layout.masked else g.source.corner(g.pads)
     views: dict[str, View | None] = {
         "x": x.shifted(first),
         "y": y.shifted(g.target.origin),
@@ -238,6 +245,9 @@ def _geometry_fields(layout: DataLayout) -> dict[str, object]:
         "rows": g.rows,
         "columns": g.columns,
         "groups": g.groups,
+        "masked": layout.masked,
+        "kernel_h": g.kernel[0],
+        "kernel_w": g.kernel[1],
         "local": layout.local,
         "prepare": layout.prepared and not layout.local,
     }

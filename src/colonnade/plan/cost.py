@@ -56,7 +56,7 @@ def count_strips(problem: ConvProblem, candidate: Candidate, target: Target) -> 
 
 
 def _count_strips(problem: ConvProblem, candidate: Candidate, target: Target) -> Strips:
-    g, layout = problem.geometry, DataLayout(problem.geometry, candidate.packed)
+    g, layout = problem.geometry, DataLayout.of(problem.geometry, candidate)
     width = candidate.vectors * target.lanes
     lines = g.batch * g.out_h
     if candidate.rowwise:
@@ -77,7 +77,7 @@ def _count_strips(problem: ConvProblem, candidate: Candidate, target: Target) ->
 
 def estimate_cycles(problem: ConvProblem, candidate: Candidate, target: Target) -> float:
     """Estimated cycles of one thread."""
-    layout, strips = DataLayout(problem.geometry, candidate.packed), count_strips(problem, candidate, target)
+    layout, strips = DataLayout.of(problem.geometry, candidate), count_strips(problem, candidate, target)
     cycles = 0.0
     for (rows, columns), tiles in problem.tile_sizes(candidate.rows, candidate.dense).items():
         per_column = column_cycles(Shape(rows, candidate.vectors), target) / candidate.vectors
@@ -100,7 +100,7 @@ def panel_bytes(problem: ConvProblem, candidate: Candidate, target: Target, pane
     positions = panel * candidate.vectors * target.lanes
     if candidate.packed:
         return 4.0 * g.columns * positions / candidate.blocks
-    layout = DataLayout(g)
+    layout = DataLayout.of(g, candidate)
     halo = (g.taps[-1][0] // g.strides[0]) * layout.pitch
     per_plane = min(positions + halo, g.batch * layout.plane_floats)
     return 4.0 * g.channels // g.groups * len(layout.phases) * per_plane / candidate.blocks

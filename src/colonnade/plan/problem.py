@@ -10,6 +10,7 @@ from functools import cached_property
 import numpy as np
 
 from colonnade.graph.ir import Activation, Conv
+from colonnade.kernels.shapes import MAX_TAPS
 from colonnade.plan.planes import NO_BORDERS, Borders, Planes
 from colonnade.sparse.recover import Tile, recover_tiles
 
@@ -63,6 +64,15 @@ class Geometry:
         kh, kw = self.kernel
         dh, dw = self.dilations
         return tuple((y * dh, x * dw) for y in range(kh) for x in range(kw))
+
+    @property
+    def maskable(self) -> bool:
+        """Whether padding alone keeps columns of X from being the input itself at an offset, rows of outputs lie in
+        rows of inputs, and the kernel is small."""
+        plain = self.strides == self.dilations == (1, 1) and self.groups == 1 and not any(self.x_borders)
+        within = self.out_h <= self.height and self.out_w <= self.width
+        kernel = self.kernel[0] <= self.height and self.kernel[1] <= self.width and len(self.taps) <= MAX_TAPS
+        return plain and any(self.pads) and within and kernel
 
     @property
     def reads_as_is(self) -> bool:

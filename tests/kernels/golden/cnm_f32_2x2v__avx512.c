@@ -12,7 +12,7 @@ static void cnm_f32_2x2v__avx512(const cln_tile *a) {
     if (a->c || a->r) {
       c0_0 = _mm512_loadu_ps(start + start_rows[0] + 0);
       c1_0 = _mm512_loadu_ps(start + start_rows[1] + 0);
-    } else if (n) {
+    } else if (n && !a->masks) {
       const float *row = (const float *)(x + off[0]);
       const __m512 x0 = _mm512_loadu_ps(row + 0);
       const __m512 w0 = _mm512_set1_ps(w[0]);
@@ -24,42 +24,88 @@ static void cnm_f32_2x2v__avx512(const cln_tile *a) {
       c0_0 = _mm512_set1_ps(bias[0]);
       c1_0 = _mm512_set1_ps(bias[1]);
     }
-    for (; n >= 2; n -= 2) {
-      _mm_prefetch((const char *)(w + 512), _MM_HINT_T0);
-      {
-        const float *row = (const float *)(x + off[0]);
-        _mm_prefetch((const char *)((const float *)(x + off[8]) + 0), _MM_HINT_T0);
-        const __m512 x0 = _mm512_loadu_ps(row + 0);
-        const __m512 w0 = _mm512_set1_ps(w[0]);
-        c0_0 = _mm512_fmadd_ps(w0, x0, c0_0);
-        const __m512 w1 = _mm512_set1_ps(w[1]);
-        c1_0 = _mm512_fmadd_ps(w1, x0, c1_0);
+    if (a->masks) {
+      const uint8_t *restrict masks = a->masks, *restrict taps = a->taps;
+      for (; n >= 2; n -= 2) {
+        _mm_prefetch((const char *)(w + 512), _MM_HINT_T0);
+        {
+          const float *row = (const float *)(x + off[0]);
+          _mm_prefetch((const char *)((const float *)(x + off[8]) + 0), _MM_HINT_T0);
+          const uint8_t *lanes = masks + taps[0] * CLN_MASK_BYTES;
+          const __m512 x0 = _mm512_maskz_loadu_ps((__mmask16)cln_bits(lanes + 0, 16), row + 0);
+          const __m512 w0 = _mm512_set1_ps(w[0]);
+          c0_0 = _mm512_fmadd_ps(w0, x0, c0_0);
+          const __m512 w1 = _mm512_set1_ps(w[1]);
+          c1_0 = _mm512_fmadd_ps(w1, x0, c1_0);
+        }
+        {
+          const float *row = (const float *)(x + off[1]);
+          _mm_prefetch((const char *)((const float *)(x + off[9]) + 0), _MM_HINT_T0);
+          const uint8_t *lanes = masks + taps[1] * CLN_MASK_BYTES;
+          const __m512 x0 = _mm512_maskz_loadu_ps((__mmask16)cln_bits(lanes + 0, 16), row + 0);
+          const __m512 w0 = _mm512_set1_ps(w[2]);
+          c0_0 = _mm512_fmadd_ps(w0, x0, c0_0);
+          const __m512 w1 = _mm512_set1_ps(w[3]);
+          c1_0 = _mm512_fmadd_ps(w1, x0, c1_0);
+        }
+        off += 2;
+        taps += 2;
+        w += 4;
       }
-      {
-        const float *row = (const float *)(x + off[1]);
-        _mm_prefetch((const char *)((const float *)(x + off[9]) + 0), _MM_HINT_T0);
-        const __m512 x0 = _mm512_loadu_ps(row + 0);
-        const __m512 w0 = _mm512_set1_ps(w[2]);
-        c0_0 = _mm512_fmadd_ps(w0, x0, c0_0);
-        const __m512 w1 = _mm512_set1_ps(w[3]);
-        c1_0 = _mm512_fmadd_ps(w1, x0, c1_0);
+      for (; n != 0; --n) {
+        _mm_prefetch((const char *)(w + 512), _MM_HINT_T0);
+        {
+          const float *row = (const float *)(x + off[0]);
+          _mm_prefetch((const char *)((const float *)(x + off[8]) + 0), _MM_HINT_T0);
+          const uint8_t *lanes = masks + taps[0] * CLN_MASK_BYTES;
+          const __m512 x0 = _mm512_maskz_loadu_ps((__mmask16)cln_bits(lanes + 0, 16), row + 0);
+          const __m512 w0 = _mm512_set1_ps(w[0]);
+          c0_0 = _mm512_fmadd_ps(w0, x0, c0_0);
+          const __m512 w1 = _mm512_set1_ps(w[1]);
+          c1_0 = _mm512_fmadd_ps(w1, x0, c1_0);
+        }
+        off += 1;
+        taps += 1;
+        w += 2;
       }
-      off += 2;
-      w += 4;
-    }
-    for (; n != 0; --n) {
-      _mm_prefetch((const char *)(w + 512), _MM_HINT_T0);
-      {
-        const float *row = (const float *)(x + off[0]);
-        _mm_prefetch((const char *)((const float *)(x + off[8]) + 0), _MM_HINT_T0);
-        const __m512 x0 = _mm512_loadu_ps(row + 0);
-        const __m512 w0 = _mm512_set1_ps(w[0]);
-        c0_0 = _mm512_fmadd_ps(w0, x0, c0_0);
-        const __m512 w1 = _mm512_set1_ps(w[1]);
-        c1_0 = _mm512_fmadd_ps(w1, x0, c1_0);
+    } else {
+      for (; n >= 2; n -= 2) {
+        _mm_prefetch((const char *)(w + 512), _MM_HINT_T0);
+        {
+          const float *row = (const float *)(x + off[0]);
+          _mm_prefetch((const char *)((const float *)(x + off[8]) + 0), _MM_HINT_T0);
+          const __m512 x0 = _mm512_loadu_ps(row + 0);
+          const __m512 w0 = _mm512_set1_ps(w[0]);
+          c0_0 = _mm512_fmadd_ps(w0, x0, c0_0);
+          const __m512 w1 = _mm512_set1_ps(w[1]);
+          c1_0 = _mm512_fmadd_ps(w1, x0, c1_0);
+        }
+        {
+          const float *row = (const float *)(x + off[1]);
+          _mm_prefetch((const char *)((const float *)(x + off[9]) + 0), _MM_HINT_T0);
+          const __m512 x0 = _mm512_loadu_ps(row + 0);
+          const __m512 w0 = _mm512_set1_ps(w[2]);
+          c0_0 = _mm512_fmadd_ps(w0, x0, c0_0);
+          const __m512 w1 = _mm512_set1_ps(w[3]);
+          c1_0 = _mm512_fmadd_ps(w1, x0, c1_0);
+        }
+        off += 2;
+        w += 4;
       }
-      off += 1;
-      w += 2;
+      for (; n != 0; --n) {
+        _mm_prefetch((const char *)(w + 512), _MM_HINT_T0);
+        {
+          const float *row = (const float *)(x + off[0]);
+          _mm_prefetch((const char *)((const float *)(x + off[8]) + 0), _MM_HINT_T0);
+          const __m512 x0 = _mm512_loadu_ps(row + 0);
+          const __m512 w0 = _mm512_set1_ps(w[0]);
+          c0_0 = _mm512_fmadd_ps(w0, x0, c0_0);
+          const __m512 w1 = _mm512_set1_ps(w[1]);
+          c1_0 = _mm512_fmadd_ps(w1, x0, c1_0);
+        }
+        off += 1;
+        w += 2;
+      }
     }
     if (a->c && a->r) {
       const float *r = a->r;

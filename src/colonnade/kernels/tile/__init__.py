@@ -53,6 +53,8 @@ class MaskedOps(TileOps, Protocol):
     lanes: int  # of this register
 
     def load_within(self, address: str, lanes: str) -> str: ...  # the others are zero, and nothing is read there
+    def load_few(self, address: str, lanes: str) -> str: ...  # the same of four floats
+    def spread(self, few: str, lane: int) -> str: ...  # one of those, in all lanes
     def store_within(self, address: str, lanes: str, value: str) -> str: ...
     def every(
         self, a: str, b: str, stride: int, first: int

@@ -51,6 +51,12 @@ class X86(FixedLength):
     def load_within(self, address: str, lanes: str) -> str:
         return f"_mm{self.bits}_maskz_loadu_ps((__mmask{max(8, self.lanes)}){lanes}, {address})"
 
+    def load_few(self, address: str, lanes: str) -> str:
+        return f"_mm_maskz_loadu_ps((__mmask8){lanes}, {address})"
+
+    def spread(self, few: str, lane: int) -> str:
+        return f"_mm{self.bits}_broadcastss_ps({few if lane == 0 else f'_mm_permute_ps({few}, {lane})'})"
+
     def store_within(self, address: str, lanes: str, value: str) -> str:
         return f"_mm{self.bits}_mask_storeu_ps({address}, (__mmask{max(8, self.lanes)}){lanes}, {value})"
 

@@ -1,7 +1,8 @@
 /* The convolution step: prepare, pack, then tiles over strips.
  *
  *   prepare  pad x and split it into its stride's phases: [channel][phase][image][plane]. Afterwards every column of
- *            im2col's matrix X is the same data at another offset; so it is at once if x has borders that serve.
+ *            im2col's matrix X is the same data at another offset; so it is at once if x has borders that serve, or if
+ *            masks leave its padding out of loads.
  *   pack     copy a strip of NR positions of every column that some tile keeps to [column][NR].
  *   compute  for panel of strips / for KC block / for tile / for strip of the panel: one micro-kernel call.
  *            panel = 1 streams weights past one strip of X; panel = all streams X past one tile's weights.
@@ -92,7 +93,7 @@ static void finish_tail(const work *w, const cln_tile *a, const cln_cnm_tile *ti
   _Alignas(CLN_ALIGNMENT) float sums[CLN_MAX_TAIL * CLN_MAX_TAIL_VECTORS * CLN_MAX_LANES];
   const int32_t first = strip->span - strip->tail, step = w->tail_vectors * w->lanes;
   (*w->tails)[strip->tail][w->tail_vectors](&(cln_tail){
-      .x = a->x + first, .off = a->off, .w = a->w, .n = a->n, .count = (size_t)tile->rows, .y = sums, .y_step = step});
+      .x = a->x + first, .off = a->off, .taps = a->taps, .masks = a->masks ? a->masks + first / 8 : NULL, .w = a->w, .n = a->n, .count = (size_t)tile->rows, .y = sums, .y_step = step});
   const float *c = a->c, *r = a->r, *bias = a->bias;
   const float lo = a->lo, hi = a->hi;
   float *y = a->y;
@@ -181,6 +182,7 @@ static void compute(const work *w, int32_t first_strip, int32_t strips, int32_t 
   const cln_cnm *s = w->step;
   const cln_cnm_plan *plan = w->plan;
   int64_t sum_pitch = (int64_t)plan->panel * w->width, sum_rows[CLN_MAX_ROWS];
+  const int64_t strip_masks = (int64_t)s->kernel_h * s->kernel_w * CLN_MASK_BYTES;
   for (int32_t t = 0; t < s->tile_rows; ++t) sum_rows[t] = t * sum_pitch;
   for (int32_t block = 0; block < s->blocks; ++block) {
     float *sums = w->scratch + plan->sums_at;
@@ -189,6 +191,7 @@ static void compute(const work *w, int32_t first_strip, int32_t strips, int32_t 
       int32_t begin = tile->blocks[block], end = tile->blocks[block + 1];
       cln_tile a = {
           .off = tile->off + begin,
+          .taps = s->masked ? plan->taps + (tile->off - (w->ints + s->off_table)) + begin : NULL,
           .w = tile->weights + (int64_t)begin * tile->rows,
           .n = (size_t)(end - begin),
           .bias = block + 1 == s->blocks ? w->bias + tile->first : NULL,
@@ -199,6 +202,7 @@ static void compute(const work *w, int32_t first_strip, int32_t strips, int32_t 
       for (int32_t i = 0; i < strips; ++i) {
         const cln_strip *strip = plan->strips + first_strip + i;
         a.x = s->packed ? x + i * (int64_t)s->pack_count * w->width : x + strip->x;
+        if (s->masked) a.masks = plan->masks + (first_strip + i) * strip_masks;
         a.c = block ? sums + i * w->width : NULL;
         if (block + 1 == s->blocks) {
           finish_strip(w, &a, tile, strip);
@@ -285,7 +289,7 @@ void CLN_ISA(cln_run_cnm)(cln_session *session, int32_t order, int thread) {
     while ((i = cln_claim(session, order, 0, thread, s->groups)) >= 0) run_group(&w, (int32_t)i);
     return;
   }
-  const float *x = w.x;
+  const float *x = s->masked ? w.x - (int64_t)s->pad_top * s->pitch - s->pad_left : w.x;
   if (s->prepare) {
     float *prepared = cln_at(session, order, s->prepared_buffer, s->prepared_at);
     int64_t channel = s->phases * w.plan->prepared_plane;

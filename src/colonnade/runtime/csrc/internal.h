@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "colonnade.h"
 #include "format.h"
@@ -16,10 +17,14 @@
 /* Arguments of a micro-kernel (kernels/cnm.py):
  *   y[y_rows[t] + p] = clamp(sum_k w[k * T + t] * x[off[k] / 4 + p] + c[c_rows[t] + p] + r[r_rows[t] + p] + bias[t])
  * c, r, bias: NULL for none. Kernels of a fixed vector length
- * compute whole vectors; those of any length exactly `count` positions. */
+ * compute whole vectors; those of any length exactly `count` positions.
+ * masks: NULL, or for each tap CLN_MASK_BYTES with a bit for each lane: x counts as zero where that of the column's tap
+ * is not set, and is not read there. */
 typedef struct cln_tile {
   const float *x;
   const int32_t *off;
+  const uint8_t *taps; /* of each column, where there are masks */
+  const uint8_t *masks;
   const float *w;
   size_t n, count;
   const float *bias;
@@ -31,6 +36,13 @@ typedef struct cln_tile {
   const int64_t *r_rows;
   float lo, hi;
 } cln_tile;
+
+/* Bits of 8 or 16 lanes of a mask. */
+static inline uint32_t cln_bits(const uint8_t *mask, int32_t lanes) {
+  uint16_t bits = *mask;
+  if (lanes > 8) memcpy(&bits, mask, sizeof bits);
+  return bits;
+}
 
 typedef void (*cln_kernel)(const cln_tile *);
 typedef cln_kernel cln_kernel_grid[CLN_MAX_ROWS + 1][CLN_MAX_VECTORS + 1];
@@ -89,10 +101,12 @@ typedef cln_window_kernel cln_window_grid[CLN_MAX_WINDOW + 1][CLN_MAX_WINDOW_STR
 
 /* Arguments of a tail kernel (kernels/tail.py), `count` being T:
  *   y[p * y_step + t] = sum_k w[k * T + t] * x[off[k] / 4 + p]
- * Kernels of a fixed vector length compute whole vectors of t, and read as much past w's end. */
+ * masks: as a micro-kernel's, from the first position's bit on. Kernels of a fixed vector length compute whole vectors of
+ * t, and read as much past w's end. */
 typedef struct {
   const float *x;
   const int32_t *off;
+  const uint8_t *taps, *masks;
   const float *w;
   size_t n, count;
   float *y;
@@ -120,7 +134,7 @@ typedef struct {
   const cln_tail_grid *tails;
   const cln_winograd_transforms *transforms;
   const cln_window_grid *windows;
-  bool masked; /* the window kernels are */
+  bool masked; /* the window kernels are; micro-kernels and tails take masks */
   const cln_step *steps; /* by opcode */
   const cln_peak *peak;
   uint64_t (*read)(const uint64_t *words, size_t count);
@@ -164,6 +178,7 @@ typedef struct {
   int32_t panel;            /* strips per panel, at most all */
   int64_t prepared_plane;   /* floats of one phase of one channel, all images */
   int64_t reach;            /* past the last float that direct strips load, from a column's first */
+  uint8_t *taps, *masks;    /* with `masked`: of each entry of the offset table, and [strip][tap][CLN_MASK_BYTES] */
   int64_t packed_at, sums_at, edge_at; /* in a thread's scratch: packed panel, KC sums, edges of strips */
   int64_t scratch_floats;
 } cln_cnm_plan;
@@ -237,7 +252,15 @@ static inline int32_t cln_tail_vectors(int32_t rows, int32_t lanes) {
  * from x as it is. */
 static inline int32_t cln_x_step(const cln_cnm *step) { return step->packed && !step->prepare ? step->stride_w : 1; }
 
-/* strips.c: derive strips, segments, tiles and scratch size. 0, or -1 when memory is short. The fields of `step`
+/* Number of the kernel element that a column of a masked step belongs to; -1: of none. */
+static inline int32_t cln_tap_of(const cln_cnm *step, int32_t offset) {
+  const int64_t at = offset / (int64_t)sizeof(float), channel = (int64_t)step->batch * step->plane, rest = at % channel;
+  const int64_t i = rest / step->pitch, j = rest % step->pitch;
+  bool inside = offset >= 0 && offset % sizeof(float) == 0 && at / channel < step->channels;
+  return inside && i < step->kernel_h && j < step->kernel_w ? (int32_t)(i * step->kernel_w + j) : -1;
+}
+
+/* strips.c: derive strips, segments, tiles, masks and scratch size. 0, or -1 when memory is short. The fields of `step`
  * must have been checked. */
 int cln_cnm_plan_build(const cln_model *model, const cln_cnm *step, cln_cnm_plan *plan);
 void cln_cnm_plan_free(cln_cnm_plan *plan);

@@ -165,8 +165,35 @@ static int build_tiles(const cln_model *model, const cln_cnm *step, cln_cnm_plan
   return 0;
 }
 
+/* Lanes of one segment whose element at tap (i, j) lies in the image. */
+static void mask_segment(const cln_cnm *step, const cln_segment *segment, int32_t i, int32_t j, uint8_t *mask) {
+  for (int32_t k = 0; k < segment->len; ++k) {
+    const int64_t at = (segment->x + k) % step->plane;
+    const int64_t y = at / step->pitch + i - step->pad_top, x = at % step->pitch + j - step->pad_left;
+    const int32_t lane = segment->lane + k;
+    if (y >= 0 && y < step->in_h && x >= 0 && x < step->in_w) mask[lane / 8] |= (uint8_t)(1u << lane % 8);
+  }
+}
+
+static int build_masks(const cln_model *model, const cln_cnm *step, cln_cnm_plan *plan) {
+  const int32_t taps = step->kernel_h * step->kernel_w;
+  plan->taps = malloc((size_t)step->off_count + 1);
+  plan->masks = calloc((size_t)plan->strip_count * (size_t)taps, CLN_MASK_BYTES);
+  if (!plan->taps || !plan->masks) return -1;
+  for (int64_t k = 0; k < step->off_count; ++k)
+    plan->taps[k] = (uint8_t)cln_tap_of(step, model->ints[step->off_table + k]);
+  for (int32_t s = 0; s < plan->strip_count; ++s)
+    for (int32_t tap = 0; tap < taps; ++tap) {
+      uint8_t *mask = plan->masks + ((int64_t)s * taps + tap) * CLN_MASK_BYTES;
+      for (int32_t k = 0; k < plan->strips[s].segments; ++k)
+        mask_segment(step, plan->segments + plan->strips[s].first + k, tap / step->kernel_w, tap % step->kernel_w, mask);
+    }
+  return 0;
+}
+
 int cln_cnm_plan_build(const cln_model *model, const cln_cnm *step, cln_cnm_plan *plan) {
   if (build_strips(model, step, plan) || build_tiles(model, step, plan)) return -1;
+  if (step->masked && build_masks(model, step, plan)) return -1;
   int64_t width = (int64_t)step->vectors * model->lanes, local = 0, packed = 0, sums = 0;
   plan->panel = step->panel < plan->strip_count ? step->panel : plan->strip_count;
   plan->prepared_plane = cln_extent(2, (int64_t[]){step->batch, step->plane});
@@ -189,4 +216,6 @@ void cln_cnm_plan_free(cln_cnm_plan *plan) {
   free(plan->tiles);
   free(plan->row_at);
   free(plan->group_tiles);
+  free(plan->taps);
+  free(plan->masks);
 }

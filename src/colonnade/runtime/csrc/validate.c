@@ -78,6 +78,18 @@ static bool output_planes(checker *c, int32_t height, int32_t width, int32_t pit
          require(c, ((int64_t)height - 1) * pitch + width <= (int64_t)plane - border, "output larger than its plane");
 }
 
+/* A step that leaves padding out of loads reads x as it is, all of it. */
+static bool masks(checker *c, const cln_cnm *s) {
+  if (!s->masked) return true;
+  return require(c, c->model->isa->masked && c->model->lanes == c->model->isa->lanes, "no such micro-kernel") &&
+         require(c, !s->local && !s->prepare && !s->packed && s->groups == 1 && s->phases == 1, "contradictory flags") &&
+         require(c, s->pitch == s->x_pitch && s->plane == s->x_plane && s->plane_rows == s->in_h, "contradictory flags") &&
+         require(c, s->pitch == s->in_w && (int64_t)s->pitch * s->in_h == s->plane, "contradictory flags") &&
+         between(c, s->kernel_h, 1, s->in_h, "kernel out of range") &&
+         between(c, s->kernel_w, 1, s->in_w, "kernel out of range") &&
+         require(c, (int64_t)s->kernel_h * s->kernel_w <= CLN_MAX_TAPS, "kernel out of range");
+}
+
 static bool cnm_sizes(checker *c, const cln_cnm *s) {
   return SIDE(s->channels) && SIDE(s->batch) && SIDE(s->in_h) && SIDE(s->in_w) && SIDE(s->plane_rows) &&
          SIDE(s->pitch) && SIDE(s->plane) && SIDE(s->x_pitch) && SIDE(s->x_plane) && SIDE(s->y_pitch) &&
@@ -91,7 +103,7 @@ static bool cnm_sizes(checker *c, const cln_cnm *s) {
          output_planes(c, s->out_h, s->out_w, s->y_pitch, s->y_plane, s->y_border) &&
          require(c, s->rows % s->groups == 0 && s->channels % s->groups == 0, "groups do not divide the channels") &&
          require(c, !(s->local && (s->packed || s->prepare || s->strips_buffer >= 0)), "contradictory flags") &&
-         require(c, s->packed || s->strips_buffer < 0, "contradictory flags") && ACT(s) &&
+         require(c, s->packed || s->strips_buffer < 0, "contradictory flags") && masks(c, s) && ACT(s) &&
          kernels(c, s->tile_rows, s->vectors) && tails(c, s);
 }
 
@@ -113,6 +125,7 @@ static int64_t cnm_readable(checker *c, const cln_cnm *s) {
   int64_t read = planes_span(c, planes, s->in_h, s->in_w, s->x_pitch, s->x_plane);
   if (read < 0 || !VIEW(x, read, false)) return -1;
   if (s->local) return prepared + CLN_SLACK;
+  if (s->masked) return read;
   if (s->prepare && !VIEW(prepared, prepared, true)) return -1;
   const cln_buffer *from = m->buffers + (s->prepare ? s->prepared_buffer : s->x_buffer);
   int64_t at = s->prepare ? s->prepared_at : s->x_at;
@@ -194,6 +207,8 @@ static bool cnm(checker *c, const void *record) {
     return false;
   if (!entries(c, s->phase_table, 2 * (int64_t)s->phases, MAX_STEP, "phase out of range")) return false;
   if (!ints(c, s->off_table, s->off_count) || !ints(c, s->off_table + s->off_count, CLN_LOOKAHEAD)) return false;
+  for (int64_t i = 0; s->masked && i < s->off_count; ++i)
+    if (!require(c, cln_tap_of(s, c->model->ints[s->off_table + i]) >= 0, "column outside the data")) return false;
   if (!s->packed) return true; /* cnm_strips goes on */
   return between(c, s->pack_count, 1, MAX_SIDE, "nothing to pack") &&
          entries(c, s->pack_table, s->pack_count, readable - last + 1, "column outside the data") &&
@@ -399,6 +414,7 @@ static bool values(checker *c) {
 /* What can only be checked once a convolution's strips are known. */
 static bool cnm_strips(checker *c, const cln_cnm *s, const cln_cnm_plan *plan) {
   int64_t width = (int64_t)s->vectors * c->model->lanes;
+  if (s->masked) return true;
   if (!s->packed)
     return offsets(c, s->off_table, s->off_count, cnm_readable(c, s) - plan->reach + 1, "column outside the data");
   if (s->strips_buffer < 0) return true;

@@ -1,0 +1,133 @@
+"""Convolutions whose padding is not in memory: lanes in it are left out of loads, where an instruction set can."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from bordered import check_borders
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from layers import ACTIVATIONS, RUNNABLE, GraphBuilder, check_graph, program_of, random_array
+
+from colonnade.graph.ir import Conv, Graph
+from colonnade.kernels.shapes import MAX_TAPS, shapes
+from colonnade.plan.candidate import ALL_STRIPS, Candidate
+from colonnade.plan.conv import DataLayout
+from colonnade.plan.lower import conv_problems
+from colonnade.plan.space import column_candidates, possible
+from colonnade.target.targets import Target
+
+MASKED = [target for target in RUNNABLE if target.isa.masked]
+
+
+def _layer(op: Conv, sides: tuple[int, int], kernel: tuple[int, int], channels: int = 3, rows: int = 9) -> Graph:
+    b = GraphBuilder()
+    x = b.input(2, channels, *sides)
+    residual = [b.input(2, rows, *sides)] if op.residual else []
+    weights = random_array((rows, channels, *kernel)) / np.sqrt(channels * kernel[0] * kernel[1], dtype=np.float32)
+    weights[:, 1] = 0  # a channel that no tile keeps
+    return b.graph(b.conv(op, x, weights, *residual))
+
+
+def _maskable(op: Conv, sides: tuple[int, int], kernel: tuple[int, int]) -> bool:
+    (problem,) = conv_problems(_layer(op, sides, kernel)).values()
+    return problem.geometry.maskable
+
+
+@st.composite
+def same_layers(draw: st.DrawFn) -> Graph:
+    """Outputs of the size of the input, around one vector and more of them; tails; planes of one row or column."""
+    kernel = draw(st.tuples(*[st.sampled_from([1, 2, 3, 5])] * 2))
+    sides = (draw(st.integers(kernel[0], 9)), draw(st.integers(kernel[1], 18)))
+    before = [draw(st.integers(0, size - 1)) for size in kernel]
+    pads = (*before, *(size - 1 - first for size, first in zip(kernel, before, strict=True)))
+    op = Conv(pads=pads, residual=draw(st.booleans()), act=draw(st.sampled_from(ACTIVATIONS)))
+    return _layer(op, sides, kernel, channels=draw(st.sampled_from([3, 40])))
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_any_layer(threads: int) -> None:
+    @settings(max_examples=150, deadline=None)
+    @given(same_layers(), st.data())
+    def check(graph: Graph, data: st.DataObject) -> None:
+        for target in MASKED:
+            (problem,) = conv_problems(graph).values()
+            shape = data.draw(st.sampled_from(shapes(target.isa)))
+            candidate = Candidate(
+                shape.rows,
+                shape.vectors,
+                masked=problem.geometry.maskable,
+                rowwise=data.draw(st.booleans()),
+                panel=data.draw(st.sampled_from([1, 2, ALL_STRIPS])),
+                blocks=data.draw(st.integers(1, 3)),
+                dense=data.draw(st.booleans()),
+            )
+            check_graph(graph, target, None, candidate, threads)
+
+    check()
+
+
+def test_every_shape() -> None:
+    """Planes of 5 x 7 end in a tail of three."""
+    for target in MASKED:
+        graph = _layer(Conv(pads=(1, 1, 1, 1)), (5, 7), (3, 3), channels=20, rows=17)
+        for shape in shapes(target.isa):
+            check_graph(graph, target, None, Candidate(shape.rows, shape.vectors, masked=True))
+
+
+def test_outputs_with_borders() -> None:
+    for target in MASKED:
+        graph = _layer(Conv(pads=(2, 2, 2, 2)), (7, 9), (5, 5))
+        for panel in (1, ALL_STRIPS):
+            check_borders(graph, Candidate(4, 3, masked=True, panel=panel), target, 2, (0, 0, 0, 0), (1, 1, 1, 1))
+
+
+def test_what_lies_beside_the_image_is_not_read() -> None:
+    """The images before and after hold NaN, and zero times that is NaN."""
+    for target in MASKED:
+        b = GraphBuilder()
+        graph = b.graph(b.conv(Conv(pads=(1, 1, 1, 1)), b.input(3, 2, 4, 6), random_array((4, 2, 3, 3))))
+        values = random_array((3, 2, 4, 6))
+        values[[0, 2]] = np.nan
+        check_graph(graph, target, {"x0": values}, Candidate(4, 2, masked=True))
+
+
+@pytest.mark.parametrize(
+    ("op", "sides", "kernel", "expected"),
+    [
+        (Conv(pads=(1, 1, 1, 1)), (5, 5), (3, 3), True),
+        (Conv(pads=(3, 3, 3, 3)), (7, 7), (7, 7), True),
+        (Conv(pads=(0, 1, 0, 1)), (5, 5), (3, 3), True),
+        (Conv(), (5, 5), (3, 3), False),  # nothing to leave out
+        (Conv(pads=(2, 2, 2, 2)), (5, 5), (3, 3), False),  # rows of outputs longer than those of inputs
+        (Conv((2, 2), (1, 1, 1, 1)), (5, 5), (3, 3), False),
+        (Conv(pads=(2, 2, 2, 2), dilations=(2, 2)), (5, 5), (3, 3), False),
+        (Conv(pads=(1, 1, 1, 1)), (2, 5), (3, 3), False),  # kernel larger than the image
+    ],
+)
+def test_which_layers_can(op: Conv, sides: tuple[int, int], kernel: tuple[int, int], expected: bool) -> None:
+    assert _maskable(op, sides, kernel) == expected
+
+
+def test_kernels_of_too_many_elements_cannot() -> None:
+    assert _maskable(Conv(pads=(3, 3, 3, 3)), (9, 9), (7, MAX_TAPS // 7))
+    assert not _maskable(Conv(pads=(3, 4, 3, 4)), (9, 9), (7, 9))
+
+
+@pytest.mark.parametrize("target", RUNNABLE, ids=lambda target: target.name)
+def test_candidates_are_there_for_who_can(target: Target) -> None:
+    (problem,) = conv_problems(_layer(Conv(pads=(1, 1, 1, 1)), (5, 5), (3, 3))).values()
+    assert any(c.masked for c in column_candidates(problem, target, 1)) == target.isa.masked
+    assert possible(problem, Candidate(2, 2, masked=True), target) == target.isa.masked
+    assert not possible(problem.with_borders((1, 1, 1, 1), (0, 0, 0, 0)), Candidate(2, 2, masked=True), target)
+
+
+def test_no_copy_of_the_input() -> None:
+    (problem,) = conv_problems(_layer(Conv(pads=(1, 1, 1, 1)), (5, 5), (3, 3))).values()
+    assert DataLayout.of(problem.geometry, Candidate(2, 2)).prepared
+    assert not DataLayout.of(problem.geometry, Candidate(2, 2, masked=True)).prepared
+    for target in MASKED:
+        program = program_of(_layer(Conv(pads=(1, 1, 1, 1)), (5, 5), (3, 3)), target, Candidate(2, 2, masked=True))
+        (step,) = (step for step in program.steps if step.op == "cnm")
+        assert step.fields["masked"]
+        assert step.views["prepared"] is None
