@@ -10,7 +10,7 @@ from functools import cached_property
 import numpy as np
 
 from colonnade.graph.ir import Activation, Conv
-from colonnade.kernels.shapes import MAX_TAPS
+from colonnade.kernels.shapes import MAX_MASKED, MAX_TAPS
 from colonnade.plan.planes import NO_BORDERS, Borders, Planes
 from colonnade.sparse.recover import Tile, recover_tiles
 
@@ -68,11 +68,12 @@ class Geometry:
     @property
     def maskable(self) -> bool:
         """Whether padding alone keeps columns of X from being the input itself at an offset, rows of outputs lie in
-        rows of inputs, and the kernel is small."""
+        rows of inputs, and there are few enough lanes to mask."""
         plain = self.strides == self.dilations == (1, 1) and self.groups == 1 and not any(self.x_borders)
         within = self.out_h <= self.height and self.out_w <= self.width
-        kernel = self.kernel[0] <= self.height and self.kernel[1] <= self.width and len(self.taps) <= MAX_TAPS
-        return plain and any(self.pads) and within and kernel
+        kernel = self.kernel[0] <= self.height and self.kernel[1] <= self.width
+        few = len(self.taps) <= MAX_TAPS and len(self.taps) * self.positions <= MAX_MASKED
+        return plain and any(self.pads) and within and kernel and few
 
     @property
     def reads_as_is(self) -> bool:

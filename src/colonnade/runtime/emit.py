@@ -5,7 +5,7 @@ from __future__ import annotations
 from colonnade.kernels.cnm import LOOKAHEAD, kernel_source
 from colonnade.kernels.depthwise import KERNELS, ROWS, STRIDES, VECTORS, depthwise_source, windows
 from colonnade.kernels.peak import peak_shape, peak_source
-from colonnade.kernels.shapes import MASK_BYTES, MAX_LANES, MAX_ROWS, MAX_TAPS, MAX_VECTORS, shapes
+from colonnade.kernels.shapes import MASK_BYTES, MAX_LANES, MAX_MASKED, MAX_ROWS, MAX_TAPS, MAX_VECTORS, shapes
 from colonnade.kernels.tail import POSITIONS, tail_source
 from colonnade.kernels.tail import VECTORS as TAIL_VECTORS
 from colonnade.kernels.tail import tails as tails_of
@@ -25,6 +25,7 @@ def limits_header() -> str:
         "MAX_LANES": MAX_LANES,
         "LOOKAHEAD": LOOKAHEAD,
         "MASK_BYTES": MASK_BYTES,
+        "MAX_MASKED": MAX_MASKED,
         "MAX_TAPS": MAX_TAPS,
         "MAX_TAIL": max(POSITIONS),
         "MAX_TAIL_VECTORS": max(TAIL_VECTORS),

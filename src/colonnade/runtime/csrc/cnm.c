@@ -93,7 +93,16 @@ static void finish_tail(const work *w, const cln_tile *a, const cln_cnm_tile *ti
   _Alignas(CLN_ALIGNMENT) float sums[CLN_MAX_TAIL * CLN_MAX_TAIL_VECTORS * CLN_MAX_LANES];
   const int32_t first = strip->span - strip->tail, step = w->tail_vectors * w->lanes;
   (*w->tails)[strip->tail][w->tail_vectors](&(cln_tail){
-      .x = a->x + first, .off = a->off, .taps = a->taps, .masks = a->masks ? a->masks + first / 8 : NULL, .w = a->w, .n = a->n, .count = (size_t)tile->rows, .y = sums, .y_step = step});
+      .x = a->x + first,
+      .off = a->off,
+      .taps = a->taps,
+      .masks = a->masks ? a->masks + first / 8 : NULL,
+      .w = a->w,
+      .n = a->n,
+      .count = (size_t)tile->rows,
+      .y = sums,
+      .y_step = step,
+  });
   const float *c = a->c, *r = a->r, *bias = a->bias;
   const float lo = a->lo, hi = a->hi;
   float *y = a->y;
@@ -182,7 +191,7 @@ static void compute(const work *w, int32_t first_strip, int32_t strips, int32_t 
   const cln_cnm *s = w->step;
   const cln_cnm_plan *plan = w->plan;
   int64_t sum_pitch = (int64_t)plan->panel * w->width, sum_rows[CLN_MAX_ROWS];
-  const int64_t strip_masks = (int64_t)s->kernel_h * s->kernel_w * CLN_MASK_BYTES;
+  const int64_t masks = (int64_t)s->kernel_h * s->kernel_w * CLN_MASK_BYTES;
   for (int32_t t = 0; t < s->tile_rows; ++t) sum_rows[t] = t * sum_pitch;
   for (int32_t block = 0; block < s->blocks; ++block) {
     float *sums = w->scratch + plan->sums_at;
@@ -202,7 +211,7 @@ static void compute(const work *w, int32_t first_strip, int32_t strips, int32_t 
       for (int32_t i = 0; i < strips; ++i) {
         const cln_strip *strip = plan->strips + first_strip + i;
         a.x = s->packed ? x + i * (int64_t)s->pack_count * w->width : x + strip->x;
-        if (s->masked) a.masks = plan->masks + (first_strip + i) * strip_masks;
+        if (s->masked) a.masks = plan->masks + strip->mask * masks;
         a.c = block ? sums + i * w->width : NULL;
         if (block + 1 == s->blocks) {
           finish_strip(w, &a, tile, strip);

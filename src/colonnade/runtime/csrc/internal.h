@@ -156,6 +156,7 @@ typedef struct {
 typedef struct {
   int64_t x, y;
   int32_t vectors, span, tail, first, segments, lead;
+  int32_t mask; /* its block of masks */
   bool full, borders; /* borders: some of y's are its own to make zero */
 } cln_strip;
 
@@ -178,7 +179,7 @@ typedef struct {
   int32_t panel;            /* strips per panel, at most all */
   int64_t prepared_plane;   /* floats of one phase of one channel, all images */
   int64_t reach;            /* past the last float that direct strips load, from a column's first */
-  uint8_t *taps, *masks;    /* with `masked`: of each entry of the offset table, and [strip][tap][CLN_MASK_BYTES] */
+  uint8_t *taps, *masks;    /* with `masked`: of each entry of the offset table; blocks of [tap][CLN_MASK_BYTES] */
   int64_t packed_at, sums_at, edge_at; /* in a thread's scratch: packed panel, KC sums, edges of strips */
   int64_t scratch_floats;
 } cln_cnm_plan;

@@ -9,6 +9,8 @@
 
 #include "internal.h"
 
+#define MASKS_COMPARED 64
+
 typedef struct {
   const cln_cnm *step;
   const cln_isa *isa;
@@ -175,19 +177,31 @@ static void mask_segment(const cln_cnm *step, const cln_segment *segment, int32_
   }
 }
 
+/* Strips that leave the same lanes out share a block: rows of one plane repeat, and so do images. */
 static int build_masks(const cln_model *model, const cln_cnm *step, cln_cnm_plan *plan) {
   const int32_t taps = step->kernel_h * step->kernel_w;
+  const size_t block = (size_t)taps * CLN_MASK_BYTES;
+  int32_t blocks = 0, room = 0;
+  for (int32_t s = 0; s < plan->strip_count; ++s) {
+    if (blocks == room) {
+      room = room ? 2 * room : 16;
+      uint8_t *larger = realloc(plan->masks, (size_t)room * block);
+      if (!larger) return -1;
+      plan->masks = larger;
+    }
+    uint8_t *own = plan->masks + (size_t)blocks * block;
+    memset(own, 0, block);
+    for (int32_t tap = 0; tap < taps; ++tap)
+      for (int32_t k = plan->strips[s].first; k < plan->strips[s].first + plan->strips[s].segments; ++k)
+        mask_segment(step, plan->segments + k, tap / step->kernel_w, tap % step->kernel_w, own + tap * CLN_MASK_BYTES);
+    int32_t same = blocks, least = blocks > MASKS_COMPARED ? blocks - MASKS_COMPARED : 0;
+    while (same > least && memcmp(plan->masks + (size_t)(same - 1) * block, own, block)) --same;
+    plan->strips[s].mask = same > least ? same - 1 : blocks++;
+  }
   plan->taps = malloc((size_t)step->off_count + 1);
-  plan->masks = calloc((size_t)plan->strip_count * (size_t)taps, CLN_MASK_BYTES);
-  if (!plan->taps || !plan->masks) return -1;
+  if (!plan->taps) return -1;
   for (int64_t k = 0; k < step->off_count; ++k)
     plan->taps[k] = (uint8_t)cln_tap_of(step, model->ints[step->off_table + k]);
-  for (int32_t s = 0; s < plan->strip_count; ++s)
-    for (int32_t tap = 0; tap < taps; ++tap) {
-      uint8_t *mask = plan->masks + ((int64_t)s * taps + tap) * CLN_MASK_BYTES;
-      for (int32_t k = 0; k < plan->strips[s].segments; ++k)
-        mask_segment(step, plan->segments + plan->strips[s].first + k, tap / step->kernel_w, tap % step->kernel_w, mask);
-    }
   return 0;
 }
 

@@ -87,7 +87,8 @@ static bool masks(checker *c, const cln_cnm *s) {
          require(c, s->pitch == s->in_w && (int64_t)s->pitch * s->in_h == s->plane, "contradictory flags") &&
          between(c, s->kernel_h, 1, s->in_h, "kernel out of range") &&
          between(c, s->kernel_w, 1, s->in_w, "kernel out of range") &&
-         require(c, (int64_t)s->kernel_h * s->kernel_w <= CLN_MAX_TAPS, "kernel out of range");
+         require(c, (int64_t)s->kernel_h * s->kernel_w <= CLN_MAX_TAPS, "kernel out of range") &&
+         between(c, EXTENT(s->kernel_h, s->kernel_w, s->batch, s->out_h, s->out_w), 1, CLN_MAX_MASKED, "size out of range");
 }
 
 static bool cnm_sizes(checker *c, const cln_cnm *s) {
