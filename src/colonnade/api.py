@@ -143,7 +143,7 @@ def compile(
     "default" measures nothing.
     """
     source = model.proto if isinstance(model, Model) else model
-    graph = optimize(import_model(source, batch=batch, input_size=input_size))
+    graph = optimize(import_model(source, batch=batch, input_size=input_size), merge=True)
     return compile_graph(
         graph, target=target, threads=threads, plan=plan, runner=runner, progress=progress, cache_dir=cache_dir
     )

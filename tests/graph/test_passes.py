@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 from onnx_checks import assert_close, check_promises, random_array, random_feeds
 from random_graphs import ACTIVATIONS, GraphBuilder, graphs
 
@@ -45,8 +46,8 @@ def check_same(before: Graph, after: Graph) -> None:
         assert_close(actual[name], expected[name], tolerance=1e-4)
 
 
-def optimized(graph: Graph) -> Graph:
-    after = optimize(graph)
+def optimized(graph: Graph, merge: bool = False) -> Graph:
+    after = optimize(graph, merge=merge)
     check_same(graph, after)
     return after
 
@@ -56,9 +57,9 @@ def kinds(graph: Graph) -> list[str]:
 
 
 @settings(max_examples=150, deadline=None)
-@given(graphs())
-def test_optimize_keeps_the_outputs(graph: Graph) -> None:
-    after = optimized(graph)
+@given(graphs(), st.booleans())
+def test_optimize_keeps_the_outputs(graph: Graph, merge: bool) -> None:
+    after = optimized(graph, merge)
     assert len(after.nodes) <= len(graph.nodes)
 
 

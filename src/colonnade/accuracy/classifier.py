@@ -89,7 +89,7 @@ def open_classifier(
     if isinstance(source, onnx.ModelProto) or (
         isinstance(source, str | os.PathLike) and Path(source).suffix != COMPILED_SUFFIX
     ):
-        graph = optimize(import_model(source, batch=batch, input_size=input_size))
+        graph = optimize(import_model(source, batch=batch, input_size=input_size), merge=True)
         session = Session(compile_graph(graph, threads=threads, plan="default"), threads=threads)
     else:
         session = Session(source, threads=threads)

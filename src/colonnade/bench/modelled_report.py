@@ -132,9 +132,10 @@ def model_nodes(
     runner: SpikeRunner,
     tell: api.Progress,
     cache_dir: Path | None = None,
+    merge: bool = True,
 ) -> tuple[tuple[NodeCost, ...], NetworkPlan]:
-    """The cost of every node of a model by the plan of `options`, and that plan."""
-    graph = optimize(import_model(model.proto, batch=1, input_size=options.input_size))
+    """The cost of every node of a model by the plan of `options`, and that plan. merge: as for `optimize`."""
+    graph = optimize(import_model(model.proto, batch=1, input_size=options.input_size), merge=merge)
     machine = machine_key(runner, target, 1)
     if options.plan == "default":
         plan = default_plan(graph, target, 1)

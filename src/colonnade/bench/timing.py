@@ -13,8 +13,10 @@ from colonnade.bench.cpus import pinned
 from colonnade.bench.modelled_report import model_nodes
 from colonnade.bench.progress import labelled, silent
 from colonnade.bench.run import Options
+from colonnade.graph.onnx_import import import_model
+from colonnade.graph.passes import optimize
 from colonnade.modelfile.reader import describe
-from colonnade.plan.compiler import resolve_target
+from colonnade.plan.compiler import compile_graph, resolve_target
 from colonnade.remote.open import open_runner
 from colonnade.remote.runner import Clock
 from colonnade.remote.spike import open_spike
@@ -40,24 +42,27 @@ class Times:
 
 
 def time_variants(
-    models: Mapping[str, api.Model], options: Options, batch: int | None = None, tell: api.Progress = silent
+    models: Mapping[str, api.Model],
+    options: Options,
+    batch: int | None = None,
+    tell: api.Progress = silent,
+    merge: bool = True,
 ) -> Times:
     """Compile each model by the plan of `options` and run all in turns on its runner; the spike runner models them node
-    by node instead (docs/riscv-model.md). batch: None is the file's. ColonnadeError for what the runner cannot time."""
+    by node instead (docs/riscv-model.md). batch: None is the file's; merge: as for `optimize`, False to have layers
+    apart. ColonnadeError for what the runner cannot time."""
     options.check()
     if options.runner == "spike":
-        return _modelled(models, options, tell)
+        return _modelled(models, options, tell, merge)
     with (
         open_runner(options.runner, resolve_target(options.target)) as runner,
         pinned(options.threads) if options.runner == "local" else nullcontext(),
     ):
         compiled = [
-            api.compile(
-                model,
+            compile_graph(
+                optimize(import_model(model.proto, batch=batch, input_size=options.input_size), merge=merge),
                 target=options.target,
                 threads=options.threads,
-                batch=batch,
-                input_size=options.input_size,
                 plan=options.plan,
                 runner=options.runner,
                 progress=labelled(tell, name),
@@ -77,12 +82,12 @@ def time_variants(
     return Times(_by_layer(profiles), total, runner.clock)
 
 
-def _modelled(models: Mapping[str, api.Model], options: Options, tell: api.Progress) -> Times:
+def _modelled(models: Mapping[str, api.Model], options: Options, tell: api.Progress, merge: bool) -> Times:
     target = resolve_target(options.target)
     with open_spike(target) as runner:
         profiles = []
         for name, model in models.items():
-            nodes, _ = model_nodes(model, options, target, runner, labelled(tell, name))
+            nodes, _ = model_nodes(model, options, target, runner, labelled(tell, name), merge=merge)
             profiles.append([(node.name, node.op, node.cost.milliseconds()) for node in nodes])
     total = tuple(sum(ms for _, _, ms in profile) for profile in profiles)
     return Times(_by_layer(profiles), total, runner.clock)

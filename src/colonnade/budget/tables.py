@@ -153,7 +153,7 @@ def _times(
 ) -> tuple[np.ndarray, float]:
     """Milliseconds of each layer, and of all others together."""
     variants = {str(level): variant for level, variant in {DENSE: model, **pruned}.items()}
-    times = time_variants(variants, options, tell=labelled(tell, "time"))
+    times = time_variants(variants, options, tell=labelled(tell, "time"), merge=False)
     ms = layer_times(np.array([layer.ms for layer in times.layers]), np.array(times.total_ms))
     rows = {layer.name: row for layer, row in zip(times.layers, ms, strict=True)}
     cost = np.array([rows[layer] for layer in layers])

@@ -9,6 +9,7 @@ from colonnade.graph.passes.activation import fuse_activations, recognise_activa
 from colonnade.graph.passes.affine import fold_affine_backward, fold_affine_forward
 from colonnade.graph.passes.pad import merge_pads
 from colonnade.graph.passes.residual import fuse_residual_adds
+from colonnade.graph.passes.shortcut import merge_shortcuts
 from colonnade.graph.passes.simplify import drop_identities, merge_reshapes, remove_dead_nodes
 
 PASSES: tuple[Callable[[Graph], Graph], ...] = (
@@ -25,8 +26,9 @@ PASSES: tuple[Callable[[Graph], Graph], ...] = (
 )
 
 
-def optimize(graph: Graph) -> Graph:
-    """An equal graph with fewer nodes: same inputs, same outputs by name, values equal up to rounding."""
+def optimize(graph: Graph, *, merge: bool = False) -> Graph:
+    """An equal graph with fewer nodes: same inputs, same outputs by name, values equal up to rounding. merge: also
+    make one convolution of several, for speed; they are no layers of their own any more."""
     for rewrite in PASSES:
         graph = rewrite(graph)
-    return graph
+    return merge_shortcuts(graph) if merge else graph

@@ -181,27 +181,25 @@ static void mask_segment(const cln_cnm *step, const cln_segment *segment, int32_
 static int build_masks(const cln_model *model, const cln_cnm *step, cln_cnm_plan *plan) {
   const int32_t taps = step->kernel_h * step->kernel_w;
   const size_t block = (size_t)taps * CLN_MASK_BYTES;
-  int32_t blocks = 0, room = 0;
+  plan->taps = calloc((size_t)step->off_count + 1, 1);
+  plan->masks = calloc((size_t)plan->strip_count, block);
+  if (!plan->taps || !plan->masks) return -1;
+  for (int64_t k = 0; k < step->off_count; ++k)
+    plan->taps[k] = (uint8_t)cln_tap_of(step, model->ints[step->off_table + k]);
+  int32_t blocks = 0;
   for (int32_t s = 0; s < plan->strip_count; ++s) {
-    if (blocks == room) {
-      room = room ? 2 * room : 16;
-      uint8_t *larger = realloc(plan->masks, (size_t)room * block);
-      if (!larger) return -1;
-      plan->masks = larger;
-    }
     uint8_t *own = plan->masks + (size_t)blocks * block;
-    memset(own, 0, block);
     for (int32_t tap = 0; tap < taps; ++tap)
       for (int32_t k = plan->strips[s].first; k < plan->strips[s].first + plan->strips[s].segments; ++k)
         mask_segment(step, plan->segments + k, tap / step->kernel_w, tap % step->kernel_w, own + tap * CLN_MASK_BYTES);
     int32_t same = blocks, least = blocks > MASKS_COMPARED ? blocks - MASKS_COMPARED : 0;
     while (same > least && memcmp(plan->masks + (size_t)(same - 1) * block, own, block)) --same;
-    plan->strips[s].mask = same > least ? same - 1 : blocks++;
+    plan->strips[s].mask = same > least ? same - 1 : blocks;
+    if (same > least)
+      memset(own, 0, block);
+    else
+      ++blocks;
   }
-  plan->taps = malloc((size_t)step->off_count + 1);
-  if (!plan->taps) return -1;
-  for (int64_t k = 0; k < step->off_count; ++k)
-    plan->taps[k] = (uint8_t)cln_tap_of(step, model->ints[step->off_table + k]);
   return 0;
 }
 
