@@ -23,9 +23,12 @@ MASKED = [target for target in RUNNABLE if target.isa.masked]
 def _layer(op: Conv, sides: tuple[int, int], kernel: tuple[int, int], channels: int = 3, rows: int = 9) -> Graph:
     b = GraphBuilder()
     x = b.input(2, channels, *sides)
-    residual = [b.input(2, rows, *sides)] if op.residual else []
-    weights = random_array((rows, channels, *kernel)) / np.sqrt(channels * kernel[0] * kernel[1], dtype=np.float32)
-    weights[:, 1] = 0  # a channel that no tile keeps
+    pads = (op.pads[0] + op.pads[2], op.pads[1] + op.pads[3])
+    out = [(sides[i] + pads[i] - kernel[i]) // op.strides[i] + 1 for i in range(2)]
+    residual = [b.input(2, rows, *out)] if op.residual else []
+    per_group = channels // op.groups
+    weights = random_array((rows, per_group, *kernel)) / np.sqrt(per_group * kernel[0] * kernel[1], dtype=np.float32)
+    weights[:, per_group // 2] = 0  # a channel that no tile keeps
     return b.graph(b.conv(op, x, weights, *residual))
 
 
@@ -36,12 +39,14 @@ def _maskable(op: Conv, sides: tuple[int, int], kernel: tuple[int, int]) -> bool
 
 @st.composite
 def same_layers(draw: st.DrawFn) -> Graph:
-    """Outputs of the size of the input, around one vector and more of them; tails; planes of one row or column."""
+    """Outputs of the size of the input, or of that by a stride, around one vector and more of them; tails; planes of
+    one row or column."""
     kernel = draw(st.tuples(*[st.sampled_from([1, 2, 3, 5])] * 2))
     sides = (draw(st.integers(kernel[0], 9)), draw(st.integers(kernel[1], 18)))
     before = [draw(st.integers(0, size - 1)) for size in kernel]
     pads = (*before, *(size - 1 - first for size, first in zip(kernel, before, strict=True)))
-    op = Conv(pads=pads, residual=draw(st.booleans()), act=draw(st.sampled_from(ACTIVATIONS)))
+    strides = draw(st.one_of(st.just((1, 1)), st.tuples(*[st.integers(1, 3)] * 2)))
+    op = Conv(strides, pads, residual=draw(st.booleans()), act=draw(st.sampled_from(ACTIVATIONS)))
     return _layer(op, sides, kernel, channels=draw(st.sampled_from([3, 40])))
 
 
@@ -67,10 +72,11 @@ def test_any_layer(threads: int) -> None:
     check()
 
 
-def test_every_shape() -> None:
-    """Planes of 5 x 7 end in a tail of three."""
+@pytest.mark.parametrize(("stride", "sides"), [(1, (5, 7)), (2, (10, 13))])
+def test_every_shape(stride: int, sides: tuple[int, int]) -> None:
+    """Outputs of 5 x 7 end in a tail of three."""
     for target in MASKED:
-        graph = _layer(Conv(pads=(1, 1, 1, 1)), (5, 7), (3, 3), channels=20, rows=17)
+        graph = _layer(Conv((stride, stride), (1, 1, 1, 1)), sides, (3, 3), channels=20, rows=17)
         for shape in shapes(target.isa):
             check_graph(graph, target, None, Candidate(shape.rows, shape.vectors, masked=True))
 
@@ -100,7 +106,9 @@ def test_what_lies_beside_the_image_is_not_read() -> None:
         (Conv(pads=(0, 1, 0, 1)), (5, 5), (3, 3), True),
         (Conv(), (5, 5), (3, 3), False),  # nothing to leave out
         (Conv(pads=(2, 2, 2, 2)), (5, 5), (3, 3), False),  # rows of outputs longer than those of inputs
-        (Conv((2, 2), (1, 1, 1, 1)), (5, 5), (3, 3), False),
+        (Conv((2, 2), (1, 1, 1, 1)), (5, 6), (3, 3), True),
+        (Conv((2, 2), (3, 3, 3, 3)), (6, 6), (5, 5), False),
+        (Conv((1, 2), (1, 1, 1, 1), groups=3), (5, 6), (3, 3), False),
         (Conv(pads=(2, 2, 2, 2), dilations=(2, 2)), (5, 5), (3, 3), False),
         (Conv(pads=(1, 1, 1, 1)), (2, 5), (3, 3), False),  # kernel larger than the image
     ],
@@ -120,6 +128,13 @@ def test_candidates_are_there_for_who_can(target: Target) -> None:
     assert any(c.masked for c in column_candidates(problem, target, 1)) == target.isa.masked
     assert possible(problem, Candidate(2, 2, masked=True), target) == target.isa.masked
     assert not possible(problem.with_borders((1, 1, 1, 1), (0, 0, 0, 0)), Candidate(2, 2, masked=True), target)
+
+
+def test_a_strided_input_is_split_without_padding() -> None:
+    (problem,) = conv_problems(_layer(Conv((2, 2), (1, 1, 1, 1)), (6, 10), (3, 3))).values()
+    layout = DataLayout.of(problem.geometry, Candidate(2, 2, masked=True))
+    assert (layout.prepared, layout.phases) == (True, ((0, 0), (0, 1), (1, 0), (1, 1)))
+    assert (layout.plane_rows, layout.pitch, layout.plane_floats) == (3, 5, 15)
 
 
 def test_no_copy_of_the_input() -> None:

@@ -138,6 +138,7 @@ def test_masks(tmp_path_factory: pytest.TempPathFactory) -> None:
         harness = _build(tmp_path_factory.mktemp(target.name), "address,undefined", target.arch)
         b = GraphBuilder()
         y = b.conv(Conv(pads=(1, 1, 1, 1)), b.input(2, 20, 5, 7), random_array((9, 20, 3, 3)))
+        y = b.conv(Conv((2, 2), (1, 1, 1, 1)), y, random_array((6, 9, 3, 3)))
         good = model_of(b.graph(y), target, Candidate(4, 2, masked=True, blocks=2), threads=2).data
         rng = np.random.default_rng(21)
         files = _write(tmp_path_factory.mktemp("files"), iter([good, *_single_changes(good)]))

@@ -146,8 +146,9 @@ STEPS: tuple[Record, ...] = (
         prepare="i32",
         packed="i32",
         pack_count="i32",
-        masked="i32",  # x is read as it is, and its padding, which is not in memory, is left out of loads; column
-        # (c, i, j) is then at float c * batch * plane + i * pitch + j, from pad_top rows and pad_left floats before x
+        masked="i32",  # padding is not in memory, but left out of loads: columns are read from x as it is or, with a
+        # stride, from its phases, and their offsets count from ceil(pad_top / stride_h) rows and
+        # ceil(pad_left / stride_w) floats before those
         kernel_h="i32",
         kernel_w="i32",
         rowwise="i32",  # strips stay within one output row

@@ -56,7 +56,7 @@ class DataLayout:
 
     packed: strips are gathered, and for that an input whose borders hold its padding may lie as it is, with any stride;
     `pitch` is then from what one row of outputs reads to what the next one does.
-    masked: the input lies as it is, and its padding nowhere.
+    masked: the padding lies nowhere: the input itself is split, or lies as it is with stride 1.
     """
 
     geometry: Geometry
@@ -70,7 +70,9 @@ class DataLayout:
 
     @property
     def prepared(self) -> bool:
-        return not (self.geometry.reads_as_is or self.gathered or self.masked)
+        if self.masked:
+            return self.geometry.strides != (1, 1)
+        return not (self.geometry.reads_as_is or self.gathered)
 
     @cached_property
     def gathered(self) -> bool:
@@ -89,7 +91,13 @@ class DataLayout:
     def phases(self) -> tuple[tuple[int, int], ...]:
         """The phases some tap reads."""
         sh, sw = self._split
-        return tuple(sorted({(y % sh, x % sw) for y, x in self.geometry.taps}))
+        return tuple(sorted({(y % sh, x % sw) for y, x in self._taps}))
+
+    @property
+    def _taps(self) -> tuple[tuple[int, int], ...]:
+        """Displacement of each kernel element in the data that is split."""
+        top, left = self.geometry.pads[:2] if self.masked else (0, 0)
+        return tuple((y - top, x - left) for y, x in self.geometry.taps)
 
     @cached_property
     def _padded(self) -> Planes:
@@ -107,6 +115,8 @@ class DataLayout:
         g = self.geometry
         if self.gathered:
             return g.strides[0] * g.source.pitch
+        if self.masked:
+            return -(-g.width // g.strides[1])
         if g.strides == (1, 1):
             return max(self._padded.pitch, g.out_w)  # rows of outputs do not overlap
         return g.taps[-1][1] // g.strides[1] + g.out_w
@@ -116,11 +126,15 @@ class DataLayout:
         g = self.geometry
         if self.gathered:
             return g.out_h
+        if self.masked:
+            return -(-g.height // g.strides[0])
         return self._padded.rows if g.strides == (1, 1) else g.taps[-1][0] // g.strides[0] + g.out_h
 
     @cached_property
     def plane_floats(self) -> int:
         """Whole rows and, with stride 1, the last one's right border."""
+        if self.masked:
+            return self.plane_rows * self.pitch
         if not self.prepared:
             return self._padded.floats
         tail = min(self._padded.borders[1], self._padded.borders[3]) if self.geometry.strides == (1, 1) else 0
@@ -136,13 +150,18 @@ class DataLayout:
         return self.geometry.channels * self.channel_floats
 
     def offsets(self, group: int) -> np.ndarray:
-        """Float offset of each of the K columns of a group, from the data of position 0."""
+        """Float offset of each of the K columns of a group, from the data of position 0; masked, from that of the first
+        tap in phase 0."""
         g = self.geometry
         sh, sw = self._split
         pitch = g.source.pitch if self.gathered else self.pitch
         phase_floats = g.batch * self.plane_floats
+        first_y, first_x = self._taps[0][0] // sh, self._taps[0][1] // sw
         taps = np.array(
-            [self.phases.index((y % sh, x % sw)) * phase_floats + y // sh * pitch + x // sw for y, x in g.taps],
+            [
+                self.phases.index((y % sh, x % sw)) * phase_floats + (y // sh - first_y) * pitch + x // sw - first_x
+                for y, x in self._taps
+            ],
             np.int64,
         )
         per_group = g.channels // g.groups

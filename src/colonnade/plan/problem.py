@@ -67,10 +67,11 @@ class Geometry:
 
     @property
     def maskable(self) -> bool:
-        """Whether padding alone keeps columns of X from being the input itself at an offset, rows of outputs lie in
-        rows of inputs, and there are few enough lanes to mask."""
-        plain = self.strides == self.dilations == (1, 1) and self.groups == 1 and not any(self.x_borders)
-        within = self.out_h <= self.height and self.out_w <= self.width
+        """Whether padding is all that columns of X are short of in the input, or in its phases; rows of outputs lie in
+        rows of those, and there are few enough lanes to mask."""
+        down, across = self.strides
+        plain = self.dilations == (1, 1) and self.groups == 1 and (self.strides != (1, 1) or not any(self.x_borders))
+        within = self.out_h <= -(-self.height // down) and self.out_w <= -(-self.width // across)
         kernel = self.kernel[0] <= self.height and self.kernel[1] <= self.width
         few = len(self.taps) <= MAX_TAPS and len(self.taps) * self.positions <= MAX_MASKED
         return plain and any(self.pads) and within and kernel and few

@@ -39,11 +39,12 @@ static bool are_pair(const cln_cnm *s, const int32_t *phases, int32_t phase) {
 /* Rows of one phase, or of a pair, of one image; their padding, unless there are zeros already. */
 static void prepare_plane(const cln_cnm *s, const int32_t *phase, bool pair, const float *x, float *to, bool zeroed) {
   const int64_t next = (int64_t)s->batch * s->plane; /* phase */
+  const int32_t pad_top = s->masked ? 0 : s->pad_top, pad_left = s->masked ? 0 : s->pad_left;
   const int32_t tail = s->plane - s->plane_rows * s->pitch;
   row_span spans[2];
-  for (int32_t i = 0; i <= pair; ++i) spans[i] = span_of(s->pitch, s->in_w, phase[2 * i + 1] - s->pad_left, s->stride_w);
+  for (int32_t i = 0; i <= pair; ++i) spans[i] = span_of(s->pitch, s->in_w, phase[2 * i + 1] - pad_left, s->stride_w);
   for (int32_t row = 0; row < s->plane_rows; ++row, to += s->pitch) {
-    int32_t y = row * s->stride_h + phase[0] - s->pad_top;
+    int32_t y = row * s->stride_h + phase[0] - pad_top;
     const float *from = x + (int64_t)y * s->x_pitch;
     if (y < 0 || y >= s->in_h) {
       for (int32_t i = 0; i <= pair && !zeroed; ++i) zero_floats(to + i * next, s->pitch);
@@ -298,7 +299,7 @@ void CLN_ISA(cln_run_cnm)(cln_session *session, int32_t order, int thread) {
     while ((i = cln_claim(session, order, 0, thread, s->groups)) >= 0) run_group(&w, (int32_t)i);
     return;
   }
-  const float *x = s->masked ? w.x - (int64_t)s->pad_top * s->pitch - s->pad_left : w.x;
+  const float *x = w.x;
   if (s->prepare) {
     float *prepared = cln_at(session, order, s->prepared_buffer, s->prepared_at);
     int64_t channel = s->phases * w.plan->prepared_plane;
@@ -307,6 +308,7 @@ void CLN_ISA(cln_run_cnm)(cln_session *session, int32_t order, int thread) {
     cln_barrier(session);
     x = prepared;
   }
+  if (s->masked) x -= (int64_t)cln_rows_before(s) * s->pitch + cln_floats_before(s);
   float *shared = s->strips_buffer < 0 ? NULL : cln_at(session, order, s->strips_buffer, s->strips_at);
   if (shared) {
     int64_t strip_floats = (int64_t)s->pack_count * w.width;

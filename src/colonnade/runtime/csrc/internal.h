@@ -253,12 +253,21 @@ static inline int32_t cln_tail_vectors(int32_t rows, int32_t lanes) {
  * from x as it is. */
 static inline int32_t cln_x_step(const cln_cnm *step) { return step->packed && !step->prepare ? step->stride_w : 1; }
 
+/* Rows and floats from the data of the first tap to that of position 0, in a masked step's planes. */
+static inline int32_t cln_rows_before(const cln_cnm *step) { return (step->pad_top + step->stride_h - 1) / step->stride_h; }
+static inline int32_t cln_floats_before(const cln_cnm *step) {
+  return (step->pad_left + step->stride_w - 1) / step->stride_w;
+}
+
 /* Number of the kernel element that a column of a masked step belongs to; -1: of none. */
-static inline int32_t cln_tap_of(const cln_cnm *step, int32_t offset) {
-  const int64_t at = offset / (int64_t)sizeof(float), channel = (int64_t)step->batch * step->plane, rest = at % channel;
-  const int64_t i = rest / step->pitch, j = rest % step->pitch;
-  bool inside = offset >= 0 && offset % sizeof(float) == 0 && at / channel < step->channels;
-  return inside && i < step->kernel_h && j < step->kernel_w ? (int32_t)(i * step->kernel_w + j) : -1;
+static inline int32_t cln_tap_of(const cln_cnm *step, const int32_t *phases, int32_t offset) {
+  const int64_t at = offset / (int64_t)sizeof(float), images = (int64_t)step->batch * step->plane, rest = at % images;
+  const int32_t *phase = phases + 2 * (at / images % step->phases);
+  const int64_t i = (rest / step->pitch - cln_rows_before(step)) * step->stride_h + phase[0] + step->pad_top;
+  const int64_t j = (rest % step->pitch - cln_floats_before(step)) * step->stride_w + phase[1] + step->pad_left;
+  bool inside = offset >= 0 && offset % sizeof(float) == 0 && at / images / step->phases < step->channels;
+  inside = inside && i >= 0 && i < step->kernel_h && j >= 0 && j < step->kernel_w;
+  return inside ? (int32_t)(i * step->kernel_w + j) : -1;
 }
 
 /* strips.c: derive strips, segments, tiles, masks and scratch size. 0, or -1 when memory is short. The fields of `step`

@@ -171,7 +171,8 @@ static int build_tiles(const cln_model *model, const cln_cnm *step, cln_cnm_plan
 static void mask_segment(const cln_cnm *step, const cln_segment *segment, int32_t i, int32_t j, uint8_t *mask) {
   for (int32_t k = 0; k < segment->len; ++k) {
     const int64_t at = (segment->x + k) % step->plane;
-    const int64_t y = at / step->pitch + i - step->pad_top, x = at % step->pitch + j - step->pad_left;
+    const int64_t y = at / step->pitch * step->stride_h + i - step->pad_top;
+    const int64_t x = at % step->pitch * step->stride_w + j - step->pad_left;
     const int32_t lane = segment->lane + k;
     if (y >= 0 && y < step->in_h && x >= 0 && x < step->in_w) mask[lane / 8] |= (uint8_t)(1u << lane % 8);
   }
@@ -185,7 +186,7 @@ static int build_masks(const cln_model *model, const cln_cnm *step, cln_cnm_plan
   plan->masks = calloc((size_t)plan->strip_count, block);
   if (!plan->taps || !plan->masks) return -1;
   for (int64_t k = 0; k < step->off_count; ++k)
-    plan->taps[k] = (uint8_t)cln_tap_of(step, model->ints[step->off_table + k]);
+    plan->taps[k] = (uint8_t)cln_tap_of(step, model->ints + step->phase_table, model->ints[step->off_table + k]);
   int32_t blocks = 0;
   for (int32_t s = 0; s < plan->strip_count; ++s) {
     uint8_t *own = plan->masks + (size_t)blocks * block;

@@ -78,13 +78,16 @@ static bool output_planes(checker *c, int32_t height, int32_t width, int32_t pit
          require(c, ((int64_t)height - 1) * pitch + width <= (int64_t)plane - border, "output larger than its plane");
 }
 
-/* A step that leaves padding out of loads reads x as it is, all of it. */
+/* A step that leaves padding out of loads reads x as it is, or the phases of all of x. */
 static bool masks(checker *c, const cln_cnm *s) {
   if (!s->masked) return true;
+  const bool whole = s->prepare || (s->phases == 1 && s->stride_h == 1 && s->stride_w == 1 && s->pitch == s->x_pitch &&
+                                    s->plane == s->x_plane);
+  const int64_t rows = ((int64_t)s->in_h + s->stride_h - 1) / s->stride_h;
+  const int64_t pitch = ((int64_t)s->in_w + s->stride_w - 1) / s->stride_w;
   return require(c, c->model->isa->masked && c->model->lanes == c->model->isa->lanes, "no such micro-kernel") &&
-         require(c, !s->local && !s->prepare && !s->packed && s->groups == 1 && s->phases == 1, "contradictory flags") &&
-         require(c, s->pitch == s->x_pitch && s->plane == s->x_plane && s->plane_rows == s->in_h, "contradictory flags") &&
-         require(c, s->pitch == s->in_w && (int64_t)s->pitch * s->in_h == s->plane, "contradictory flags") &&
+         require(c, whole && !s->local && !s->packed && s->groups == 1, "contradictory flags") &&
+         require(c, s->pitch == pitch && s->plane_rows == rows && s->plane == rows * pitch, "contradictory flags") &&
          between(c, s->kernel_h, 1, s->in_h, "kernel out of range") &&
          between(c, s->kernel_w, 1, s->in_w, "kernel out of range") &&
          require(c, (int64_t)s->kernel_h * s->kernel_w <= CLN_MAX_TAPS, "kernel out of range") &&
@@ -126,8 +129,8 @@ static int64_t cnm_readable(checker *c, const cln_cnm *s) {
   int64_t read = planes_span(c, planes, s->in_h, s->in_w, s->x_pitch, s->x_plane);
   if (read < 0 || !VIEW(x, read, false)) return -1;
   if (s->local) return prepared + CLN_SLACK;
-  if (s->masked) return read;
   if (s->prepare && !VIEW(prepared, prepared, true)) return -1;
+  if (s->masked) return read;
   const cln_buffer *from = m->buffers + (s->prepare ? s->prepared_buffer : s->x_buffer);
   int64_t at = s->prepare ? s->prepared_at : s->x_at;
   if (s->packed) return from->floats - at;
@@ -191,6 +194,17 @@ static bool cnm_tiles(checker *c, const cln_cnm *s) {
          floats(c, s->weights, weights) && floats(c, s->bias, s->rows);
 }
 
+/* Every column of a masked step is of a kernel element, in a phase of its stride: so its masks are those of what it
+ * reads. */
+static bool mask_columns(checker *c, const cln_cnm *s) {
+  const int32_t *table = c->model->ints + s->off_table, *phases = c->model->ints + s->phase_table;
+  for (int32_t p = 0; p < s->phases; ++p)
+    if (!require(c, phases[2 * p] < s->stride_h && phases[2 * p + 1] < s->stride_w, "phase out of range")) return false;
+  for (int64_t i = 0; i < s->off_count; ++i)
+    if (!require(c, cln_tap_of(s, phases, table[i]) >= 0, "column outside the data")) return false;
+  return true;
+}
+
 static bool cnm(checker *c, const void *record) {
   const cln_cnm *s = record;
   if (!cnm_sizes(c, s)) return false;
@@ -208,8 +222,7 @@ static bool cnm(checker *c, const void *record) {
     return false;
   if (!entries(c, s->phase_table, 2 * (int64_t)s->phases, MAX_STEP, "phase out of range")) return false;
   if (!ints(c, s->off_table, s->off_count) || !ints(c, s->off_table + s->off_count, CLN_LOOKAHEAD)) return false;
-  for (int64_t i = 0; s->masked && i < s->off_count; ++i)
-    if (!require(c, cln_tap_of(s, c->model->ints[s->off_table + i]) >= 0, "column outside the data")) return false;
+  if (s->masked && !mask_columns(c, s)) return false;
   if (!s->packed) return true; /* cnm_strips goes on */
   return between(c, s->pack_count, 1, MAX_SIDE, "nothing to pack") &&
          entries(c, s->pack_table, s->pack_count, readable - last + 1, "column outside the data") &&
