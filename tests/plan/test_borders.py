@@ -173,3 +173,18 @@ def test_strips_through_planes_have_no_edges(target: Target) -> None:
     )
     assert count_strips(plain, Candidate(4, 1), target).edges > 0
     assert count_strips(through, Candidate(4, 1), target).edges == 0
+
+
+def test_variants_of_equal_convolutions_have_the_same_weights() -> None:
+    """Only the output of the second may have borders; the first's is an output of the graph."""
+    b = GraphBuilder()
+    x = b.conv(Conv(), b.input(1, 3, 6, 6), random_array((4, 3, 1, 1)))
+    first = b.conv(Conv(pads=SAME), x, random_array((4, 4, 3, 3), 1))
+    second = b.conv(Conv(pads=SAME), x, random_array((4, 4, 3, 3), 2))
+    graph = b.graph(first, b.conv(Conv(pads=SAME), second, random_array((5, 4, 3, 3), 3)))
+    choice = BorderChoice(graph, conv_problems(graph))
+    (alike,) = (variants for variants in choice.variants() if variants[0].name == graph.producers()[first].name)
+    assert len(alike) == 4
+    for variant in alike:
+        np.testing.assert_array_equal(variant.weights, alike[0].weights)
+    assert choice.choose(bordered)[graph.producers()[second].name].geometry.y_borders == SAME

@@ -111,15 +111,17 @@ class BorderChoice:
         self._nodes = [node for node in graph.nodes if isinstance(node.op, Conv)]
 
     def variants(self) -> list[list[ConvProblem]]:
-        """Every problem that some choice leads to, those of equal convolutions together, each once."""
-        found: dict[str, dict[str, ConvProblem]] = {}
+        """Every problem that some choice leads to, those of equal convolutions together, each once; all with the weights
+        of the first, so that they have one right answer."""
+        found: dict[str, tuple[ConvProblem, dict[str, ConvProblem]]] = {}
         for node in self._nodes:
             ends = (node.inputs[0], node.output)
-            alike = found.setdefault(self._problems[node.name].digest, {})
+            problem = self._problems[node.name]
+            first, alike = found.setdefault(problem.digest, (problem, {}))
             for chosen in (set(), {ends[0]}, {ends[1]}, set(ends)):
-                problem = self._problem(node, chosen)
-                alike.setdefault(problem.digest, problem)
-        return [list(alike.values()) for alike in found.values()]
+                variant = first.with_borders(*self._borders_of(node, chosen))
+                alike.setdefault(variant.digest, variant)
+        return [list(alike.values()) for _, alike in found.values()]
 
     def choose(self, cost: Cost) -> dict[str, ConvProblem]:
         """The problems by node name, with borders where the convolutions together cost less by `cost`."""
@@ -138,8 +140,12 @@ class BorderChoice:
         return sum(cost(self._problem(node, chosen | values)) for node in touched) < before
 
     def _problem(self, node: Node, chosen: AbstractSet[str]) -> ConvProblem:
+        return self._problems[node.name].with_borders(*self._borders_of(node, chosen))
+
+    def _borders_of(self, node: Node, chosen: AbstractSet[str]) -> tuple[Borders, Borders]:
+        """Of a convolution's input and output."""
         x, y = (
             self._borders.get(value, NO_BORDERS) if value in chosen else NO_BORDERS
             for value in (node.inputs[0], node.output)
         )
-        return self._problems[node.name].with_borders(x, y)
+        return x, y
