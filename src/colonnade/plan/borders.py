@@ -111,8 +111,8 @@ class BorderChoice:
         self._nodes = [node for node in graph.nodes if isinstance(node.op, Conv)]
 
     def variants(self) -> list[list[ConvProblem]]:
-        """Every problem that some choice leads to, those of equal convolutions together, each once; all with the weights
-        of the first, so that they have one right answer."""
+        """Every problem that some choice leads to, those of equal convolutions together, each once; all with the
+        weights of the first, so that they have one right answer."""
         found: dict[str, tuple[ConvProblem, dict[str, ConvProblem]]] = {}
         for node in self._nodes:
             ends = (node.inputs[0], node.output)
