@@ -12,13 +12,16 @@ from colonnade.errors import ColonnadeError
 
 
 def test_steps_of_a_layer_are_summed_in_running_order() -> None:
-    dense = [("stem", "conv", 1.0), ("a", "pack", 2.0), ("a", "conv", 3.0)]
+    dense = [("stem", "conv", 1.0), ("a", "pack", 2.0), ("a", "conv", 3.0), ("b+c", "conv", 1.0)]
     sparse = [("stem", "conv", 1.5), ("a", "conv", 0.5)]
     layers = _by_layer([dense, sparse])
-    assert [(layer.name, layer.op, layer.ms) for layer in layers] == [
+    assert [(layer.name, layer.op, layer.ms) for layer in layers[:2]] == [
         ("stem", "conv", (1.0, 1.5)),
         ("a", "pack", (5.0, 0.5)),
     ]
+    merged = layers[2]
+    assert merged.name == "b+c"
+    np.testing.assert_array_equal(merged.ms, (1.0, np.nan))
 
 
 def test_forecast_of_a_network() -> None:

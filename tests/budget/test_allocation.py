@@ -100,8 +100,8 @@ def test_the_tile_that_pays_is_chosen(digits: Digits, monkeypatch: pytest.Monkey
 
 
 def test_layers_add_up_to_whole_runs_and_noise_is_no_gain() -> None:
-    alone, whole = np.array([[4.0, 2.0], [3.0, 2.9], [3.0, 3.0]]), np.array([12.0, 7.9])
-    found = layer_times(alone, whole)
+    each, whole = np.array([[4.0, 2.0], [3.0, 2.9], [3.0, 3.0]]), np.array([12.0, 7.9])
+    found = layer_times(each, whole)
     assert found[:, 0].sum() == pytest.approx(12)
     assert found == pytest.approx(np.array([[4.8, 2.0], [3.6, 3.6], [3.6, 3.6]]))
 

@@ -20,12 +20,14 @@ from colonnade.target.targets import Target
 MASKED = [target for target in RUNNABLE if target.isa.masked]
 
 
-def _layer(op: Conv, sides: tuple[int, int], kernel: tuple[int, int], channels: int = 3, rows: int = 9) -> Graph:
+def _layer(
+    op: Conv, sides: tuple[int, int], kernel: tuple[int, int], channels: int = 3, rows: int = 9, batch: int = 2
+) -> Graph:
     b = GraphBuilder()
-    x = b.input(2, channels, *sides)
+    x = b.input(batch, channels, *sides)
     pads = (op.pads[0] + op.pads[2], op.pads[1] + op.pads[3])
     out = [(sides[i] + pads[i] - kernel[i]) // op.strides[i] + 1 for i in range(2)]
-    residual = [b.input(2, rows, *out)] if op.residual else []
+    residual = [b.input(batch, rows, *out)] if op.residual else []
     per_group = channels // op.groups
     weights = random_array((rows, per_group, *kernel)) / np.sqrt(per_group * kernel[0] * kernel[1], dtype=np.float32)
     weights[:, per_group // 2] = 0  # a channel that no tile keeps
@@ -41,13 +43,13 @@ def _maskable(op: Conv, sides: tuple[int, int], kernel: tuple[int, int]) -> bool
 def same_layers(draw: st.DrawFn) -> Graph:
     """Outputs of the size of the input, or of that by a stride, around one vector and more of them; tails; planes of
     one row or column."""
-    kernel = draw(st.tuples(*[st.sampled_from([1, 2, 3, 5])] * 2))
+    kernel = draw(st.tuples(*[st.integers(1, 5)] * 2))
     sides = (draw(st.integers(kernel[0], 9)), draw(st.integers(kernel[1], 18)))
     before = [draw(st.integers(0, size - 1)) for size in kernel]
     pads = (*before, *(size - 1 - first for size, first in zip(kernel, before, strict=True)))
     strides = draw(st.one_of(st.just((1, 1)), st.tuples(*[st.integers(1, 3)] * 2)))
     op = Conv(strides, pads, residual=draw(st.booleans()), act=draw(st.sampled_from(ACTIVATIONS)))
-    return _layer(op, sides, kernel, channels=draw(st.sampled_from([3, 40])))
+    return _layer(op, sides, kernel, channels=draw(st.sampled_from([3, 40])), batch=draw(st.integers(1, 2)))
 
 
 @pytest.mark.parametrize("threads", [1, 2])
@@ -108,6 +110,11 @@ def test_what_lies_beside_the_image_is_not_read() -> None:
         (Conv(pads=(2, 2, 2, 2)), (5, 5), (3, 3), False),  # rows of outputs longer than those of inputs
         (Conv((2, 2), (1, 1, 1, 1)), (5, 6), (3, 3), True),
         (Conv((2, 2), (3, 3, 3, 3)), (6, 6), (5, 5), False),
+        (Conv((2, 2), (1, 1, 1, 1)), (6, 6), (4, 4), True),
+        (Conv((2, 2), (1, 1, 1, 1)), (4, 4), (4, 4), False),  # the last tap would be in the next row of the phase,
+        (Conv((2, 2), (1, 1, 1, 1)), (4, 8), (4, 4), False),  # or in the next phase
+        (Conv((3, 3), (1, 1, 1, 1)), (3, 3), (3, 3), False),
+        (Conv((2, 2), (1, 1, 0, 0)), (2, 2), (2, 2), False),
         (Conv((1, 2), (1, 1, 1, 1), groups=3), (5, 6), (3, 3), False),
         (Conv(pads=(2, 2, 2, 2), dilations=(2, 2)), (5, 5), (3, 3), False),
         (Conv(pads=(1, 1, 1, 1)), (2, 5), (3, 3), False),  # kernel larger than the image
@@ -115,6 +122,22 @@ def test_what_lies_beside_the_image_is_not_read() -> None:
 )
 def test_which_layers_can(op: Conv, sides: tuple[int, int], kernel: tuple[int, int], expected: bool) -> None:
     assert _maskable(op, sides, kernel) == expected
+
+
+@pytest.mark.parametrize(("op", "sides", "kernel"), [
+    (Conv((2, 2), (1, 1, 1, 1)), (4, 4), (4, 4)),
+    (Conv((2, 2), (1, 1, 1, 1)), (4, 8), (4, 4)),
+    (Conv((3, 3), (1, 1, 1, 1)), (3, 9), (3, 3)),
+])  # fmt: skip
+def test_layers_smaller_than_their_kernel(
+    target: Target, op: Conv, sides: tuple[int, int], kernel: tuple[int, int]
+) -> None:
+    """The end of a discriminator: by the default plan, and by all that is tried."""
+    graph = _layer(op, sides, kernel, channels=64, batch=1)
+    check_graph(graph, target)
+    (problem,) = conv_problems(graph).values()
+    for candidate in column_candidates(problem, target, 1):
+        check_graph(graph, target, None, candidate)
 
 
 def test_kernels_of_too_many_elements_cannot() -> None:
@@ -127,6 +150,8 @@ def test_candidates_are_there_for_who_can(target: Target) -> None:
     (problem,) = conv_problems(_layer(Conv(pads=(1, 1, 1, 1)), (5, 5), (3, 3))).values()
     assert any(c.masked for c in column_candidates(problem, target, 1)) == target.isa.masked
     assert possible(problem, Candidate(2, 2, masked=True), target) == target.isa.masked
+    assert not possible(problem, Candidate(2, 2, masked=True, packed=True), target)
+    assert not possible(problem, Candidate(2, 2, masked=True, winograd=2), target)
     assert not possible(problem.with_borders((1, 1, 1, 1), (0, 0, 0, 0)), Candidate(2, 2, masked=True), target)
 
 

@@ -16,6 +16,7 @@ from layers import (
     RUNNABLE,
     GraphBuilder,
     model_of,
+    program_of,
     random_array,
     small_classifier,
     small_network,
@@ -24,11 +25,15 @@ from layers import (
 from model_bytes import open_header, open_sections, with_checksum, with_header
 
 from colonnade.graph.ir import Conv
+from colonnade.kernels.cnm import LOOKAHEAD
 from colonnade.modelfile import records
+from colonnade.modelfile.program import Storage, View
+from colonnade.modelfile.writer import write
 from colonnade.plan.candidate import Candidate
 from colonnade.plan.compiler import compile_graph
+from colonnade.runtime.binding import checksum
 from colonnade.runtime.build import CSRC, LIBRARY_SOURCES, compile_units
-from colonnade.target.targets import target_named
+from colonnade.target.targets import Target, target_named
 from colonnade.target.toolchain import system_compiler
 
 PORTABLE = "portable"  # an architecture of no instruction set but the generic one, which every library carries
@@ -144,7 +149,31 @@ def test_masks(tmp_path_factory: pytest.TempPathFactory) -> None:
         files = _write(tmp_path_factory.mktemp("files"), iter([good, *_single_changes(good)]))
         files += _write(tmp_path_factory.mktemp("random"), (_random_changes(good, rng) for _ in range(200)))
         files += _write(tmp_path_factory.mktemp("tables"), (_table_changes(good, rng) for _ in range(200)))
+        files += _write(tmp_path_factory.mktemp("crafted"), _crafted_masks(target))
         harness.run(files, threads=2)
+
+
+def _crafted_masks(target: Target) -> Iterator[bytes]:
+    """A kernel of a size beyond all bounds where there are no masks; columns so far before the data that the phase they
+    would be of is far before the table of phases."""
+    b = GraphBuilder()
+    graph = b.graph(b.conv(Conv((2, 2), (0, 0, 1, 1)), b.input(1, 1, 4, 4), random_array((2, 1, 3, 3))))
+    for masked in (False, True):
+        program = program_of(graph, target, Candidate(2, 2, masked=masked))
+        (step,) = (step for step in program.steps if step.op == "cnm")
+        fields, constants = step.fields, program.constants
+        if masked:
+            phases, plane = 4096, fields["plane"]
+            count = fields["off_count"]
+            assert isinstance(plane, int)
+            assert isinstance(count, int)
+            far = np.full(count + LOOKAHEAD, -4 * (plane * (phases - 1) + 1))
+            fields |= {"phases": phases, "off_table": constants.add_ints(far)}
+            fields["phase_table"] = constants.add_ints(np.zeros(2 * phases, np.int64))
+            step.views["prepared"] = View(Storage(phases * plane))
+        else:
+            fields |= {"kernel_h": 2**31 - 1, "kernel_w": 2**31 - 1}
+        yield write(program, checksum)
 
 
 def _record_sections() -> dict[str, records.Record]:

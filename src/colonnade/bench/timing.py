@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -24,7 +25,8 @@ from colonnade.remote.spike import open_spike
 
 @dataclass(frozen=True)
 class LayerTimes:
-    """Milliseconds of one layer, one number per variant of the network."""
+    """Milliseconds of one layer, one number per variant of the network; NaN where a variant has no such layer, as it
+    was merged in some and not in others."""
 
     name: str
     op: str
@@ -74,6 +76,7 @@ def time_variants(
         random = np.random.default_rng(0)
         feeds = {entry.name: random.standard_normal(entry.shape, dtype=np.float32) for entry in outsides[0].inputs}
         trials = runner.time(compiled, feeds, threads=options.threads, rounds=options.repeat)
+        tell("time", 1, 1)
     profiles = [
         [(*step, float(ms)) for step, ms in zip(outside.steps, np.median(trial.ms, axis=0), strict=True)]
         for outside, trial in zip(outsides, trials, strict=True)
@@ -100,5 +103,6 @@ def _by_layer(profiles: Sequence[Sequence[tuple[str, str, float]]]) -> tuple[Lay
     for index, profile in enumerate(profiles):
         for name, op, ms in profile:
             ops.setdefault(name, op)
-            sums.setdefault(name, [0.0] * len(profiles))[index] += ms
+            row = sums.setdefault(name, [math.nan] * len(profiles))
+            row[index] = ms if math.isnan(row[index]) else row[index] + ms
     return tuple(LayerTimes(name, op, tuple(sums[name])) for name, op in ops.items())

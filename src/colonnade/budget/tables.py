@@ -160,17 +160,16 @@ def _times(
     return cost, times.total_ms[0] - float(cost[:, 0].sum())
 
 
-def layer_times(alone: np.ndarray, whole: np.ndarray) -> np.ndarray:
-    """What layers take in whole runs, [layers, levels], from the time that each takes `alone`, and that of whole runs,
-    [levels], with all layers pruned alike; the first is dense.
+def layer_times(each: np.ndarray, whole: np.ndarray) -> np.ndarray:
+    """What layers take, [layers, levels], from the medians of `each`, and those of whole runs, [levels], with all
+    layers pruned alike; the first is dense.
 
-    Whole runs are timed in turns, layers one network after the other and with their data at hand: so the times of all
-    layers at one level are scaled to add up to the whole run's. Of a layer that gains nothing alone, nothing is
-    gained.
+    Medians need not add up: those of all layers at one level are scaled to make the whole run's. A layer that is hardly
+    faster counts as no faster.
     """
-    scaled = alone * (whole / alone.sum(axis=0))
+    scaled = each * (whole / each.sum(axis=0))
     dense = np.broadcast_to(scaled[:, :1], scaled.shape)
-    faster: np.ndarray = alone < (1 - _LEAST_GAIN) * alone[:, :1]
+    faster: np.ndarray = each < (1 - _LEAST_GAIN) * each[:, :1]
     return np.where(faster, scaled, dense)
 
 

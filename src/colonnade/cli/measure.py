@@ -207,7 +207,7 @@ def _forecast_table(found: Forecast) -> Table:
     for sparsity in found.sparsities:
         table.add_column(sparsity_text(sparsity), justify="right")
     for layer in times.layers:
-        table.add_row(layer.name, layer.op, *(f"{ms:.3f}" for ms in layer.ms))
+        table.add_row(layer.name, layer.op, *("-" if ms != ms else f"{ms:.3f}" for ms in layer.ms))
     table.add_section()
     table.add_row("whole network", "", *(f"{ms:.2f}" for ms in times.total_ms), style="bold")
     dense = times.total_ms[0]

@@ -12,11 +12,13 @@ from colonnade.target.isa import ISAS, Isa
 MAX_ROWS = 31  # largest T of any micro-kernel
 MAX_VECTORS = 16  # largest V of any micro-kernel
 MAX_LANES = 32  # most f32 lanes of a register that a model may be laid out for (VLEN 1024)
-MAX_TAPS = 49  # of a kernel whose padding masks leave out,
-MAX_MASKED = 1 << 24  # and times its output positions
-MASK_BYTES = (
-    max(MAX_VECTORS * isa.lanes for isa in ISAS if isa.masked) // 8
-)  # of one tap and strip: a bit for each lane
+
+# Of convolutions whose padding masks leave out of loads: the most kernel elements, and the most of those times output
+# positions.
+MAX_TAPS = 49
+MAX_MASKED = 1 << 24
+# A mask has a bit for each lane of the widest strip.
+MASK_BYTES = max(MAX_VECTORS * isa.lanes for isa in ISAS if isa.masked) // 8
 
 
 @dataclass(frozen=True, order=True)

@@ -69,17 +69,24 @@ class Geometry:
     def maskable(self) -> bool:
         """Whether padding is all that columns of X are short of in the input, or in its phases; rows of outputs lie in
         rows of those, and there are few enough lanes to mask."""
-        down, across = self.strides
         plain = self.dilations == (1, 1) and self.groups == 1 and (self.strides != (1, 1) or not any(self.x_borders))
-        within = self.out_h <= -(-self.height // down) and self.out_w <= -(-self.width // across)
-        kernel = self.kernel[0] <= self.height and self.kernel[1] <= self.width
         few = len(self.taps) <= MAX_TAPS and len(self.taps) * self.positions <= MAX_MASKED
-        return plain and any(self.pads) and within and kernel and few
+        sides = zip(
+            (self.height, self.width), (self.out_h, self.out_w), self.kernel, self.strides, self.pads[:2], strict=True
+        )
+        return plain and any(self.pads) and few and all(_fits_unpadded(*side) for side in sides)
 
     @property
     def reads_as_is(self) -> bool:
         """Whether every column of X is the input itself at an offset: stride 1, no padding beyond its borders."""
         return self.strides == (1, 1) and self.source.covers(self.pads) and self.out_w <= self.source.pitch
+
+
+def _fits_unpadded(size: int, out: int, kernel: int, stride: int, pad: int) -> bool:
+    """Whether, along one side, a phase without padding is as long as the outputs, as far as taps lie apart, and as the
+    padding: so that a tap can be told from its offset."""
+    length, before = -(-size // stride), -(-pad // stride)
+    return out <= length and (kernel - 1 - pad) // stride + before < length and before <= length and kernel <= size
 
 
 class WeightMatrix:

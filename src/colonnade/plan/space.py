@@ -47,7 +47,8 @@ def possible(problem: ConvProblem, candidate: Candidate, target: Target) -> bool
     """Whether a candidate, read from a file perhaps, can compute `problem` on `target`."""
     if candidate.window:
         return candidate in depthwise_candidates(problem, target)
-    if candidate.masked and not (target.isa.masked and problem.geometry.maskable):
+    apart = not candidate.packed and candidate.winograd == 1
+    if candidate.masked and not (apart and target.isa.masked and problem.geometry.maskable):
         return False
     way = candidate.winograd == 1 or candidate.winograd in filters(problem.geometry)
     return way and Shape(candidate.rows, candidate.vectors) in shapes(target.isa)
@@ -116,10 +117,12 @@ def _all_shapes(problem: ConvProblem, target: Target, dense: bool) -> Iterable[C
             candidate = Candidate(shape.rows, shape.vectors, packed=packed, dense=dense)
             for panel in sorted({4, ALL_STRIPS, _panel(problem, candidate, target)}):
                 yield replace(candidate, panel=panel)
-                if not packed and target.isa.masked and g.maskable:
-                    yield replace(candidate, panel=panel, masked=True)
                 if not packed and DataLayout(g).pitch != g.out_w:
                     yield replace(candidate, panel=panel, rowwise=True)
+            if not packed and target.isa.masked and g.maskable:
+                masked = replace(candidate, masked=True)
+                for panel in sorted({4, ALL_STRIPS, _panel(problem, masked, target)}):
+                    yield replace(masked, panel=panel)
 
 
 def loop_variants(problem: ConvProblem, candidate: Candidate, target: Target, threads: int) -> tuple[Candidate, ...]:

@@ -34,6 +34,14 @@ class _Pair:
         return f"{self.last.output}:inputs"
 
     @property
+    def weights(self) -> str:
+        return f"{self.name}/weights"
+
+    @property
+    def bias(self) -> str:
+        return f"{self.name}/bias"
+
+    @property
     def parts(self) -> tuple[str, str]:
         return self.last.inputs[0], self.first.inputs[0]
 
@@ -81,8 +89,8 @@ def _can_merge(pair: _Pair, graph: Graph) -> bool:
     )
     # Of a group's convolution w.shape[1] is not all channels.
     whole = all(w.shape[1] == graph.shape(part)[1] for w, part in zip(weights, pair.parts, strict=True))
-    free = pair.parts[0] != pair.parts[1] and pair.joined not in {*graph.constants, *graph.shapes}
-    return pointwise and whole and free and _tiles_fit(*weights)
+    free = not {pair.joined, pair.weights, pair.bias} & {*graph.constants, *graph.shapes}
+    return pointwise and whole and free and pair.parts[0] != pair.parts[1] and _tiles_fit(*weights)
 
 
 def _tiles_fit(one: np.ndarray, other: np.ndarray) -> bool:
@@ -101,10 +109,11 @@ def _merge(
     """What stands in place of both."""
     batch, _, height, width = graph.shape(pair.last.output)
     shapes[pair.joined] = (batch, sum(graph.shape(part)[1] for part in pair.parts), height, width)
-    weights, bias = f"{pair.name}/weights", f"{pair.name}/bias"
     both = (pair.last, pair.first)
-    constants[weights] = np.concatenate([graph.constants[node.inputs[1]] for node in both], axis=1)
-    constants[bias] = graph.constants[pair.last.inputs[2]] + graph.constants[pair.first.inputs[2]]
+    constants[pair.weights] = np.concatenate([graph.constants[node.inputs[1]] for node in both], axis=1)
+    constants[pair.bias] = graph.constants[pair.last.inputs[2]] + graph.constants[pair.first.inputs[2]]
     assert isinstance(pair.last.op, Conv)
-    convolution = Node(pair.name, replace(pair.last.op, residual=False), (pair.joined, weights, bias), pair.last.output)
+    convolution = Node(
+        pair.name, replace(pair.last.op, residual=False), (pair.joined, pair.weights, pair.bias), pair.last.output
+    )
     return Node(pair.joined, Concat(1), pair.parts, pair.joined), convolution

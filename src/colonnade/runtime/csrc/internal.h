@@ -261,12 +261,12 @@ static inline int32_t cln_floats_before(const cln_cnm *step) {
 
 /* Number of the kernel element that a column of a masked step belongs to; -1: of none. */
 static inline int32_t cln_tap_of(const cln_cnm *step, const int32_t *phases, int32_t offset) {
+  if (offset < 0 || offset % (int32_t)sizeof(float)) return -1;
   const int64_t at = offset / (int64_t)sizeof(float), images = (int64_t)step->batch * step->plane, rest = at % images;
   const int32_t *phase = phases + 2 * (at / images % step->phases);
   const int64_t i = (rest / step->pitch - cln_rows_before(step)) * step->stride_h + phase[0] + step->pad_top;
   const int64_t j = (rest % step->pitch - cln_floats_before(step)) * step->stride_w + phase[1] + step->pad_left;
-  bool inside = offset >= 0 && offset % sizeof(float) == 0 && at / images / step->phases < step->channels;
-  inside = inside && i >= 0 && i < step->kernel_h && j >= 0 && j < step->kernel_w;
+  bool inside = at / images / step->phases < step->channels && i >= 0 && i < step->kernel_h && j >= 0 && j < step->kernel_w;
   return inside ? (int32_t)(i * step->kernel_w + j) : -1;
 }
 

@@ -88,9 +88,8 @@ static bool masks(checker *c, const cln_cnm *s) {
   return require(c, c->model->isa->masked && c->model->lanes == c->model->isa->lanes, "no such micro-kernel") &&
          require(c, whole && !s->local && !s->packed && s->groups == 1, "contradictory flags") &&
          require(c, s->pitch == pitch && s->plane_rows == rows && s->plane == rows * pitch, "contradictory flags") &&
-         between(c, s->kernel_h, 1, s->in_h, "kernel out of range") &&
-         between(c, s->kernel_w, 1, s->in_w, "kernel out of range") &&
          require(c, (int64_t)s->kernel_h * s->kernel_w <= CLN_MAX_TAPS, "kernel out of range") &&
+         require(c, cln_rows_before(s) <= rows && cln_floats_before(s) <= pitch, "padding out of range") &&
          between(c, EXTENT(s->kernel_h, s->kernel_w, s->batch, s->out_h, s->out_w), 1, CLN_MAX_MASKED, "size out of range");
 }
 
@@ -99,7 +98,7 @@ static bool cnm_sizes(checker *c, const cln_cnm *s) {
          SIDE(s->pitch) && SIDE(s->plane) && SIDE(s->x_pitch) && SIDE(s->x_plane) && SIDE(s->y_pitch) &&
          SIDE(s->y_plane) && SIDE(s->out_h) && SIDE(s->out_w) && SIDE(s->rows) && SIDE(s->groups) && SIDE(s->tiles) &&
          SIDE(s->panel) && PAD(s->pad_top) && PAD(s->pad_left) && STEP(s->stride_h) && STEP(s->stride_w) &&
-         STEP(s->phases) && STEP(s->blocks) &&
+         STEP(s->phases) && STEP(s->blocks) && SIDE(s->kernel_h) && SIDE(s->kernel_w) &&
          require(c, (int64_t)s->plane_rows * s->stride_h < INT32_MAX / 2, "size out of range") &&
          require(c, (int64_t)s->pitch * s->stride_w < INT32_MAX / 2, "size out of range") &&
          require(c, (int64_t)s->plane_rows * s->pitch <= s->plane, "rows larger than their plane") &&
