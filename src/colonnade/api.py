@@ -51,7 +51,7 @@ def load(path: str | os.PathLike[str]) -> Model:
 
 
 def prune(
-    model: Model,
+    model: Model | str | os.PathLike[str],
     sparsity: float,
     *,
     tile: int | Literal["auto"] = 8,
@@ -67,7 +67,8 @@ def prune(
     work_folder: Path | None = None,
     progress: Progress | None = None,
 ) -> Model:
-    """Zero whole columns of each tile of `tile` output channels until `sparsity` (0 to 1) of a layer is zeros.
+    """Zero whole columns of each tile of `tile` output channels of a model, or of the ONNX file at a path, until
+    `sparsity` (0 to 1) of a layer is zeros.
 
     Of every `group` consecutive columns the same number is kept (None: one group of all columns). The stem, depthwise
     convolutions, fully connected layers and those named in `skip` stay dense. tile "auto": per layer the smallest
@@ -78,6 +79,8 @@ def prune(
     settings' seed. Then columns, weights and biases come from what the network does on them (`calibrate_model`), by
     `settings`; work that was killed goes on in `work_folder`. `preprocess` and `input_size` are as for `evaluate`.
     """
+    if not isinstance(model, Model):
+        model = load(model)
     choose = None
     if tile == "auto":
         choose = tile_chooser(optimize(import_model(model.proto)), resolve_target(target), group)

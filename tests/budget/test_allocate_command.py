@@ -45,7 +45,7 @@ def test_tiles_to_choose_from(digits: Digits, tmp_path: Path, colonnade: Command
     [
         ((), ("latency, speedup and sparsity", "there are 0")),
         (("--latency", "5ms", "--speedup", "2x"), ("there are 2",)),
-        (("--latency", "soon"), ("--latency", "soon", "of ms")),
+        (("--latency", "soon"), ("--latency", "soon", "such as 20ms")),
         (("--speedup", "-2x"), ("speedup -2x", "out of range")),
         (("--sparsity", "0.5", "--levels", "0"), ("at least one above 0",)),
         (("--sparsity", "0.5", "--levels", "0.5,2"), ("out of range",)),

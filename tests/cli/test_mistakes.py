@@ -84,6 +84,7 @@ def test_unsupported_operator(colonnade: Command, tmp_path: Path, reader: str) -
         (("compile", "MODEL", "--batch", "0", "-o", "OUT"), ("--batch", "at least 1")),
         (("compile", "MODEL", "--input-size", "0", "-o", "OUT"), ("--input-size", "at least 1")),
         (("compile", "MODEL", "--plan", "best", "-o", "OUT"), ("--plan", "best")),
+        (("compile", "MODEL", "--plan", "default", "--runner", "spike", "-o", "OUT"), ("measures nothing", "--runner")),
         (("compile", "MODEL", "--target", "z80", "-o", "OUT"), ("z80", "generic")),
         (("inspect", "MODEL", "--batch", "0"), ("--batch", "at least 1")),
         (("bench", "MODEL", "--sparsity", "0,1.5", "--json", "OUT"), ("--sparsity", "1.5")),

@@ -134,8 +134,8 @@ def test_cut_file(colonnade: Command, tmp_path: Path, compiled: Path, image: Pat
 
 
 def test_file_that_is_no_compiled_model(colonnade: Command, tmp_path: Path, small_model: Path, image: Path) -> None:
-    outcome = colonnade("run", small_model, "--input", image, "--output", tmp_path / "y.npy")
-    assert_mistake(outcome, str(small_model))
+    for command in (("run", small_model, "--input", image, "--output", tmp_path / "y.npy"), ("profile", small_model)):
+        assert_mistake(colonnade(*command), str(small_model), "is an ONNX file", "colonnade compile")
 
 
 def test_bench_writes_json_and_plot(colonnade: Command, tmp_path: Path, small_model: Path) -> None:
@@ -159,8 +159,13 @@ def test_forecast_shows_layers_and_total(colonnade: Command, small_model: Path) 
 
 def test_python_verbs(tmp_path: Path, small_model: Path) -> None:
     model = package.prune(package.load(small_model), 0.5, skip=["layer4.1.conv2"])
+    assert package.prune(small_model, 0.5, skip=["layer4.1.conv2"]).proto == model.proto
     model.save(tmp_path / "pruned.onnx")
-    session = package.Session(package.compile(model, plan="default"), threads=1)
+    compiled = package.compile(model, plan="default")
+    assert len(repr(compiled)) < 20_000  # the layers, without the file
+    with pytest.raises(package.ColonnadeError, match="'defualt' is neither tuned nor default"):
+        package.compile(model, plan="defualt")
+    session = package.Session(compiled, threads=1)
     x = np.ones(SHAPE, np.float32)
     (output,) = session.run(None, {"input": x})
     reference = onnxruntime.InferenceSession(tmp_path / "pruned.onnx", providers=["CPUExecutionProvider"])

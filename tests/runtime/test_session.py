@@ -172,7 +172,7 @@ def test_memory_and_file_give_the_same(network: Graph, compiled: Compiled, tmp_p
     path.write_bytes(compiled.data)
     feeds = random_feeds(network)
     expected = Session(compiled).run(None, feeds)
-    for source in (path, str(path)):
+    for source in (path, str(path), compiled.data):
         for first, second in zip(expected, Session(source).run(None, feeds), strict=True):
             np.testing.assert_array_equal(first, second)
 

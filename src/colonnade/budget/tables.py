@@ -73,7 +73,8 @@ def measure(
     quick = {level: _at(options, level).prune(model, level.sparsity) for level in pruned_levels}
     layers = _prunable(model.proto, quick[pruned_levels[-1]], options)
     cost, fixed = _times(model, quick, layers, options, tell) if goal.timed else (_kept(layers, quick), 0.0)
-    _check_reach(model.name, goal, pruned_levels[-1].sparsity, cost, fixed)
+    unit = "modelled ms" if options.runner == "spike" else "ms"
+    _check_reach(model.name, goal, pruned_levels[-1].sparsity, cost, fixed, unit)
     pruned = []
     for level in pruned_levels:
         told = labelled(tell, f"prune to {level}")
@@ -135,13 +136,13 @@ def _prunable(dense: onnx.ModelProto, pruned: api.Model, options: Options) -> tu
     return tuple(layer.name for layer in pruned.report.pruned if layer.name in alone & used)
 
 
-def _check_reach(name: str, goal: Goal, sparsest: float, cost: np.ndarray, fixed: float) -> None:
+def _check_reach(name: str, goal: Goal, sparsest: float, cost: np.ndarray, fixed: float, unit: str) -> None:
     """ColonnadeError, which says how far the network goes, unless the cheapest choices together meet the goal."""
     dense, least = float(cost[:, 0].sum()) + fixed, float(cost.min(axis=1).sum()) + fixed
     if least <= goal.limit(dense):
         return
     best = (
-        f"it takes {least:.3f} ms at least, {dense / least:.2f}x"
+        f"it takes {least:.3f} {unit} at least, {dense / least:.2f}x"
         if goal.timed
         else f"it has {1 - least:.1%} zeros at most"
     )

@@ -77,7 +77,7 @@ def allocate(
 
     one, several = parse_tiles(tile)
     options = Options(
-        sparsities=parse_sparsities(levels),
+        sparsities=parse_sparsities(levels, "--levels"),
         threads=threads,
         repeat=repeat,
         input_size=input_size,
@@ -117,9 +117,9 @@ def parse_goal(latency: str | None, speedup: str | None, sparsity: str | None) -
     from colonnade.budget.goal import Goal
 
     return Goal(
-        _parse_number(latency, "--latency", "ms"),
-        _parse_number(speedup, "--speedup", "x"),
-        _parse_number(sparsity, "--sparsity", ""),
+        _parse_number(latency, "--latency", "ms", "20ms"),
+        _parse_number(speedup, "--speedup", "x", "1.5x"),
+        _parse_number(sparsity, "--sparsity", "", "0.6"),
     )
 
 
@@ -162,10 +162,10 @@ def prune_to_goal(
         report.write_plot(found, results.plot)
 
 
-def _parse_number(text: str | None, option: str, unit: str) -> float | None:
+def _parse_number(text: str | None, option: str, unit: str, example: str) -> float | None:
     if text is None:
         return None
     try:
         return float(text.removesuffix(unit))
     except ValueError:
-        raise ColonnadeError(f"{option}: '{text}' is not a number{f' of {unit}' if unit else ''}") from None
+        raise ColonnadeError(f"{option}: '{text}' is not a number such as {example}") from None

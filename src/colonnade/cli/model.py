@@ -130,7 +130,7 @@ def prune(
     )
     chosen = replace(
         plain,
-        sparsities=parse_sparsities(levels),
+        sparsities=parse_sparsities(levels, "--levels"),
         threads=threads,
         repeat=repeat,
         plan=parse_plan(plan),

@@ -64,14 +64,14 @@ def parse_list(text: str, option: str, convert: Callable[[str], Item]) -> tuple[
     return tuple(items)
 
 
-def parse_sparsities(text: str) -> tuple[float, ...]:
+def parse_sparsities(text: str, option: str = "--sparsity") -> tuple[float, ...]:
     """`0,0.5,0.75`: fractions of zeros, each at least 0 and below 1."""
-    sparsities = parse_list(text, "--sparsity", float)
+    sparsities = parse_list(text, option, float)
     if not sparsities:
-        raise ColonnadeError("--sparsity: give at least one number, such as 0.5 or 0,0.5,0.75")
+        raise ColonnadeError(f"{option}: give at least one number, such as 0.5 or 0,0.5,0.75")
     for sparsity in sparsities:
         if not 0 <= sparsity < 1:
-            raise ColonnadeError(f"--sparsity: {sparsity:g} is out of range; it must be at least 0 and below 1")
+            raise ColonnadeError(f"{option}: {sparsity:g} is out of range; it must be at least 0 and below 1")
     return sparsities
 
 
@@ -84,7 +84,7 @@ def parse_tiles(text: str) -> tuple[Tile, tuple[int, ...]]:
     """A tile as `parse_tile` reads it, and none to choose from; or the first of several to choose from, and all."""
     if "," not in text:
         return parse_tile(text), ()
-    several = tuple(_parse_count(word.strip(), "--tile", "auto") for word in text.split(","))
+    several = tuple(_parse_count(word.strip(), "--tile") for word in text.split(","))
     return several[0], several
 
 
@@ -119,9 +119,10 @@ def check_outputs(*paths: Path | None, plot: Path | None = None) -> None:
         check_plot_path(plot)
 
 
-def _parse_count(text: str, option: str, other: str) -> int:
+def _parse_count(text: str, option: str, other: str | None = None) -> int:
     if not text.isascii() or not text.lstrip("-").isdigit():
-        raise ColonnadeError(f"{option}: '{text}' is neither a number nor {other}")
+        known = "no number, and in a list all are" if other is None else f"neither a number nor {other}"
+        raise ColonnadeError(f"{option}: '{text}' is {known}")
     check_positive(option, int(text))
     return int(text)
 
@@ -145,6 +146,7 @@ def progress_bar() -> Iterator[Progress]:
         task = bar.add_task("", total=None)
 
         def tell(what: str, done: int, total: int) -> None:
+            bar.tasks[0].finished_time = None  # of a phase; the clock is of all of them
             bar.update(task, description=what, completed=done, total=total)
 
         yield tell

@@ -20,6 +20,7 @@ from colonnade.cli.options import (
     print_table,
     progress_bar,
 )
+from colonnade.errors import ColonnadeError
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -44,6 +45,10 @@ def compile_model(
 
     path = output or model.with_suffix(".colonnade")
     kind = parse_plan(plan)
+    if kind == "default" and runner != "local":
+        raise ColonnadeError(
+            f"--runner {runner}: the default plan measures nothing; leave out --runner or --plan default"
+        )
     for option, value in (("--threads", threads), ("--batch", batch), ("--input-size", input_size)):
         check_positive(option, value)
     check_writable(path)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from colonnade.errors import ColonnadeError
 from colonnade.files import write_atomic
@@ -43,7 +43,7 @@ class LayerPlan:
 class CompiledModel:
     """A model file in memory, and what was chosen for each convolution."""
 
-    data: bytes
+    data: bytes = field(repr=False)
     target: str
     layers: tuple[LayerPlan, ...]
 
@@ -68,6 +68,8 @@ def compile_graph(
     tuned and at the end. Profiles are kept in `cache_dir`, by default the user's cache directory."""
     if threads < 1:
         raise ColonnadeError(f"threads must be at least 1, not {threads}")
+    if plan not in get_args(Plan):
+        raise ColonnadeError(f"plan '{plan}' is neither {' nor '.join(get_args(Plan))}")
     planned = resolve_target(target)
     if plan == "default":
         parts = plan_parts(graph, lambda part: default_plan(part, planned, threads))

@@ -12,7 +12,8 @@ from colonnade.runtime.native import products
 from colonnade.target.targets import Target
 from colonnade.target.toolchain import host_arch
 
-KINDS = "local, qemu, spike, ssh://USER@HOST[:PORT]"
+OTHERS = "spike, ssh://USER@HOST[:PORT]; qemu, where no time is asked for"
+KINDS = f"local, {OTHERS}"
 
 
 def open_runner(text: str, target: Target) -> Runner:
@@ -21,7 +22,7 @@ def open_runner(text: str, target: Target) -> Runner:
     ColonnadeError if there is no such runner, or it cannot run models of this target, or it cannot be reached."""
     if text == "local":
         if not runs_here(target):
-            raise ColonnadeError(f"this CPU cannot run target {target.name}; name another --runner: {KINDS}")
+            raise ColonnadeError(f"this CPU cannot run target {target.name}; name another --runner: {OTHERS}")
         return LocalRunner()
     if text == "qemu":
         command = qemu_command(target)

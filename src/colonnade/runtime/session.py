@@ -37,8 +37,8 @@ class Session:
     """A model ready to run. Calls from several Python threads are safe and run side by side: each takes an arena and
     a team of `threads` threads from a small pool, which grows to the number of calls that were ever under way."""
 
-    def __init__(self, model: str | os.PathLike[str] | HasData, *, threads: int = 1) -> None:
-        """Open and check a model file, or a compiled model in memory. `threads`: cores one run may use."""
+    def __init__(self, model: str | os.PathLike[str] | bytes | HasData, *, threads: int = 1) -> None:
+        """Open and check a model file, its bytes, or a compiled model in memory. `threads`: cores one run may use."""
         self._label = str(model) if isinstance(model, str | os.PathLike) else "compiled model"
         self._threads = threads
         self._model = _open(model, self._label)
@@ -162,12 +162,15 @@ class _Borrowed:
             self._owner._idle.append(self._session)
 
 
-def _open(model: str | os.PathLike[str] | HasData, label: str) -> ctypes.c_void_p:
+def _open(model: str | os.PathLike[str] | bytes | HasData, label: str) -> ctypes.c_void_p:
     handle = ctypes.c_void_p()
     if isinstance(model, str | os.PathLike):
+        if Path(model).suffix == ".onnx" and Path(model).is_file():
+            raise ColonnadeError(f"{label}: is an ONNX file; compile it first (colonnade compile, colonnade.compile)")
         checked(label, library().cln_model_open, os.fsencode(Path(model)), ctypes.byref(handle))
     else:
-        checked(label, library().cln_model_read, model.data, len(model.data), ctypes.byref(handle))
+        data = model if isinstance(model, bytes) else model.data
+        checked(label, library().cln_model_read, data, len(data), ctypes.byref(handle))
     return handle
 
 
