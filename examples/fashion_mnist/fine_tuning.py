@@ -37,11 +37,13 @@ SAMPLES = 512  # training images to prune by
 
 @dataclass(frozen=True)
 class Case:
-    """A network, how its dense ONNX file is pruned to the file to start from, and the recipe to go on by."""
+    """A network, how its dense ONNX file is pruned to the file to start from, and the recipe to go on by. distilled:
+    from the dense network, as all recipes say; else by labels alone."""
 
     network: str
     recipe: str
     prune: Callable[[Path, Path, int], None]
+    distilled: bool = True
 
 
 def _by_images(*goal: str) -> Callable[[Path, Path, int], None]:
@@ -69,6 +71,7 @@ CASES = {
     "resnet-50": Case("resnet", "resnet-50.toml", _by_images("--sparsity", "0.5")),
     "resnet-75": Case("resnet", "resnet-75.toml", _by_images("--sparsity", "0.75")),
     "resnet-87": Case("resnet", "resnet-87.toml", _by_images("--sparsity", "0.875")),
+    "resnet-75-labels": Case("resnet", "resnet-75.toml", _by_images("--sparsity", "0.75"), distilled=False),
     "resnet-75-unstructured": Case("resnet", "resnet-75.toml", _unstructured),
     "resnet-50-allocated": Case("resnet", "resnet-50.toml", _by_images("--sparsity", "0.5", "--allocate")),
     "resnet-87-allocated": Case("resnet", "resnet-87.toml", _by_images("--sparsity", "0.875", "--allocate")),
@@ -114,6 +117,9 @@ def _row(name: str, weights: Path, seed: int, output: Path) -> dict[str, object]
         ("start", json.dumps(pruned.name)),
     ):
         text, count = re.subn(rf"^{key} = .*$", f"{key} = {value}", text, flags=re.MULTILINE)
+        assert count == 1
+    if not case.distilled:
+        text, count = re.subn(r"^\[distill\]\n(.+\n)+", "", text, flags=re.MULTILINE)
         assert count == 1
     recipe.write_text(text)
     finetune(recipe)
