@@ -287,9 +287,11 @@ def test_colonnade_itself_is_ended(board: Board, sample: Sample, tmp_path: Path,
     (tmp_path / "model").write_bytes(sample.model())
     np.savez(tmp_path / "feeds.npz", **sample.feeds)
     script = f"""
+import signal
 import numpy as np
 from colonnade.remote.open import open_runner
 from colonnade.target.targets import target_named
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job of a shell begins with it ignored
 with open_runner({board.address(command)!r}, target_named({TARGET.name!r})) as runner:
     runner.time([open({str(tmp_path / "model")!r}, "rb").read()], dict(np.load({str(tmp_path / "feeds.npz")!r})))
 """
