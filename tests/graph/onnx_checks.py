@@ -79,6 +79,16 @@ def assert_close(actual: np.ndarray, expected: np.ndarray, tolerance: float = 1e
     np.testing.assert_allclose(actual, expected, rtol=tolerance, atol=tolerance * max(float(scale), 1e-3))
 
 
+def check_same(before: Graph, after: Graph) -> None:
+    """Both graphs give equal outputs under equal names."""
+    check_promises(after)
+    assert (after.inputs, after.outputs) == (before.inputs, before.outputs)
+    feeds = random_feeds(before)
+    expected, actual = run_reference(before, feeds), run_reference(after, feeds)
+    for name in before.outputs:
+        assert_close(actual[name], expected[name], tolerance=1e-4)
+
+
 def check_against_onnxruntime(model: onnx.ModelProto, tolerance: float = 1e-5, **sizes: Any) -> Graph:
     """Import the model, compare the oracle with ONNX Runtime before and after all passes; the optimized graph."""
     graph = import_model(model, **sizes)

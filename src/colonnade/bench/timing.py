@@ -43,6 +43,11 @@ class Times:
     clock: Clock
 
 
+def milliseconds(clock: Clock) -> str:
+    """What a clock's milliseconds are called: those of no real one say so."""
+    return "ms" if clock == "measured" else f"{clock} ms"
+
+
 def time_variants(
     models: Mapping[str, api.Model],
     options: Options,

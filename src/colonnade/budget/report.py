@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from colonnade.bench.plot import write_figure
+from colonnade.bench.timing import milliseconds
 from colonnade.budget.allocation import Allocation
 from colonnade.files import write_atomic
 
@@ -137,9 +138,7 @@ def _thinned(found: Allocation, count: int) -> list[tuple[float, float]]:
 
 
 def _unit(found: Allocation) -> str:
-    if found.outcome is None:
-        return "weights kept"
-    return "ms" if found.outcome.clock == "measured" else f"{found.outcome.clock} ms"
+    return "weights kept" if found.outcome is None else milliseconds(found.outcome.clock)
 
 
 def _gain(found: Allocation) -> str:

@@ -13,7 +13,7 @@ import onnx
 from colonnade import api
 from colonnade.bench.progress import labelled
 from colonnade.bench.run import Options
-from colonnade.bench.timing import time_variants
+from colonnade.bench.timing import milliseconds, time_variants
 from colonnade.budget.allocate import Curve, Option, pareto_curve
 from colonnade.budget.goal import Goal
 from colonnade.budget.sensitivity import output_errors
@@ -72,8 +72,8 @@ def measure(
     pruned_levels = _levels(options.sparsities, goal, tiles)
     quick = {level: _at(options, level).prune(model, level.sparsity) for level in pruned_levels}
     layers = _prunable(model.proto, quick[pruned_levels[-1]], options)
-    cost, fixed = _times(model, quick, layers, options, tell) if goal.timed else (_kept(layers, quick), 0.0)
-    unit = "modelled ms" if options.runner == "spike" else "ms"
+    timed = _times(model, quick, layers, options, tell) if goal.timed else None
+    cost, fixed, unit = timed or (_kept(layers, quick), 0.0, "weights kept")
     _check_reach(model.name, goal, pruned_levels[-1].sparsity, cost, fixed, unit)
     pruned = []
     for level in pruned_levels:
@@ -151,14 +151,14 @@ def _check_reach(name: str, goal: Goal, sparsest: float, cost: np.ndarray, fixed
 
 def _times(
     model: api.Model, pruned: Mapping[Level, api.Model], layers: Sequence[str], options: Options, tell: api.Progress
-) -> tuple[np.ndarray, float]:
-    """Milliseconds of each layer, and of all others together."""
+) -> tuple[np.ndarray, float, str]:
+    """Milliseconds of each layer, of all others together, and what they are called."""
     variants = {str(level): variant for level, variant in {DENSE: model, **pruned}.items()}
     times = time_variants(variants, options, tell=labelled(tell, "time"), merge=False)
     ms = layer_times(np.array([layer.ms for layer in times.layers]), np.array(times.total_ms))
     rows = {layer.name: row for layer, row in zip(times.layers, ms, strict=True)}
     cost = np.array([rows[layer] for layer in layers])
-    return cost, times.total_ms[0] - float(cost[:, 0].sum())
+    return cost, times.total_ms[0] - float(cost[:, 0].sum()), milliseconds(times.clock)
 
 
 def layer_times(each: np.ndarray, whole: np.ndarray) -> np.ndarray:

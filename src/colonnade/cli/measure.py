@@ -200,10 +200,10 @@ def _forecast_table(found: Forecast) -> Table:
     from rich.table import Table
 
     from colonnade.bench.report import sparsity_text
+    from colonnade.bench.timing import milliseconds
 
     times = found.times
-    unit = "ms" if times.clock == "measured" else f"{times.clock} ms"
-    table = Table("layer", "operation", title=f"{found.model}, {unit}", title_justify="left")
+    table = Table("layer", "operation", title=f"{found.model}, {milliseconds(times.clock)}", title_justify="left")
     for sparsity in found.sparsities:
         table.add_column(sparsity_text(sparsity), justify="right")
     for layer in times.layers:

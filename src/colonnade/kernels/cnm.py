@@ -13,7 +13,7 @@ their registers. Standard library only (run by the build hook).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import cast
 
 from colonnade.kernels.shapes import Shape
@@ -28,16 +28,7 @@ WEIGHTS_AHEAD = 512  # floats between a weight's prefetch and its use: weights a
 def kernel_source(isa: Isa, shape: Shape) -> str:
     """C source of the micro-kernel of `shape` for `isa`: a function `void NAME(const cln_tile *)`."""
     ops = tile_ops(isa, shape)
-    loops = list(_loops(ops, isa, shape))
-    if isa.masked:
-        loops = [
-            "if (a->masks) {",
-            "  const uint8_t *restrict masks = a->masks, *restrict taps = a->taps;",
-            *indent(_loops(ops, isa, shape, masked=True)),
-            "} else {",
-            *indent(loops),
-            "}",
-        ]
+    loops = with_masks(isa, lambda masked: _loops(ops, isa, shape, masked))
     strip = [*_initialise(ops, isa, shape), *loops, *_finish(ops, isa, shape)]
     body = [*ops.strip_begin, *indent(strip), *ops.strip_end]
     return "\n".join([f"static void {shape.name(isa)}(const cln_tile *a) {{", *indent(body), "}", ""])
@@ -78,7 +69,7 @@ def _initialise(ops: TileOps, isa: Isa, shape: Shape) -> Iterator[str]:
     yield "}"
 
 
-def _loops(ops: TileOps, isa: Isa, shape: Shape, masked: bool = False) -> Iterator[str]:
+def _loops(ops: TileOps, isa: Isa, shape: Shape, masked: bool) -> Iterator[str]:
     """Over all columns. masked: each leaves out the lanes that its tap does."""
     yield f"for (; n >= {isa.columns}; n -= {isa.columns}) {{"
     yield from indent(_columns(ops, isa, shape, isa.columns, masked))
@@ -184,6 +175,19 @@ def clamp(ops: TileOps, rows: range) -> Iterator[str]:
         yield "{"
         yield from indent(part.clamp([f"c{t}_{v}" for t in rows for v in parts if ops.part(v) == part]))
         yield "}"
+
+
+def with_masks(isa: Isa, loops: Callable[[bool], Iterable[str]]) -> Iterator[str]:
+    """Loops over columns; where an instruction set takes masks, others under them, which know `masks` and `taps`."""
+    if not isa.masked:
+        yield from loops(False)
+        return
+    yield "if (a->masks) {"
+    yield "  const uint8_t *restrict masks = a->masks, *restrict taps = a->taps;"
+    yield from indent(loops(True))
+    yield "} else {"
+    yield from indent(loops(False))
+    yield "}"
 
 
 def indent(lines: Iterable[str]) -> Iterator[str]:

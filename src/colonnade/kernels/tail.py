@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from itertools import product
 from typing import cast
 
-from colonnade.kernels.cnm import LOOKAHEAD, indent, lane
+from colonnade.kernels.cnm import LOOKAHEAD, indent, lane, with_masks
 from colonnade.kernels.shapes import Shape
 from colonnade.kernels.tile import MaskedOps, tile_ops
 from colonnade.target.isa import Isa
@@ -103,8 +103,7 @@ def tail_source(isa: Isa, tail: Tail) -> str:
 
 
 def _over_columns(isa: Isa, chains: int, column: Callable[[int, bool], Iterable[str]]) -> Iterator[str]:
-    """The loop over the columns of a tile, so many at a time, and one by one over the rest; where there are masks,
-    another under them."""
+    """The loop over the columns of a tile, so many at a time, and one by one over the rest."""
 
     def loops(masked: bool) -> Iterator[str]:
         step = f"off += {chains}, taps += {chains}" if masked else f"off += {chains}"
@@ -116,15 +115,7 @@ def _over_columns(isa: Isa, chains: int, column: Callable[[int, bool], Iterable[
             step = "++off, ++taps" if masked else "++off"
             yield from [f"for (; n != 0; --n, {step}) {{", *indent(column(0, masked)), "}"]
 
-    if not isa.masked:
-        yield from loops(False)
-        return
-    yield "if (a->masks) {"
-    yield "  const uint8_t *restrict masks = a->masks, *restrict taps = a->taps;"
-    yield from indent(loops(True))
-    yield "} else {"
-    yield from indent(loops(False))
-    yield "}"
+    return with_masks(isa, loops)
 
 
 def _paired(isa: Isa, tail: Tail) -> str:

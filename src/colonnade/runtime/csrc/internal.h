@@ -259,15 +259,17 @@ static inline int32_t cln_floats_before(const cln_cnm *step) {
   return (step->pad_left + step->stride_w - 1) / step->stride_w;
 }
 
-/* Number of the kernel element that a column of a masked step belongs to; -1: of none. */
-static inline int32_t cln_tap_of(const cln_cnm *step, const int32_t *phases, int32_t offset) {
-  if (offset < 0 || offset % (int32_t)sizeof(float)) return -1;
+enum { CLN_NO_TAP = UINT8_MAX }; /* more than CLN_MAX_TAPS */
+
+/* Number of the kernel element that a column of a masked step belongs to. */
+static inline uint8_t cln_tap_of(const cln_cnm *step, const int32_t *phases, int32_t offset) {
+  if (offset < 0 || offset % (int32_t)sizeof(float)) return CLN_NO_TAP;
   const int64_t at = offset / (int64_t)sizeof(float), images = (int64_t)step->batch * step->plane, rest = at % images;
   const int32_t *phase = phases + 2 * (at / images % step->phases);
   const int64_t i = (rest / step->pitch - cln_rows_before(step)) * step->stride_h + phase[0] + step->pad_top;
   const int64_t j = (rest % step->pitch - cln_floats_before(step)) * step->stride_w + phase[1] + step->pad_left;
   bool inside = at / images / step->phases < step->channels && i >= 0 && i < step->kernel_h && j >= 0 && j < step->kernel_w;
-  return inside ? (int32_t)(i * step->kernel_w + j) : -1;
+  return inside ? (uint8_t)(i * step->kernel_w + j) : CLN_NO_TAP;
 }
 
 /* strips.c: derive strips, segments, tiles, masks and scratch size. 0, or -1 when memory is short. The fields of `step`

@@ -186,7 +186,7 @@ static int build_masks(const cln_model *model, const cln_cnm *step, cln_cnm_plan
   plan->masks = calloc((size_t)plan->strip_count, block);
   if (!plan->taps || !plan->masks) return -1;
   for (int64_t k = 0; k < step->off_count; ++k)
-    plan->taps[k] = (uint8_t)cln_tap_of(step, model->ints + step->phase_table, model->ints[step->off_table + k]);
+    plan->taps[k] = cln_tap_of(step, model->ints + step->phase_table, model->ints[step->off_table + k]);
   int32_t blocks = 0;
   for (int32_t s = 0; s < plan->strip_count; ++s) {
     uint8_t *own = plan->masks + (size_t)blocks * block;
