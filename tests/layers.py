@@ -39,7 +39,7 @@ from colonnade.target.targets import Target, target_named
 
 RUNNABLE: tuple[Target, ...] = tuple(target_named(name) for name, runs in targets() if runs)
 
-CONVOLUTIONS = ("cnm", "winograd", "depthwise")  # kinds of steps
+CONVOLUTIONS = ("cnm", "winograd", "vertical", "depthwise")  # kinds of steps
 
 ACTIVATIONS = (
     IDENTITY,
@@ -149,7 +149,8 @@ def small_network(batch: int = 1) -> Graph:
     packed = b.conv(Conv(pads=(1, 1, 1, 1), residual=True), direct, random_array((4, 4, 3, 3), 5), extra)
     grouped = b.conv(Conv(groups=2), packed, random_array((4, 2, 1, 1), 6))
     winograd = b.conv(Conv(pads=(1, 1, 1, 1), residual=True, act=relu), grouped, random_array((4, 4, 3, 3), 7), extra)
-    window = b.conv(Conv(pads=(1, 1, 1, 1), groups=4), winograd, random_array((4, 1, 3, 3), 8))
+    vertical = b.conv(Conv(pads=(1, 1, 1, 1), residual=True), winograd, random_array((4, 4, 3, 3), 9) / 6, extra)
+    window = b.conv(Conv(pads=(1, 1, 1, 1), groups=4), vertical, random_array((4, 1, 3, 3), 8))
     plane = (batch, 4, 5, 5)
     pooled = b.add(Pool("max", (3, 3), (1, 1), (1, 1, 1, 1)), plane, window)
     affine = b.add(Affine(Activation("hard_swish")), plane, packed, b.random(4), b.random(4))
@@ -176,7 +177,7 @@ def small_classifier(batch: int) -> Graph:
 
 def small_network_candidates(threads: int) -> dict[str, Candidate]:
     """For the convolutions of `small_network`: prepared, local, direct, packed, grouped in one piece, Winograd's
-    transform, and window kernels."""
+    transform in two dimensions and in one, and window kernels."""
     return {
         "n0": Candidate(3, 2, rowwise=True, blocks=2),
         "n1": Candidate(1, 2),
@@ -184,7 +185,8 @@ def small_network_candidates(threads: int) -> dict[str, Candidate]:
         "n3": Candidate(4, 2, packed=True, blocks=3, panel=ALL_STRIPS, shared=threads > 1),
         "n4": Candidate(2, 1),
         "n5": Candidate(3, 2, dense=True, winograd=2),
-        "n6": Candidate(2, 1, dense=True, window=True),
+        "n6": Candidate(3, 2, dense=True, vertical=4),
+        "n7": Candidate(2, 1, dense=True, window=True),
     }
 
 
@@ -192,7 +194,7 @@ def run_graph(
     graph: Graph,
     target: Target,
     feeds: Mapping[str, np.ndarray],
-    candidate: Candidate | None = None,
+    candidate: Candidate | Mapping[str, Candidate] | None = None,
     threads: int = 1,
 ) -> dict[str, np.ndarray]:
     """Outputs of the compiled graph, by name."""
@@ -204,7 +206,7 @@ def check_graph(
     graph: Graph,
     target: Target,
     feeds: Mapping[str, np.ndarray] | None = None,
-    candidate: Candidate | None = None,
+    candidate: Candidate | Mapping[str, Candidate] | None = None,
     threads: int = 1,
     tolerance: float = 1e-5,
 ) -> None:

@@ -37,7 +37,7 @@ def found(model: Path) -> Profile:
 
 
 def test_profile_of_a_real_model(found: Profile) -> None:
-    convolutions = [row for row in found.layers if row.op in ("cnm", "winograd")]
+    convolutions = [row for row in found.layers if row.op in ("cnm", "winograd", "vertical")]
     assert len(convolutions) == 20
     assert not convolutions[0].sparse  # the stem
     assert sum(row.sparse for row in convolutions) > 10
@@ -46,7 +46,7 @@ def test_profile_of_a_real_model(found: Profile) -> None:
     for row in convolutions:
         assert row.gflops == pytest.approx(2 * row.macs / row.ms / 1e6)
         assert row.peak_share == pytest.approx(row.gflops / found.roofs.gflops)
-        assert row.algorithm.startswith("sparse " if row.sparse else "winograd " if row.op == "winograd" else "dense ")
+        assert row.algorithm.startswith("sparse " if row.sparse else "dense " if row.op == "cnm" else row.op)
     shares = [row.peak_share for row in convolutions if row.sparse and row.peak_share]
     assert found.sparse_peak_share == pytest.approx(np.exp(np.log(shares).mean()))
 

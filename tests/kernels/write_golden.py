@@ -1,4 +1,4 @@
-"""Writes golden/: the source of one small micro-kernel of each kind, the smaller of Winograd's transforms and the
+"""Writes golden/: the source of one small micro-kernel of each kind, the smallest of Winograd's transforms and the
 peak's loop for every instruction set."""
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from colonnade.kernels.cnm import kernel_source
 from colonnade.kernels.depthwise import Window, depthwise_source
 from colonnade.kernels.peak import peak_source
 from colonnade.kernels.shapes import Shape
+from colonnade.kernels.vertical import vertical_source
 from colonnade.kernels.winograd import Filter, transforms_source
 from colonnade.target.isa import ISAS
 
@@ -24,6 +25,7 @@ def golden_texts() -> dict[str, str]:
     kernels |= {f"{HALF.name(isa)}.c": kernel_source(isa, HALF) for isa in ISAS if isa.wide > 1}
     kernels |= {f"{WINDOW.name(isa)}.c": depthwise_source(isa, WINDOW) for isa in ISAS}
     kernels |= {f"cnm_peak__{isa.symbol}.c": peak_source(isa) for isa in ISAS}
+    kernels |= {f"vertical_4_3__{isa.symbol}.c": vertical_source(isa, Filter(4, 3)) for isa in ISAS}
     return kernels | {f"winograd_2_3__{isa.symbol}.c": transforms_source(isa, Filter(2, 3)) for isa in ISAS}
 
 

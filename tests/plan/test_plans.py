@@ -122,7 +122,7 @@ def test_default_plan_measures_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_layers_are_described(target: Target) -> None:
     model = compile_graph(small_network(), target=target.name, plan="default")
     assert model.target == target.name
-    assert [layer.name for layer in model.layers] == ["n0", "n1", "n2", "n3", "n4", "n5", "n6"]
+    assert [layer.name for layer in model.layers] == ["n0", "n1", "n2", "n3", "n4", "n5", "n6", "n7"]
     stem = model.layers[0]
     assert stem.shape == "3->8 3x3 s2 @5x5"
     assert stem.macs == 8 * 27 * 25
@@ -270,6 +270,9 @@ DAMAGE: dict[str, bytes] = {
     "no such kernel": json.dumps({"candidates": [{"candidate": {"rows": 999, "vectors": 9}, "ms": 1}]}).encode(),
     "no convolution for Winograd": json.dumps(
         {"candidates": [{"candidate": asdict(Candidate(1, 1, dense=True, winograd=4)), "ms": 1}]}
+    ).encode(),
+    "no convolution for it down the rows": json.dumps(
+        {"candidates": [{"candidate": asdict(Candidate(1, 1, dense=True, vertical=3)), "ms": 1}]}
     ).encode(),
     "no such transform": json.dumps(
         {"candidates": [{"candidate": asdict(Candidate(1, 1, dense=True, winograd=3)), "ms": 1}]}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from colonnade.plan.compiler import compile_graph
 from colonnade.plan.lower import conv_problems
 from colonnade.plan.problem import ConvProblem
 from colonnade.plan.space import candidate_cycles, default_candidate, default_column_candidate, shape_candidates
+from colonnade.plan.vertical import vertical_filters
 from colonnade.plan.winograd import Tiling, transformed_weights, winograd_candidates
 from colonnade.target.targets import TARGETS, Target
 
@@ -33,6 +35,14 @@ def _graph(channels: int = 64, side: int = 28, kernel: int = 3, sparsity: float 
 
 def _problem(channels: int = 64, side: int = 28, kernel: int = 3, sparsity: float = 0.0, **op: object) -> ConvProblem:
     (problem,) = conv_problems(_graph(channels, side, kernel, sparsity, **op)).values()
+    return problem
+
+
+def _stem() -> ConvProblem:
+    builder = GraphBuilder()
+    op = Conv(strides=(2, 2), pads=(3, 3, 3, 3), act=RELU)
+    x, weights = builder.input(1, 3, 224, 224), random_array((64, 3, 7, 7))
+    (problem,) = conv_problems(builder.graph(builder.conv(op, x, weights))).values()
     return problem
 
 
@@ -74,15 +84,41 @@ def test_offered_by_the_side_of_its_phases(target: Target, kernel: int, stride: 
 
 @pytest.mark.parametrize("planned", TARGETS, ids=lambda target: target.name)
 def test_the_cost_rule_takes_it_for_dense_layers_only(planned: Target) -> None:
-    """36 multiply-adds for 16 outputs of a column instead of 144, so less than half of the columns kept ends it."""
-    assert default_candidate(_problem(), planned, 1).winograd > 1
+    """36 multiply-adds for 16 outputs of a column instead of 144, or 6 for 4 of a line instead of 12, so less than half
+    of the columns kept ends it."""
+    assert not default_candidate(_problem(), planned, 1).by_columns
     sparse = _problem(sparsity=0.9)
-    assert default_candidate(sparse, planned, 1).winograd == 1
+    assert default_candidate(sparse, planned, 1).by_columns
     assert not default_candidate(sparse, planned, 1).dense
 
 
 def test_few_channels_are_not_worth_the_transforms(target: Target) -> None:
     assert default_candidate(_problem(channels=3), target, 1).winograd == 1
+
+
+def test_stems_are_filtered_down_their_rows(target: Target) -> None:
+    """Where few channels make each product short, one dimension costs less than two."""
+    problem = _stem()
+    found = default_candidate(problem, target, 1)
+    assert (found.vertical, found.winograd) == (5, 1)
+
+
+@pytest.mark.parametrize(
+    ("kernel", "strides", "m"),
+    [((3, 3), (1, 1), {4, 6}), ((3, 1), (1, 1), {4, 6}), ((7, 7), (2, 2), {3, 5}), ((5, 3), (2, 1), {4, 6})],
+)
+def test_offered_down_the_rows_by_the_height_of_a_phase(
+    kernel: tuple[int, int], strides: tuple[int, int], m: set[int]
+) -> None:
+    geometry = replace(_problem().geometry, kernel=kernel, strides=strides)
+    assert vertical_filters(geometry).keys() == m
+
+
+@pytest.mark.parametrize(
+    "other", [{"kernel": (2, 3)}, {"kernel": (3, 1), "strides": (1, 2)}, {"strides": (3, 1)}, {"groups": 2}]
+)
+def test_not_offered_down_the_rows_for_anything_else(other: dict[str, object]) -> None:
+    assert not vertical_filters(replace(_problem().geometry, **other))  # type: ignore[arg-type]
 
 
 def test_no_strip_is_wider_than_the_work(target: Target) -> None:

@@ -155,6 +155,8 @@ def algorithm(layer: Layer) -> str:
         return str(Candidate(f["tile_rows"], f["vectors"], window=True))
     if layer.op == "winograd":
         return str(Candidate(f["tile_rows"], f["vectors"], panel=f["panel"], winograd=f["m"]))
+    if layer.op == "vertical":
+        return str(Candidate(f["tile_rows"], f["vectors"], panel=f["panel"], vertical=f["m"]))
     if layer.op != "cnm":
         return ""
     chosen = Candidate(

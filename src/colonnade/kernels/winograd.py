@@ -27,7 +27,7 @@ from colonnade.kernels.tile import TileOps, tile_ops
 from colonnade.target.isa import Isa
 
 # The positive q by n.
-POINTS: dict[int, tuple[float, ...]] = {4: (1.0,), 6: (0.625, 1.5)}
+POINTS: dict[int, tuple[float, ...]] = {4: (1.0,), 6: (0.625, 1.5), 8: (0.5, 1.0, 2.0)}
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ def transforms_source(isa: Isa, f: Filter) -> str:
     return "\n".join((_rows(isa, f), _columns(isa, f), _outputs(isa, f)))
 
 
-class _Lines:
+class Lines:
     """Straight-line C: each value gets a name of its own."""
 
     def __init__(self, ops: TileOps) -> None:
@@ -126,7 +126,7 @@ class _Lines:
         return total
 
 
-def _input(c: _Lines, f: Filter, d: Sequence[str]) -> list[str]:
+def input_transform(c: Lines, f: Filter, d: Sequence[str]) -> list[str]:
     """B^T d: the points' order is 0, +-q ..., infinity."""
     q = f.points
     whole = _roots([v * v for v in q])
@@ -140,7 +140,7 @@ def _input(c: _Lines, f: Filter, d: Sequence[str]) -> list[str]:
     return [first, *pairs, c.combine([(factor, d[2 * k + 1]) for k, factor in enumerate(whole)])]
 
 
-def _output(c: _Lines, f: Filter, x: Sequence[str]) -> list[str]:
+def output_transform(c: Lines, f: Filter, x: Sequence[str]) -> list[str]:
     """A^T x."""
     q = f.points
     sums = [c.combine([(1.0, x[1 + 2 * i]), (1.0, x[2 + 2 * i])]) for i in range(len(q))]
@@ -158,13 +158,13 @@ def _rows(isa: Isa, f: Filter) -> str:
     m = f.m
 
     def tiles(vectors: int) -> list[str]:
-        c = _Lines(tile_ops(isa, Shape(1, vectors)))
+        c = Lines(tile_ops(isa, Shape(1, vectors)))
         split = [f"d{j}" for j in range(m)]
         c.lines += c.ops.split("x", split)
         # The columns that a tile shares with the next one: the next lane's first ones.
         next_lane = f"{m} * {vectors * isa.lanes or 'vl'}"
         shared = [c.value(c.ops.follow(split[j], f"x[{next_lane} + {j}]")) for j in range(f.side - m)]
-        for j, value in enumerate(_input(c, f, [*split, *shared])):
+        for j, value in enumerate(input_transform(c, f, [*split, *shared])):
             c.lines.append(f"{c.ops.store(f'y + {j * m} * y_step', value)};")
         return [f"const float *x = from + {m} * p;", "float *y = to + p;", *c.lines]
 
@@ -173,23 +173,23 @@ def _rows(isa: Isa, f: Filter) -> str:
         "for (int64_t line = 0; line < a->lines; ++line) {",
         "  const float *from = a->x + line * x_step;",
         f"  float *to = a->y + line % {m} * y_step + line / {m} * down;",
-        *indent(_over_tiles(isa, tiles)),
+        *indent(over_row(isa, tiles)),
         "}",
     ]
-    return _function(f.kernel_name(isa, "rows"), body)
+    return function(f.kernel_name(isa, "rows"), "cln_transform", body)
 
 
 def _columns(isa: Isa, f: Filter) -> str:
     """B^T of what rows gave. A tile's last n - m rows are the first of the tile below it."""
-    c, m, n = _Lines(tile_ops(isa, Shape(1, isa.wide))), f.m, f.side
+    c, m, n = Lines(tile_ops(isa, Shape(1, isa.wide))), f.m, f.side
     for _ in range(n):
         taps = [*c.loads("x", "x_step", m), *c.loads("below", "x_step", n - m)]
-        for i, value in enumerate(_input(c, f, taps)):
+        for i, value in enumerate(input_transform(c, f, taps)):
             c.lines.append(f"{c.ops.store(f'y + {i * n} * y_step', value)};")
         c.move({"x": f"{m} * x_step", "below": f"{m} * x_step", "y": "y_step"})
     start = ["const float *x = a->x + p, *below = x + a->down;", "float *y = a->y + p;"]
-    body = ["const int64_t x_step = a->x_step, y_step = a->y_step;", *_turns(isa, isa.wide, [*start, *c.lines])]
-    return _function(f.kernel_name(isa, "columns"), body)
+    body = ["const int64_t x_step = a->x_step, y_step = a->y_step;", *turns(isa, isa.wide, [*start, *c.lines])]
+    return function(f.kernel_name(isa, "columns"), "cln_transform", body)
 
 
 def _outputs(isa: Isa, f: Filter) -> str:
@@ -197,15 +197,15 @@ def _outputs(isa: Isa, f: Filter) -> str:
     m, n = f.m, f.side
 
     def tiles(vectors: int) -> list[str]:
-        c = _Lines(tile_ops(isa, Shape(1, vectors)))
+        c = Lines(tile_ops(isa, Shape(1, vectors)))
         columns = []
         for _ in range(n):
-            columns.append(_output(c, f, c.loads("x", f"{n} * x_step", n)))
+            columns.append(output_transform(c, f, c.loads("x", f"{n} * x_step", n)))
             c.move({"x": "x_step"}, columns[-1])
         c.lines += c.ops.ends(m, f"(a->width - {m} * (int64_t)p)")
         for i in range(m):
             names = [f"y{i}_{j}" for j in range(m)]
-            values = zip(names, _output(c, f, [column[i] for column in columns]), strict=True)
+            values = zip(names, output_transform(c, f, [column[i] for column in columns]), strict=True)
             at = f"{m} * p + {i} * a->y_step"
             put = [
                 f"float *y = a->y + {at};",
@@ -217,14 +217,14 @@ def _outputs(isa: Isa, f: Filter) -> str:
         bias = f"const {c.ops.scalar_type} bias = {c.ops.scalar('a->bias')};"
         return [bias, "const float *x = a->x + p;", *c.lines]
 
-    body = ["const int64_t x_step = a->x_step;", *_over_tiles(isa, tiles)]
-    return _function(f.kernel_name(isa, "output"), body)
+    body = ["const int64_t x_step = a->x_step;", *over_row(isa, tiles)]
+    return function(f.kernel_name(isa, "output"), "cln_transform", body)
 
 
-def _over_tiles(isa: Isa, tiles: Callable[[int], list[str]]) -> list[str]:
+def over_row(isa: Isa, tiles: Callable[[int], list[str]]) -> list[str]:
     """A loop over the a->count tiles of one row, by whole registers and, where a half holds the rest, that."""
     if isa.wide == 1:
-        return _turns(isa, 1, tiles(1))
+        return turns(isa, 1, tiles(1))
     return [
         "size_t p = 0;",
         f"for (; p + {isa.lanes} < a->count; p += {isa.wide * isa.lanes}) {{",
@@ -236,7 +236,7 @@ def _over_tiles(isa: Isa, tiles: Callable[[int], list[str]]) -> list[str]:
     ]
 
 
-def _turns(isa: Isa, vectors: int, tiles: Iterable[str]) -> list[str]:
+def turns(isa: Isa, vectors: int, tiles: Iterable[str]) -> list[str]:
     """A loop over a->count tiles: vectors of a fixed length run over the end, others ask for what is left."""
     if isa.lanes:
         return [f"for (size_t p = 0; p < a->count; p += {vectors * isa.lanes}) {{", *indent(tiles), "}"]
@@ -244,5 +244,5 @@ def _turns(isa: Isa, vectors: int, tiles: Iterable[str]) -> list[str]:
     return [*ops.strip_begin, *indent(tiles), *ops.strip_end]
 
 
-def _function(name: str, body: Iterable[str]) -> str:
-    return "\n".join([f"static void {name}(const cln_transform *a) {{", *indent(body), "}", ""])
+def function(name: str, arguments: str, body: Iterable[str]) -> str:
+    return "\n".join([f"static void {name}(const {arguments} *a) {{", *indent(body), "}", ""])

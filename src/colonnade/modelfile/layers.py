@@ -54,6 +54,12 @@ def _layer(step: StepRecord, ints: np.ndarray) -> Layer:
         macs = products * f["batch"] * -(-f["out_h"] // f["m"]) * -(-f["out_w"] // f["m"])
         dense = f["kernel"] ** 2 * pairs * f["batch"] * f["out_h"] * f["out_w"]
         weights = products + f["rows"]
+    elif op == "vertical":
+        n, pairs = f["m"] - (-f["kernel_h"] // f["stride_h"]) - 1, f["rows"] * f["channels"] * f["kernel_w"]
+        products = n * pairs * f["stride_h"]
+        macs = products * f["batch"] * -(-f["out_h"] // f["m"]) * f["out_w"]
+        dense = f["kernel_h"] * pairs * f["batch"] * f["out_h"] * f["out_w"]
+        weights = products + f["rows"]
     elif op == "depthwise":
         weights = f["channels"] * (f["kernel"] ** 2 + 1)
         macs = dense = f["channels"] * f["kernel"] ** 2 * f["batch"] * f["out_h"] * f["out_w"]
@@ -84,6 +90,7 @@ def _conv_floats(f: Fields) -> int:
 _DATA: dict[str, Callable[[Fields], int]] = {
     "cnm": _conv_floats,
     "winograd": _conv_floats,
+    "vertical": _conv_floats,
     "depthwise": lambda f: f["channels"] * f["batch"] * (f["in_h"] * f["in_w"] + f["out_h"] * f["out_w"]),
     "dense": lambda f: f["batch"] * (f["columns"] + f["outputs"]),
     "pool": lambda f: f["planes"] * (f["in_h"] * f["in_w"] + f["out_h"] * f["out_w"]),

@@ -12,7 +12,7 @@ import struct
 from dataclasses import dataclass
 
 MAGIC = b"COLONNAD"
-VERSION = 7
+VERSION = 8
 ALIGNMENT = 64
 MAX_RANK = 6
 TARGET_BYTES = 32  # of a name, with the zero at its end
@@ -190,6 +190,42 @@ STEPS: tuple[Record, ...] = (
         tile_rows="i32",  # T
         vectors="i32",  # V
         panel="i32",  # strips per panel
+        **_ACT,
+    ),
+    # A convolution by Winograd's F(m, r) down the rows of the image (csrc/vertical.c): r = ceil(kernel_h / stride_h),
+    # n = m + r - 1. A line is a column of a kernel, or every stride_h-th weight of one: line (c, phase, column) of
+    # channels * stride_h * kernel_w.
+    _record(
+        "vertical",
+        **_view("x"),  # [channels][batch], planes of x_plane floats with rows every x_pitch; the first element
+        **_view("y"),  # [rows][batch], planes of y_plane floats with rows every y_pitch; the first output
+        **_view("r"),  # residual, like y; buffer -1: none
+        weights="i64",  # in FLOATS: per tile of rows [n][lines][rows of the tile]
+        bias="i64",
+        off_table="i64",  # in INTS: byte offset of each line's data among the transforms (vertical.h)
+        m="i32",  # rows of an output tile
+        kernel_h="i32",
+        kernel_w="i32",
+        stride_h="i32",
+        stride_w="i32",
+        channels="i32",
+        batch="i32",
+        in_h="i32",
+        in_w="i32",
+        x_pitch="i32",
+        x_plane="i32",
+        pad_top="i32",
+        pad_left="i32",
+        pad_right="i32",
+        out_h="i32",
+        out_w="i32",
+        y_pitch="i32",
+        y_plane="i32",
+        y_border="i32",  # floats of a plane of y before its first output; all but outputs are made zero
+        rows="i32",  # output channels
+        tile_rows="i32",  # T
+        vectors="i32",  # V
+        panel="i32",  # rows of output tiles per panel
         **_ACT,
     ),
     # A depthwise convolution: plane by plane, by window kernels (csrc/depthwise.c).

@@ -17,8 +17,10 @@ class Candidate:
     rowwise: direct strips stay within one output row. panel: strips a tile's weights are used for before the next
     tile. blocks: KC blocks. dense: all columns, zeros included. shared: strips are packed once for all threads.
     winograd: side m of the output tile of Winograd's F(m x m, r x r) (csrc/winograd.c), for which all but rows, vectors
-    and panel stay as they are; 1: columns are used as they are. window: a depthwise convolution by a window kernel
-    (kernels/depthwise.py) of `rows` rows of outputs, for which all others stay as they are.
+    and panel stay as they are; 1: not so. vertical: rows m of the output tile of F(m, r) down the rows of the image
+    (csrc/vertical.c), likewise, panel in rows of tiles; 1: not so.
+    window: a depthwise convolution by a window kernel (kernels/depthwise.py) of `rows` rows of outputs, for which all
+    others stay as they are.
     """
 
     rows: int
@@ -31,7 +33,13 @@ class Candidate:
     dense: bool = False
     shared: bool = False
     winograd: int = 1
+    vertical: int = 1
     window: bool = False
+
+    @property
+    def by_columns(self) -> bool:
+        """Whether columns of X are used as they are: by the loops of csrc/cnm.c."""
+        return self.winograd == self.vertical == 1 and not self.window
 
     @classmethod
     def from_fields(cls, values: Mapping[str, object]) -> Candidate:
@@ -51,6 +59,8 @@ class Candidate:
         if self.winograd > 1:
             m = self.winograd
             return f"winograd F({m}x{m}) {self.rows}x{self.vectors}v, panel {panel}"
+        if self.vertical > 1:
+            return f"vertical F({self.vertical}) {self.rows}x{self.vectors}v, panel {panel}"
         kind = f"{'dense' if self.dense else 'sparse'} {'packed' if self.packed else 'direct'}"
         extras = [f"panel {panel}"]
         extras += ["masked"] if self.masked else []

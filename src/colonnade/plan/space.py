@@ -12,10 +12,11 @@ from colonnade.plan.conv import FLOAT_BYTES, DataLayout
 from colonnade.plan.cost import column_cycles, count_strips, estimate_cycles, panel_bytes
 from colonnade.plan.depthwise import depthwise_candidates, depthwise_cycles
 from colonnade.plan.problem import ConvProblem
+from colonnade.plan.vertical import Rows, vertical_candidates, vertical_cycles, vertical_filters
 from colonnade.plan.winograd import filters, winograd_candidates, winograd_cycles
 from colonnade.target.targets import Target
 
-SHAPES_MEASURED = 12  # of each kind: sparse, dense, Winograd, depthwise
+SHAPES_MEASURED = 12  # of each kind: sparse, dense, Winograd, vertical, depthwise
 ROWS_VARIED = 3  # other T of the best shapes
 SHARING = 4  # panels per thread: fewer, and several threads read the same panels
 KC_LEAST = 128  # columns of a KC block; shorter ones spend their time on sums
@@ -36,21 +37,39 @@ def good_shapes(target: Target, max_rows: int) -> tuple[Shape, ...]:
 
 def candidate_cycles(problem: ConvProblem, candidate: Candidate, target: Target) -> float:
     """The cost rule, for every way to compute a convolution: estimated cycles of one thread."""
-    rule = winograd_cycles if candidate.winograd > 1 else depthwise_cycles if candidate.window else estimate_cycles
+    rule = estimate_cycles
+    if not candidate.by_columns:
+        others = ((candidate.window, depthwise_cycles), (candidate.vertical > 1, vertical_cycles))
+        rule = next((cycles for fits, cycles in others if fits), winograd_cycles)
     g = problem.geometry
-    # Input, output and residual once: equal for all candidates, but not for all borders.
-    data = FLOAT_BYTES * g.batch * (g.channels * g.source.floats + g.rows * g.target.floats * (1 + problem.residual))
-    return rule(problem, candidate, target) + data * target.far_cycles
+    # All that must come from memory: input, output and residual, which depend on borders, and the weights.
+    data = g.batch * (g.channels * g.source.floats + g.rows * g.target.floats * (1 + problem.residual))
+    data += _stored_weights(problem, candidate)
+    return rule(problem, candidate, target) + FLOAT_BYTES * data * target.far_cycles
+
+
+def _stored_weights(problem: ConvProblem, candidate: Candidate) -> int:
+    g = problem.geometry
+    if candidate.winograd > 1:
+        return filters(g)[candidate.winograd].side ** 2 * g.rows * g.channels * g.strides[0] * g.strides[1]
+    if candidate.vertical > 1:
+        return vertical_filters(g)[candidate.vertical].side * g.rows * Rows(g, candidate).lines
+    sizes = problem.tile_sizes(candidate.rows, candidate.dense)
+    return sum(rows * columns * tiles for (rows, columns), tiles in sizes.items())
 
 
 def possible(problem: ConvProblem, candidate: Candidate, target: Target) -> bool:
     """Whether a candidate, read from a file perhaps, can compute `problem` on `target`."""
     if candidate.window:
         return candidate in depthwise_candidates(problem, target)
-    apart = not candidate.packed and candidate.winograd == 1
+    apart = not candidate.packed and candidate.by_columns
     if candidate.masked and not (apart and target.isa.masked and problem.geometry.maskable):
         return False
-    way = candidate.winograd == 1 or candidate.winograd in filters(problem.geometry)
+    way = (
+        candidate.by_columns
+        or (candidate.vertical == 1 and candidate.winograd in filters(problem.geometry))
+        or (candidate.winograd == 1 and candidate.vertical in vertical_filters(problem.geometry))
+    )
     return way and Shape(candidate.rows, candidate.vectors) in shapes(target.isa)
 
 
@@ -65,11 +84,12 @@ def default_column_candidate(problem: ConvProblem, target: Target) -> Candidate:
 
 
 def shape_candidates(problem: ConvProblem, target: Target, threads: int) -> tuple[Candidate, ...]:
-    """Shapes by columns, then by Winograd, then by windows, cheapest of each kind first."""
-    by_winograd = winograd_candidates(problem, target, good_shapes(target, problem.geometry.rows))
+    """Shapes by columns, by Winograd in two dimensions, in one, and by windows, cheapest of each kind first."""
+    shapes_of = good_shapes(target, problem.geometry.rows)
     return (
         *column_candidates(problem, target, threads),
-        *_cheapest(problem, by_winograd, target, SHAPES_MEASURED),
+        *_cheapest(problem, winograd_candidates(problem, target, shapes_of), target, SHAPES_MEASURED),
+        *_cheapest(problem, vertical_candidates(problem, target, shapes_of), target, SHAPES_MEASURED),
         *_cheapest(problem, depthwise_candidates(problem, target), target, SHAPES_MEASURED),
     )
 
@@ -91,7 +111,7 @@ def _cheapest(
     ranked = sorted(candidates, key=lambda candidate: candidate_cycles(problem, candidate, target))
     ways: dict[tuple[object, ...], Candidate] = {}
     for c in ranked:
-        ways.setdefault((c.window and c.rows, c.vectors, c.packed, c.masked, c.rowwise, c.winograd), c)
+        ways.setdefault((c.window and c.rows, c.vectors, c.packed, c.masked, c.rowwise, c.winograd, c.vertical), c)
     return tuple(ways.values())[:count]
 
 

@@ -7,6 +7,7 @@ from colonnade.plan.candidate import Candidate
 from colonnade.plan.conv import conv_step
 from colonnade.plan.depthwise import depthwise_step
 from colonnade.plan.problem import ConvProblem
+from colonnade.plan.vertical import vertical_step
 from colonnade.plan.winograd import winograd_step
 from colonnade.target.targets import Target
 
@@ -25,5 +26,5 @@ def convolution_step(
     if candidate.window:
         assert residual is None
         return depthwise_step(problem, candidate, constants, x, y)
-    lowered = winograd_step if candidate.winograd > 1 else conv_step
+    lowered = vertical_step if candidate.vertical > 1 else winograd_step if candidate.winograd > 1 else conv_step
     return lowered(problem, candidate, target, constants, x, y, residual)

@@ -102,8 +102,8 @@ def profile(
 ) -> list[dict[Candidate, float]]:
     """Milliseconds of the finalists of one convolution with several borders, from three rounds of selection: shapes,
     variants of the best two (other T; loop orders, unless they are out of the race), and the finalists of all borders
-    side by side. The best dense candidate, the best by columns and the best by Winograd are always finalists: the last
-    needs more scratch than the others, which a few runs find outside the caches."""
+    side by side. The best dense candidate, the best by columns and the best of both kinds of Winograd are always
+    finalists: the last need more scratch than the others, which a few runs find outside the caches."""
     first = LayerBench(variants[0], target, threads, runner)
     benches = [first.of(problem) for problem in variants]
     found = [_finalists(b, p, target, threads) for b, p in zip(benches, variants, strict=True)]
@@ -114,7 +114,7 @@ def profile(
 
 def _finalists(bench: LayerBench, problem: ConvProblem, target: Target, threads: int) -> list[Candidate]:
     times = bench.time(shape_candidates(problem, target, threads), FIRST_ROUNDS)
-    by_columns = {c: ms for c, ms in times.items() if c.winograd == 1 and not c.window}
+    by_columns = {c: ms for c, ms in times.items() if c.by_columns}
     near = {c: ms for c, ms in by_columns.items() if ms < LOOPS_GAIN * min(times.values())}
     varied = [
         variant for candidate in _fastest(near, 2) for variant in loop_variants(problem, candidate, target, threads)
@@ -124,8 +124,9 @@ def _finalists(bench: LayerBench, problem: ConvProblem, target: Target, threads:
     times |= bench.time(_unique(varied, times), VARIED_ROUNDS)
     best = [
         *_fastest({c: ms for c, ms in times.items() if c.dense}, 1),
-        *_fastest({c: ms for c, ms in times.items() if c.winograd == 1}, 1),
+        *_fastest({c: ms for c, ms in times.items() if c.by_columns}, 1),
         *_fastest({c: ms for c, ms in times.items() if c.winograd > 1}, 1),
+        *_fastest({c: ms for c, ms in times.items() if c.vertical > 1}, 1),
     ]
     return _unique([*_fastest(times, FINALISTS), *best], ())
 

@@ -152,13 +152,15 @@ def winograd_cycles(problem: ConvProblem, candidate: Candidate, target: Target) 
     product += tiles * t.strips * CALL_CYCLES + strip_vectors * g.rows * STORE_CYCLES
     line_vectors = t.lines * -(-t.per_line // target.lanes)
     transforms = line_vectors * (t.phases + g.rows) * _transform_cycles(f, target)
-    # Weights are read once per panel, a panel's data once per tile: from the second-level cache, or from beyond it.
+    # Weights are read once per panel, a panel's data once per tile: from the second-level cache, or from beyond it
+    # again.
     products = f.side**2
     weights = FLOAT_BYTES * products * t.phases * g.rows
     data = FLOAT_BYTES * products * t.phases * t.panel * candidate.vectors * target.lanes
-    far = weights * (weights + data > target.l2_bytes) + data * tiles * (data > target.l2_bytes)
-    traffic = (weights + data * tiles) * target.near_cycles + far * target.far_cycles
-    return products * product + transforms + t.panels * traffic
+    again = (t.panels - 1) * weights * (weights + data > target.l2_bytes)
+    far = again + t.panels * data * tiles * (data > target.l2_bytes)
+    near = t.panels * (weights + data * tiles)
+    return products * product + transforms + near * target.near_cycles + far * target.far_cycles
 
 
 def _transform_cycles(f: Filter, target: Target) -> float:

@@ -10,6 +10,9 @@ from colonnade.kernels.tail import POSITIONS, tail_source
 from colonnade.kernels.tail import VECTORS as TAIL_VECTORS
 from colonnade.kernels.tail import tails as tails_of
 from colonnade.kernels.tile import tile_ops
+from colonnade.kernels.vertical import PARTS as VERTICAL_PARTS
+from colonnade.kernels.vertical import VERTICAL_FILTERS, vertical_source
+from colonnade.kernels.vertical import kernel_name as vertical_name
 from colonnade.kernels.winograd import FILTERS, MAX_STRIDE, PARTS, transforms_source
 from colonnade.modelfile import records as model_format
 from colonnade.target.isa import Isa
@@ -29,7 +32,7 @@ def limits_header() -> str:
         "MAX_TAPS": MAX_TAPS,
         "MAX_TAIL": max(POSITIONS),
         "MAX_TAIL_VECTORS": max(TAIL_VECTORS),
-        "MAX_WINOGRAD": max(f.m for f in FILTERS),
+        "MAX_WINOGRAD": max(f.m for f in (*FILTERS, *VERTICAL_FILTERS)),
         "MAX_WINOGRAD_TAPS": max(f.taps for f in FILTERS),
         "MAX_WINOGRAD_STRIDE": MAX_STRIDE,
         "MAX_WINDOW": max(KERNELS),
@@ -47,6 +50,10 @@ def kernels_source(isa: Isa) -> str:
     transforms = "".join(
         f"    [{f.m}][{f.taps}] = {{{', '.join(f.kernel_name(isa, part) for part in PARTS)}}},\n" for f in FILTERS
     )
+    verticals = "".join(
+        f"    [{f.m}][{f.taps}] = {{{', '.join(vertical_name(isa, f, part) for part in VERTICAL_PARTS)}}},\n"
+        for f in VERTICAL_FILTERS
+    )
     window_grid = "".join(
         f"    [{w.kernel}][{w.stride}][{w.rows}][{w.vectors}] = {w.name(isa)},\n" for w in windows(isa)
     )
@@ -54,7 +61,7 @@ def kernels_source(isa: Isa) -> str:
     declared = "".join(f"void cln_run_{name}__{isa.symbol}(cln_session *, int32_t, int);\n" for name in steps)
     listed = "".join(f"    cln_run_{name}__{isa.symbol},\n" for name in steps)
     entry = f'"{isa.name}", {isa.lanes}, {isa.cpu_check}'
-    tables = f"&kernels, &tails, &transforms, &windows, {str(isa.masked).lower()}, steps, &peak"
+    tables = f"&kernels, &tails, &transforms, &verticals, &windows, {str(isa.masked).lower()}, steps, &peak"
     peak = peak_shape(isa)
     floats = peak.vectors * isa.lanes or "CLN_MAX_VECTORS * CLN_MAX_LANES"
     return "\n".join(
@@ -77,6 +84,9 @@ def kernels_source(isa: Isa) -> str:
             "",
             *(transforms_source(isa, f) for f in FILTERS),
             f"static const cln_winograd_transforms transforms = {{\n{transforms}}};",
+            "",
+            *(vertical_source(isa, f) for f in VERTICAL_FILTERS),
+            f"static const cln_vertical_transforms verticals = {{\n{verticals}}};",
             "",
             *(depthwise_source(isa, window) for window in windows(isa)),
             f"static const cln_window_grid windows = {{\n{window_grid}}};",

@@ -121,15 +121,24 @@ class Rvv:
             yield f"const size_t vl{j} = n{j} < vl ? n{j} : vl;"
 
     def merge(self, names: Sequence[str]) -> Iterator[str]:
-        count, m = len(names), self.lmul
-        stride = f"{count} * sizeof(float)"
         yield "if (r) {"
         for j, name in enumerate(names):
-            residual = f"__riscv_vlse32_v_f32m{m}(r + {j}, {stride}, vl{j})"
-            yield f"  {name} = __riscv_vfadd_vv_f32m{m}({name}, {residual}, vl{j});"
+            yield f"  {name} = __riscv_vfadd_vv_f32m{self.lmul}({name}, {self._every(j, len(names))}, vl{j});"
         yield "}"
         yield from self.clamp(names)
-        yield from (f"__riscv_vsse32_v_f32m{m}(y + {j}, {stride}, {name}, vl{j});" for j, name in enumerate(names))
+        yield from (f"{self._to_every(j, len(names), name)};" for j, name in enumerate(names))
+
+    def _every(self, j: int, count: int) -> str:
+        """Elements j, j + count, ... of r."""
+        if count == 1:
+            return f"__riscv_vle32_v_f32m{self.lmul}(r, vl{j})"
+        return f"__riscv_vlse32_v_f32m{self.lmul}(r + {j}, {count} * sizeof(float), vl{j})"
+
+    def _to_every(self, j: int, count: int, value: str) -> str:
+        """Those of y."""
+        if count == 1:
+            return f"__riscv_vse32_v_f32m{self.lmul}(y, {value}, vl{j})"
+        return f"__riscv_vsse32_v_f32m{self.lmul}(y + {j}, {count} * sizeof(float), {value}, vl{j})"
 
     def follow(self, x: str, scalar: str) -> str:
         return f"__riscv_vfslide1down_vf_f32m{self.lmul}({x}, {scalar}, vl)"

@@ -30,6 +30,18 @@ void *memcpy(void *restrict to, const void *restrict from, size_t n) {
   return to;
 }
 
+/* From the end on where the bytes may overlap there. */
+void *memmove(void *to, const void *from, size_t n) {
+  uint8_t *t = to;
+  const uint8_t *f = from;
+  if (t <= f || t >= f + n) return memcpy(to, from, n);
+  for (size_t vl; n; n -= vl) {
+    vl = __riscv_vsetvl_e8m8(n);
+    __riscv_vse8_v_u8m8(t + n - vl, __riscv_vle8_v_u8m8(f + n - vl, vl), vl);
+  }
+  return to;
+}
+
 void *memset(void *to, int value, size_t n) {
   uint8_t *t = to;
   for (size_t vl; n; n -= vl, t += vl) {

@@ -71,6 +71,35 @@ typedef struct {
   cln_transform_kernel rows, columns, output;
 } cln_winograd_transforms[CLN_MAX_WINOGRAD + 1][CLN_MAX_WINOGRAD_TAPS + 1]; /* by m and r */
 
+/* Arguments of the data transforms of F(m, r) down the rows of an image (kernels/vertical.py), n = m + r - 1:
+ *   in   row `tile` of each of n transforms, of lines[m * tile] .. lines[m * tile + n - 1], `count` floats of each, goes to
+ *        y[k * y_step + tile * pitch], and `gap` zeros after it
+ *   out  `lines` rows of outputs, m of every n rows of sums x[k * x_step + line / m * x_pitch], plus bias and, unless r is
+ *        NULL, the same of r, between lo and hi, go to y[line * y_pitch]. r may be y
+ * Kernels of a fixed vector length read whole vectors, and `in` writes them. */
+typedef struct {
+  const float *const *lines;
+  float *y;
+  int64_t y_step, pitch, tiles;
+  int32_t gap;
+  size_t count;
+} cln_vertical_in;
+
+typedef struct {
+  const float *x;
+  int64_t x_step, x_pitch;
+  float *y;
+  const float *r;
+  int64_t y_pitch, lines;
+  size_t count;
+  float bias, lo, hi;
+} cln_vertical_out;
+
+typedef struct {
+  void (*in)(const cln_vertical_in *);
+  void (*out)(const cln_vertical_out *);
+} cln_vertical_transforms[CLN_MAX_WINOGRAD + 1][CLN_MAX_WINOGRAD_TAPS + 1]; /* by m and r */
+
 /* Arguments of a window kernel (kernels/depthwise.py): element (i, j) of the window of output (r, p) is
  *   x[(r * stride + i) * pitch + (p * stride + j) % stride * phase + (p * stride + j) / stride]
  * and the output y[r * y_pitch + p]. Kernels of a fixed vector length compute at least one whole row of their vectors.
@@ -133,6 +162,7 @@ typedef struct {
   const cln_kernel_grid *kernels;
   const cln_tail_grid *tails;
   const cln_winograd_transforms *transforms;
+  const cln_vertical_transforms *verticals;
   const cln_window_grid *windows;
   bool masked; /* the window kernels are; micro-kernels and tails take masks */
   const cln_step *steps; /* by opcode */

@@ -184,7 +184,7 @@ static void copy_level(const cln_copy *s, int level, const float *x, float *y) {
   if (level + 1 < CLN_MAX_RANK) {
     for (int64_t i = 0; i < n; ++i) copy_level(s, level + 1, x + i * dx, y + i * dy);
   } else if (dx == 1 && dy == 1) {
-    memcpy(y, x, (size_t)n * sizeof *y);
+    memmove(y, x, (size_t)n * sizeof *y); /* they do not overlap but in a file made to */
   } else {
     for (int64_t i = 0; i < n; ++i) y[i * dy] = x[i * dx];
   }

@@ -2,6 +2,7 @@
  * outside its buffers, whatever the file says. What is computed may still be nonsense; that is the file's affair. */
 #include "depthwise.h"
 #include "internal.h"
+#include "vertical.h"
 #include "winograd.h"
 
 /* Of image sides, channels and counts; of strides, kernels and phases; of paddings; of output positions of one step. */
@@ -247,6 +248,32 @@ static bool winograd(checker *c, const void *record) {
          offsets(c, s->off_table, l.channels, (l.channels - 1) * l.panel + 1, "column outside the data");
 }
 
+static bool vertical(checker *c, const void *record) {
+  const cln_vertical *s = record;
+  bool ok = SIDE(s->channels) && SIDE(s->batch) && SIDE(s->in_h) && SIDE(s->in_w) && SIDE(s->out_h) && SIDE(s->out_w) &&
+            SIDE(s->y_pitch) && SIDE(s->y_plane) && SIDE(s->rows) && SIDE(s->panel) &&
+            PAD(s->pad_top) && PAD(s->pad_left) && PAD(s->pad_right) && ACT(s) && STEP(s->kernel_w) &&
+            output_planes(c, s->out_h, s->out_w, s->y_pitch, s->y_plane, s->y_border) &&
+            between(c, s->m, 1, CLN_MAX_WINOGRAD, "no such transform") &&
+            between(c, s->stride_h, 1, CLN_MAX_WINOGRAD_STRIDE, "stride out of range") &&
+            between(c, s->stride_w, 1, CLN_MAX_WINOGRAD_STRIDE, "stride out of range") &&
+            between(c, s->kernel_h, 1, CLN_MAX_WINOGRAD_TAPS * s->stride_h, "no such transform") &&
+            require(c, (*c->model->isa->verticals)[s->m][cln_vertical_taps(s)].in != NULL, "no such transform") &&
+            kernels(c, s->tile_rows, s->vectors);
+  cln_vertical_layout l;
+  if (!ok || !require(c, cln_vertical_layout_of(s, c->model->lanes, &l), "size out of range")) return false;
+  int64_t read = planes_span(c, EXTENT(s->channels, s->batch), s->in_h, s->in_w, s->x_pitch, s->x_plane);
+  int64_t out = EXTENT(s->rows, s->batch, s->y_plane), positions = EXTENT(s->batch, s->out_h, s->out_w);
+  int64_t lines = EXTENT(s->channels, s->stride_h, s->kernel_w);
+  return read >= 0 && require(c, positions >= 0 && positions <= MAX_POSITIONS && out >= 0, "size out of range") &&
+         require(c, l.pitch < INT32_MAX / 4 && (int64_t)s->out_h * s->stride_h < INT32_MAX / 4, "size out of range") &&
+         VIEW(x, read, false) && view(c, s->y_buffer, s->y_at - s->y_border, out, true) &&
+         (s->r_buffer < 0 || view(c, s->r_buffer, s->r_at - s->y_border, out, false)) &&
+         floats(c, s->bias, s->rows) && floats(c, s->weights, EXTENT(l.n, lines, s->rows)) &&
+         ints(c, s->off_table, lines + CLN_LOOKAHEAD) &&
+         offsets(c, s->off_table, lines, l.planes * l.plane, "line outside the data");
+}
+
 /* The window kernel asked for. */
 static bool window(checker *c, const cln_depthwise *s) {
   return between(c, s->kernel, 1, CLN_MAX_WINDOW, "no such micro-kernel") &&
@@ -376,7 +403,7 @@ static bool lrn(checker *c, const void *record) {
 }
 
 static bool (*const checks[CLN_OP_COUNT])(checker *, const void *) = {
-    [CLN_OP_CNM] = cnm,       [CLN_OP_WINOGRAD] = winograd, [CLN_OP_DENSE] = dense, [CLN_OP_POOL] = pool,
+    [CLN_OP_CNM] = cnm,       [CLN_OP_WINOGRAD] = winograd, [CLN_OP_VERTICAL] = vertical, [CLN_OP_DENSE] = dense, [CLN_OP_POOL] = pool,
     [CLN_OP_AFFINE] = affine, [CLN_OP_UNARY] = unary,       [CLN_OP_BINARY] = binary, [CLN_OP_COPY] = copy,
     [CLN_OP_FILL] = fill,     [CLN_OP_SOFTMAX] = softmax,   [CLN_OP_LRN] = lrn,
     [CLN_OP_GLOBAL_POOL] = global_pool, [CLN_OP_DEPTHWISE] = depthwise,
@@ -447,7 +474,9 @@ static int64_t pool_scratch(const cln_pool *s) {
 /* Floats of scratch that a step other than `cnm` asks for, per thread. */
 static int64_t step_scratch(const cln_model *model, const cln_order_entry *entry) {
   cln_winograd_layout l;
+  cln_vertical_layout v;
   cln_depthwise_layout d;
+  if (entry->op == CLN_OP_VERTICAL && cln_vertical_layout_of(entry->record, model->lanes, &v)) return v.scratch_floats;
   if (entry->op == CLN_OP_WINOGRAD && cln_winograd_layout_of(entry->record, model->lanes, &l)) return l.scratch_floats;
   if (entry->op == CLN_OP_DEPTHWISE && cln_depthwise_layout_of(entry->record, model->isa, &d)) return d.scratch_floats;
   if (entry->op == CLN_OP_POOL) return pool_scratch(entry->record);

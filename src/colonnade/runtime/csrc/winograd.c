@@ -17,12 +17,13 @@
 
 #include "activation.h"
 #include "isa.h"
+#include "products.h"
 #include "rows.h"
 
 typedef struct {
   const cln_winograd *step;
   cln_winograd_layout l;
-  const cln_kernel_grid *kernels;
+  cln_products products;
   cln_transform_kernel transform_rows, transform_columns, transform_sums;
   const float *x, *weights, *bias, *residual;
   const int32_t *off;
@@ -30,7 +31,6 @@ typedef struct {
   int64_t tiles; /* of output channels */
   int64_t held; /* panel whose data are in scratch */
   int64_t begin, count; /* its positions */
-  int32_t lanes;
   int64_t sum_rows[CLN_MAX_ROWS];
 } work;
 
@@ -110,20 +110,10 @@ static void transform_panel(const work *w) {
 
 /* All products of `rows` output channels: sums [n * n][T][position]. */
 static void multiply(const work *w, int32_t rows, const float *weights) {
-  const cln_winograd *s = w->step;
   cln_tile a = {
       .off = w->off, .n = (size_t)w->l.channels, .y_rows = w->sum_rows, .lo = -INFINITY, .hi = INFINITY, .w = weights};
-  for (int32_t e = 0; e < w->l.n * w->l.n; ++e, a.w += w->l.channels * rows) {
-    for (int64_t at = 0; at < w->count; at += w->l.width) {
-      int64_t left = w->count - at < w->l.width ? w->count - at : w->l.width;
-      int32_t vectors = (int32_t)((left + w->lanes - 1) / w->lanes);
-      while (!(*w->kernels)[s->tile_rows][vectors]) ++vectors; /* step->vectors is one */
-      a.x = w->data + e * w->l.data_step + at;
-      a.y = w->sums + e * w->l.sums_step + at;
-      a.count = (size_t)left;
-      (*w->kernels)[rows][vectors](&a);
-    }
-  }
+  for (int32_t e = 0; e < w->l.n * w->l.n; ++e, a.w += w->l.channels * rows)
+    cln_multiply(&w->products, rows, &a, w->data + e * w->l.data_step, w->sums + e * w->l.sums_step, w->count);
 }
 
 /* The outputs of one channel's tiles. */
@@ -185,7 +175,7 @@ void CLN_ISA(cln_run_winograd)(cln_session *session, int32_t order, int thread) 
   const cln_winograd_transforms *transforms = model->isa->transforms;
   work w = {
       .step = s,
-      .kernels = model->isa->kernels,
+      .products = {.kernels = model->isa->kernels, .tile_rows = s->tile_rows, .lanes = model->lanes},
       .x = cln_at(session, order, s->x_buffer, s->x_at),
       .weights = model->floats + s->weights,
       .bias = model->floats + s->bias,
@@ -197,9 +187,9 @@ void CLN_ISA(cln_run_winograd)(cln_session *session, int32_t order, int thread) 
       .transform_sums = (*transforms)[s->m][cln_winograd_taps(s)].output,
       .held = -1,
       .tiles = (s->rows + s->tile_rows - 1) / s->tile_rows,
-      .lanes = model->lanes,
   };
   cln_winograd_layout_of(s, model->lanes, &w.l); /* has been checked */
+  w.products.width = w.l.width;
   w.data = scratch + w.l.data_at;
   w.sums = scratch + w.l.sums_at;
   w.half = scratch + w.l.half_at;

@@ -1,0 +1,204 @@
+/* Convolutions by Winograd's F(m, r) down the rows of the image (kernels/vertical.py has the equation).
+ *
+ *   for panel of rows of tiles / for share of the output channels:       (one work item)
+ *     in        every m lines of every channel to a row of each of n transforms; kept for the next item of the same panel
+ *     for tile of T output channels:
+ *       multiply  n products by the micro-kernel, each a convolution of height 1
+ *       out       the sums to m lines of outputs; bias, residual and bounds on the way to y, other activations there
+ *
+ * Lines of x are read where they lie; those of stride 2 are padded and split in scratch first, and so are, as whole
+ * vectors are read, those of a caller's own array copied. With stride_h 2 the even and the odd rows of a channel are two
+ * channels, each with every second row of the kernel. */
+#include "vertical.h"
+
+#include "activation.h"
+#include "isa.h"
+#include "products.h"
+#include "rows.h"
+
+typedef struct {
+  const cln_vertical *step;
+  cln_vertical_layout l;
+  cln_products products;
+  const cln_vertical_transforms *transforms;
+  const float *x, *weights, *bias, *residual;
+  const int32_t *off;
+  int64_t tiles, lines; /* of output channels; of weights */
+  float *y, *data, *sums, *copies, *zeros; /* the last four in scratch */
+  row_span spans[2];                      /* of a line, by phase of columns */
+  bool copied;                            /* lines of x, unless they are split anyway */
+  bool apart;                             /* there is more in a plane of y than outputs */
+  int64_t held;                           /* panel whose data are in scratch */
+  int64_t begin, count;                   /* its rows of tiles */
+  int64_t sum_rows[CLN_MAX_ROWS];
+} work;
+
+/* Rows of tiles `first` .. first + count - 1 of an image; `at`: of the first one, in the panel. */
+typedef struct {
+  int64_t image, first, at, count;
+} piece;
+
+static piece piece_at(const work *w, int64_t at, int64_t most) {
+  int64_t line = w->begin + at, first = line % w->l.tiles_h, room = w->l.tiles_h - first, left = w->count - at;
+  if (left < room) room = left;
+  return (piece){.image = line / w->l.tiles_h, .first = first, .at = at, .count = room < most ? room : most};
+}
+
+/* One line of the image and, of its phases of columns, where each is from then on. */
+static void fetch_line(const work *w, const float *from, float *buffer, const float **at) {
+  const cln_vertical *s = w->step;
+  at[0] = from;
+  if (s->stride_w == 2) {
+    at[0] = buffer;
+    at[CLN_VERTICAL_LINES] = buffer + w->l.line;
+    pad_pairs(buffer, buffer + w->l.line, (int32_t)w->l.pitch, from, w->spans, false);
+  } else if (w->copied) {
+    at[0] = buffer;
+    copy_floats(buffer, from, s->in_w);
+  }
+}
+
+/* Lines of a phase of rows that a piece is made from: the k-th, of phase p of columns, is at[p * CLN_VERTICAL_LINES + k]. */
+static void fetch_lines(const work *w, const float *image, int32_t phase, const piece *p, const float **at) {
+  const cln_vertical *s = w->step;
+  const int64_t count = s->m * (p->count - 1) + w->l.n, first = s->m * p->first;
+  for (int64_t k = 0; k < count; ++k) {
+    int64_t y = (first + k) * s->stride_h + phase - s->pad_top;
+    if (y < 0 || y >= s->in_h)
+      for (int32_t i = 0; i < s->stride_w; ++i) at[i * CLN_VERTICAL_LINES + k] = w->zeros;
+    else
+      fetch_line(w, image + y * s->x_pitch, w->copies + k * s->stride_w * w->l.line, at + k);
+  }
+}
+
+/* All transforms of one phase of rows of one channel. Whole vectors are written: into the next plane, made later, or past
+ * the last. */
+static void transform_channel(const work *w, const float *x, int32_t phase, float *to) {
+  const cln_vertical *s = w->step;
+  const bool split = s->stride_w > 1;
+  const int32_t left = split ? 0 : s->pad_left, width = split ? (int32_t)w->l.pitch : s->in_w;
+  const float *at[2 * CLN_VERTICAL_LINES];
+  piece p;
+  for (int64_t done = 0; done < w->count; done += p.count) {
+    p = piece_at(w, done, (CLN_VERTICAL_LINES - w->l.n) / s->m + 1);
+    fetch_lines(w, x + p.image * s->x_plane, phase, &p, at);
+    for (int32_t i = 0; i < s->stride_w; ++i)
+      (*w->transforms)[s->m][cln_vertical_taps(s)].in(&(cln_vertical_in){
+          .lines = at + i * CLN_VERTICAL_LINES,
+          .y = to + i * w->l.plane + left + p.at * w->l.pitch,
+          .y_step = w->l.data_step,
+          .pitch = w->l.pitch,
+          .tiles = p.count,
+          .gap = (int32_t)w->l.pitch - width,
+          .count = (size_t)width,
+      });
+  }
+  for (int32_t k = 0; k < w->l.n; ++k) zero_floats(to + k * w->l.data_step, left);
+}
+
+static void transform_panel(const work *w) {
+  const cln_vertical *s = w->step;
+  float *to = w->data;
+  for (int32_t c = 0; c < s->channels; ++c)
+    for (int32_t phase = 0; phase < s->stride_h; ++phase, to += s->stride_w * w->l.plane)
+      transform_channel(w, w->x + (int64_t)c * s->batch * s->x_plane, phase, to);
+}
+
+/* The outputs of one channel in the panel. */
+static void output_channel(const work *w, const float *sums, int32_t channel) {
+  const cln_vertical *s = w->step;
+  const cln_act act = CLN_ACT_OF(s);
+  const bool bounds = act.kind == CLN_ACT_CLAMP; /* which the transform does */
+  piece p;
+  for (int64_t done = 0; done < w->count; done += p.count) {
+    p = piece_at(w, done, w->l.tiles_h);
+    const int64_t plane = ((int64_t)channel * s->batch + p.image) * s->y_plane;
+    const int32_t line = (int32_t)(s->m * p.first), room = s->out_h - line;
+    const int32_t lines = s->m * p.count < room ? (int32_t)(s->m * p.count) : room;
+    const int64_t to = plane + (int64_t)line * s->y_pitch;
+    (*w->transforms)[s->m][cln_vertical_taps(s)].out(&(cln_vertical_out){
+        .x = sums + p.at * w->l.pitch,
+        .x_step = w->l.sums_step,
+        .x_pitch = w->l.pitch,
+        .y = w->y + to,
+        .r = w->residual ? w->residual + to : NULL,
+        .y_pitch = s->y_pitch,
+        .lines = lines,
+        .count = (size_t)s->out_w,
+        .bias = w->bias[channel],
+        .lo = bounds ? act.lo : -INFINITY,
+        .hi = bounds ? act.hi : INFINITY,
+    });
+    for (int32_t i = 0; i < lines && (w->apart || !bounds); ++i) {
+      float *row = w->y + to + (int64_t)i * s->y_pitch;
+      if (!bounds) cln_activate(row, row, s->out_w, act);
+      zero_around(w->y + plane, line + i, s->out_h, s->out_w, s->y_pitch, s->y_plane, s->y_border);
+    }
+  }
+}
+
+/* `rows` output channels from `first` on. */
+static void run_tile(const work *w, int32_t first, int32_t rows) {
+  const int64_t positions = (w->count - 1) * w->l.pitch + w->step->out_w;
+  cln_tile a = {
+      .off = w->off,
+      .n = (size_t)w->lines,
+      .y_rows = w->sum_rows,
+      .lo = -INFINITY,
+      .hi = INFINITY,
+      .w = w->weights + first * w->l.n * w->lines,
+  };
+  for (int32_t k = 0; k < w->l.n; ++k, a.w += w->lines * rows)
+    cln_multiply(&w->products, rows, &a, w->data + k * w->l.data_step, w->sums + k * w->l.sums_step, positions);
+  for (int32_t i = 0; i < rows; ++i) output_channel(w, w->sums + i * w->l.sum_row, first + i);
+}
+
+/* One claim: a panel and one of `parts` of the tiles of output channels. */
+static void run_item(work *w, int64_t item, int64_t parts) {
+  const cln_vertical *s = w->step;
+  const int64_t panel = item / parts, part = item % parts;
+  if (w->held != panel) {
+    w->held = panel;
+    w->begin = panel * w->l.rows;
+    w->count = w->l.lines - w->begin < w->l.rows ? w->l.lines - w->begin : w->l.rows;
+    transform_panel(w);
+  }
+  for (int64_t t = part * w->tiles / parts; t < (part + 1) * w->tiles / parts; ++t) {
+    const int32_t first = (int32_t)t * s->tile_rows, left = s->rows - first;
+    run_tile(w, first, left < s->tile_rows ? left : s->tile_rows);
+  }
+}
+
+void CLN_ISA(cln_run_vertical)(cln_session *session, int32_t order, int thread) {
+  const cln_model *model = session->model;
+  const cln_vertical *s = model->order[order].record;
+  float *scratch = session->scratch + thread * model->scratch_floats;
+  work w = {
+      .step = s,
+      .products = {.kernels = model->isa->kernels, .tile_rows = s->tile_rows, .lanes = model->lanes},
+      .transforms = model->isa->verticals,
+      .x = cln_at(session, order, s->x_buffer, s->x_at),
+      .weights = model->floats + s->weights,
+      .bias = model->floats + s->bias,
+      .residual = s->r_buffer < 0 ? NULL : cln_at(session, order, s->r_buffer, s->r_at),
+      .tiles = (s->rows + s->tile_rows - 1) / s->tile_rows,
+      .lines = (int64_t)s->channels * s->stride_h * s->kernel_w,
+      .off = model->ints + s->off_table,
+      .y = cln_at(session, order, s->y_buffer, s->y_at),
+      .apart = (int64_t)s->out_h * s->out_w < s->y_plane,
+      .copied = model->buffers[s->x_buffer].kind != CLN_BUFFER_ARENA,
+      .held = -1,
+  };
+  cln_vertical_layout_of(s, model->lanes, &w.l); /* has been checked */
+  w.products.width = w.l.width;
+  w.data = scratch + w.l.data_at;
+  w.sums = scratch + w.l.sums_at;
+  w.copies = scratch + w.l.lines_at;
+  w.zeros = scratch + w.l.zeros_at;
+  for (int32_t i = 0; i < s->stride_w; ++i)
+    w.spans[i] = span_of((int32_t)w.l.pitch, s->in_w, i - s->pad_left, s->stride_w);
+  memset(w.zeros, 0, (size_t)w.l.line * sizeof *w.zeros);
+  for (int32_t t = 0; t < s->tile_rows; ++t) w.sum_rows[t] = t * w.l.sum_row;
+  int64_t panels = (w.l.lines + w.l.rows - 1) / w.l.rows, parts = cln_parts(session, panels, w.tiles), item;
+  while ((item = cln_claim(session, order, 0, thread, panels * parts)) >= 0) run_item(&w, item, parts);
+}
