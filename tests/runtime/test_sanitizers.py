@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -24,12 +24,12 @@ from layers import (
 )
 from model_bytes import open_header, open_sections, with_checksum, with_header
 
-from colonnade.graph.ir import Conv
+from colonnade.graph.ir import Activation, Conv
 from colonnade.kernels.cnm import LOOKAHEAD
 from colonnade.modelfile import records
 from colonnade.modelfile.program import Storage, View
 from colonnade.modelfile.writer import write
-from colonnade.plan.candidate import Candidate
+from colonnade.plan.candidate import ALL_STRIPS, Candidate
 from colonnade.plan.compiler import compile_graph
 from colonnade.runtime.binding import checksum
 from colonnade.runtime.build import CSRC, LIBRARY_SOURCES, compile_units
@@ -137,20 +137,34 @@ def test_headers_of_noise(memory_checked: Harness, good: bytes, tmp_path: Path) 
     memory_checked.run(_write(tmp_path, _header_changes(good, rng)), threads=1)
 
 
-def test_masks(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Steps that leave lanes out, on the instruction sets of this machine that have them."""
+def test_masks_and_fused_tails(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Steps that leave lanes out, and strips longer than their vectors, on the instruction sets of this machine that
+    have them."""
     for target in (target for target in RUNNABLE if target.isa.masked):
         harness = _build(tmp_path_factory.mktemp(target.name), "address,undefined", target.arch)
-        b = GraphBuilder()
-        y = b.conv(Conv(pads=(1, 1, 1, 1)), b.input(2, 20, 5, 7), random_array((9, 20, 3, 3)))
-        y = b.conv(Conv((2, 2), (1, 1, 1, 1)), y, random_array((6, 9, 3, 3)))
-        good = model_of(b.graph(y), target, Candidate(4, 2, masked=True, blocks=2), threads=2).data
-        rng = np.random.default_rng(21)
-        files = _write(tmp_path_factory.mktemp("files"), iter([good, *_single_changes(good)]))
-        files += _write(tmp_path_factory.mktemp("random"), (_random_changes(good, rng) for _ in range(200)))
-        files += _write(tmp_path_factory.mktemp("tables"), (_table_changes(good, rng) for _ in range(200)))
-        files += _write(tmp_path_factory.mktemp("crafted"), _crafted_masks(target))
+        files = _write(tmp_path_factory.mktemp("crafted"), _crafted_masks(target))
+        for seed, good in enumerate((_masked(target), _with_fused_tails(target)), 21):
+            rng = np.random.default_rng(seed)
+            files += _write(tmp_path_factory.mktemp("files"), iter([good, *_single_changes(good)]))
+            files += _write(tmp_path_factory.mktemp("random"), (_random_changes(good, rng) for _ in range(200)))
+            files += _write(tmp_path_factory.mktemp("tables"), (_table_changes(good, rng) for _ in range(200)))
         harness.run(files, threads=2)
+
+
+def _masked(target: Target) -> bytes:
+    b = GraphBuilder()
+    y = b.conv(Conv(pads=(1, 1, 1, 1)), b.input(2, 20, 5, 7), random_array((9, 20, 3, 3)))
+    y = b.conv(Conv((2, 2), (1, 1, 1, 1)), y, random_array((6, 9, 3, 3)))
+    return model_of(b.graph(y), target, Candidate(4, 2, masked=True, blocks=2), threads=2).data
+
+
+def _with_fused_tails(target: Target) -> bytes:
+    """With sums of blocks, through edges, under masks."""
+    b = GraphBuilder()
+    y = b.conv(Conv(act=Activation("silu")), b.input(1, 20, 6, 6), random_array((9, 20, 1, 1)))
+    y = b.conv(Conv(pads=(1, 1, 1, 1), residual=True), y, random_array((9, 9, 3, 3)), y)
+    candidate = Candidate(8, 2, panel=ALL_STRIPS, blocks=2)
+    return model_of(b.graph(y), target, {"n0": candidate, "n1": replace(candidate, masked=True)}, threads=2).data
 
 
 def _crafted_masks(target: Target) -> Iterator[bytes]:
@@ -236,7 +250,8 @@ def _table_changes(good: bytes, rng: np.random.Generator) -> bytes:
     table = np.frombuffer(sections["ints"], np.int32).copy()
     for _ in range(rng.integers(1, 4)):
         at = rng.integers(table.size)
-        near, far = int(table[at]) + int(rng.integers(-300, 300)), int(rng.choice(BIG[:3]))
+        near = min(max(int(table[at]) + int(rng.integers(-300, 300)), -(2**31)), 2**31 - 1)
+        far = int(rng.choice(BIG[:3]))
         table[at] = rng.choice([near, far, 0, table[rng.integers(table.size)]])
     return with_checksum(good, {**sections, "ints": table.tobytes()})
 

@@ -14,7 +14,7 @@ their registers. Standard library only (run by the build hook).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import cast
+from typing import Protocol, cast
 
 from colonnade.kernels.shapes import Shape
 from colonnade.kernels.tile import MaskedOps, TileOps, tile_ops
@@ -25,22 +25,41 @@ LINE_FLOATS = 16  # f32 elements of a cache line
 WEIGHTS_AHEAD = 512  # floats between a weight's prefetch and its use: weights are read once a run, from far away
 
 
+class Beside(Protocol):
+    """What a micro-kernel computes beside its tile, as lines of C: the sums of the positions that follow the strip
+    (kernels/fused.py)."""
+
+    @property
+    def positions(self) -> int: ...
+    def start(self) -> Iterable[str]: ...
+    def column(self, first: int, masked: bool) -> Iterable[str]: ...  # whose weights are w[first], ...; `row`, `lanes`
+    def finish(self) -> Iterable[str]: ...
+
+
 def kernel_source(isa: Isa, shape: Shape) -> str:
     """C source of the micro-kernel of `shape` for `isa`: a function `void NAME(const cln_tile *)`."""
+    return kernel_function(isa, shape, shape.name(isa), None)
+
+
+def kernel_function(isa: Isa, shape: Shape, name: str, beside: Beside | None) -> str:
+    """The same by another name, with what it computes beside."""
     ops = tile_ops(isa, shape)
-    loops = with_masks(isa, lambda masked: _loops(ops, isa, shape, masked))
-    strip = [*_initialise(ops, isa, shape), *loops, *_finish(ops, isa, shape)]
+    loops = with_masks(isa, lambda masked: _loops(ops, isa, shape, masked, beside))
+    sums = beside.finish() if beside else ()
+    strip = [*_initialise(ops, isa, shape, beside), *loops, *sums, *_finish(ops, isa, shape)]
     body = [*ops.strip_begin, *indent(strip), *ops.strip_end]
-    return "\n".join([f"static void {shape.name(isa)}(const cln_tile *a) {{", *indent(body), "}", ""])
+    return "\n".join([f"static void {name}(const cln_tile *a) {{", *indent(body), "}", ""])
 
 
-def _initialise(ops: TileOps, isa: Isa, shape: Shape) -> Iterator[str]:
+def _initialise(ops: TileOps, isa: Isa, shape: Shape, beside: Beside | None) -> Iterator[str]:
     rows, parts = range(shape.rows), range(ops.parts)
     yield f"const char *restrict x = (const char *)(a->x{ops.at});"
     yield "const float *restrict w = a->w;"
     yield "const int32_t *restrict off = a->off;"
     yield "size_t n = a->n;"
     yield from declare(ops, rows)
+    if beside:
+        yield from beside.start()
     # The accumulators start as sums, as the residual, or as the first column's products: none costs an addition. Nor
     # does the bias, where a multiply-add takes it as it takes any vector.
     if not isa.scalar_operands:
@@ -62,6 +81,8 @@ def _initialise(ops: TileOps, isa: Isa, shape: Shape) -> Iterator[str]:
         else:
             for v, part in ((v, ops.part(v)) for v in parts):
                 yield f"  c{t}_{v} = {part.fma(f'w{t}', f'x{v}', part.broadcast(f'bias[{t}]'))};"
+    if beside:
+        yield from indent(beside.column(0, False))
     yield f"  ++off, w += {shape.rows}, --n;"
     yield "} else {"
     start = "0.0f" if isa.scalar_operands else "bias[{}]"
@@ -69,26 +90,29 @@ def _initialise(ops: TileOps, isa: Isa, shape: Shape) -> Iterator[str]:
     yield "}"
 
 
-def _loops(ops: TileOps, isa: Isa, shape: Shape, masked: bool) -> Iterator[str]:
+def _loops(ops: TileOps, isa: Isa, shape: Shape, masked: bool, beside: Beside | None) -> Iterator[str]:
     """Over all columns. masked: each leaves out the lanes that its tap does."""
     yield f"for (; n >= {isa.columns}; n -= {isa.columns}) {{"
-    yield from indent(_columns(ops, isa, shape, isa.columns, masked))
+    yield from indent(_columns(ops, isa, shape, isa.columns, masked, beside))
     yield "}"
     yield "for (; n != 0; --n) {"
-    yield from indent(_columns(ops, isa, shape, 1, masked))
+    yield from indent(_columns(ops, isa, shape, 1, masked, beside))
     yield "}"
 
 
-def _columns(ops: TileOps, isa: Isa, shape: Shape, count: int, masked: bool) -> Iterator[str]:
+def _columns(ops: TileOps, isa: Isa, shape: Shape, count: int, masked: bool, beside: Beside | None) -> Iterator[str]:
+    floats = shape.vectors * isa.lanes + (beside.positions if beside else 0)
     yield from _prefetches(ops, "w", WEIGHTS_AHEAD, count * shape.rows)
     for i in range(count):
         yield "{"
         yield f"  const float *row = (const float *)(x + off[{i}]);"
         ahead = f"(const float *)(x + off[{LOOKAHEAD + i}])"
-        yield from indent(_prefetches(ops, ahead, 0, shape.vectors * isa.lanes))
+        yield from indent(_prefetches(ops, ahead, 0, floats))
         if masked:
             yield f"  const uint8_t *lanes = masks + taps[{i}] * CLN_MASK_BYTES;"
         yield from indent(_one_column(ops, isa, shape, i, masked))
+        if beside:
+            yield from indent(beside.column(i * shape.rows, masked))
         yield "}"
     yield f"off += {count};"
     if masked:

@@ -18,7 +18,7 @@ from typing import cast
 
 from colonnade.kernels.cnm import LOOKAHEAD, indent, lane, with_masks
 from colonnade.kernels.shapes import Shape
-from colonnade.kernels.tile import MaskedOps, tile_ops
+from colonnade.kernels.tile import MaskedOps, TileOps, tile_ops
 from colonnade.target.isa import Isa
 
 POSITIONS = (1, 2, 3, 4)  # P
@@ -83,23 +83,79 @@ def tail_vectors(rows: int, lanes: int) -> int:
 
 def tail_source(isa: Isa, tail: Tail) -> str:
     """C source of one tail kernel: a function `void NAME(const cln_tail *)`."""
-    if tail.paired(isa):
-        return _paired(isa, tail)
     ops = tile_ops(isa, tail.shape)
-    sums = [(p, v, f"c{p}_{v}") for p in range(tail.positions) for v in range(ops.parts)]
+    found = accumulators(isa, tail)
     chains = range(tail.columns(isa))
     strip = [
         "const char *restrict x = (const char *)a->x;",
         f"const float *restrict w = a->w{ops.at};",
         "const int32_t *restrict off = a->off;",
         "size_t n = a->n;",
-        *(f"{ops.part(v).vector} {c}_{u} = {ops.part(v).broadcast('0.0f')};" for _, v, c in sums for u in chains),
+        *(f"{c.ops.vector} {c.name}_{u} = {c.ops.broadcast('0.0f')};" for c in found for u in chains),
         *_over_columns(isa, tail.columns(isa), lambda u, masked: _column(isa, tail, u, masked)),
-        *(f"{c}_0 = {ops.part(v).add(f'{c}_0', f'{c}_{u}')};" for _, v, c in sums for u in chains[1:]),
-        *(f"{ops.part(v).store(f'a->y{ops.at} + {p} * a->y_step + {lane(isa, v)}', f'{c}_0')};" for p, v, c in sums),
+        *(f"{c.name}_0 = {c.ops.add(f'{c.name}_0', f'{c.name}_{u}')};" for c in found for u in chains[1:]),
+        *(f"{c.ops.store(f'a->y{ops.at} + {c.position} * a->y_step + {c.first}', f'{c.name}_0')};" for c in found),
     ]
     body = [*ops.strip_begin, *indent(strip), *ops.strip_end]
     return "\n".join([f"static void {tail.name(isa)}(const cln_tail *a) {{", *indent(body), "}", ""])
+
+
+@dataclass(frozen=True)
+class Accumulator:
+    """Sums of one position, and of the next where two share a register, for output channels from `first` on."""
+
+    ops: TileOps
+    name: str
+    position: int
+    first: int
+
+
+def accumulators(isa: Isa, tail: Tail) -> tuple[Accumulator, ...]:
+    """Those of one column."""
+    if tail.paired(isa):
+        whole = tile_ops(isa, Shape(1, isa.wide))
+        return tuple(Accumulator(whole, f"s{p}", p, 0) for p in range(0, tail.positions, 2))
+    ops = tile_ops(isa, tail.shape)
+    return tuple(
+        Accumulator(ops.part(v), f"s{p}_{v}", p, lane(isa, v)) for p in range(tail.positions) for v in range(ops.parts)
+    )
+
+
+def multiply_adds(isa: Isa, tail: Tail, x: str, w: str, lanes: str | None, chain: str = "") -> Iterator[str]:
+    """What a column adds to the accumulators. x, w: pointers to its first position and to its weights. lanes: bits of
+    the positions that count; None: all do. chain: what follows the accumulators' names."""
+    if tail.paired(isa):
+        half, whole = cast(MaskedOps, tile_ops(isa, Shape(1, 1))), cast(MaskedOps, tile_ops(isa, Shape(1, isa.wide)))
+        yield f"const {half.vector} some = {half.load_within(x, lanes or f'{(1 << tail.positions) - 1}')};"
+        yield f"const {whole.vector} both = {whole.twice(half.load(w))};"
+        for c in accumulators(isa, tail):
+            pair = whole.lanes_of("some", (c.position, c.position + 1))
+            yield f"{c.name}{chain} = {whole.fused('both', pair, c.name + chain)};"
+        return
+    ops = tile_ops(isa, tail.shape)
+    for v in range(ops.parts):
+        yield f"const {ops.part(v).vector} w{v} = {ops.part(v).load(f'{w} + {lane(isa, v)}')};"
+    if lanes:
+        yield f"const __m128 some = {cast(MaskedOps, ops).load_few(x, lanes)};"
+    for p in range(tail.positions):
+        spread = cast(MaskedOps, ops).spread("some", p) if lanes else ops.scalar(f"{x}[{p}]")
+        yield f"const {ops.scalar_type} x{p} = {spread};"
+        for v in range(ops.parts):
+            name = f"s{p}_{v}{chain}"
+            yield f"{name} = {ops.part(v).fma(f'x{p}', f'w{v}', name)};"
+
+
+def _column(isa: Isa, tail: Tail, chain: int, masked: bool) -> Iterator[str]:
+    yield "{"
+    yield f"  const float *row = (const float *)(x + off[{chain}]);"
+    # The row of a column that is needed soon: the strips before have not read that far.
+    prefetch = tile_ops(isa, tail.shape).prefetch(f"(const float *)(x + off[{LOOKAHEAD + chain}])")
+    if prefetch:
+        yield f"  {prefetch};"
+    lanes = f"masks[taps[{chain}] * CLN_MASK_BYTES]" if masked else None
+    yield from indent(multiply_adds(isa, tail, "row", "w", lanes, f"_{chain}"))
+    yield "  w += a->count;"
+    yield "}"
 
 
 def _over_columns(isa: Isa, chains: int, column: Callable[[int, bool], Iterable[str]]) -> Iterator[str]:
@@ -116,64 +172,3 @@ def _over_columns(isa: Isa, chains: int, column: Callable[[int, bool], Iterable[
             yield from [f"for (; n != 0; --n, {step}) {{", *indent(column(0, masked)), "}"]
 
     return with_masks(isa, loops)
-
-
-def _paired(isa: Isa, tail: Tail) -> str:
-    """T in one vector, and two positions to a register."""
-    half, whole = tile_ops(isa, Shape(1, 1)), cast(MaskedOps, tile_ops(isa, Shape(1, isa.wide)))
-    chains, pairs = range(tail.columns(isa)), range(tail.accumulators(isa))
-
-    def column(u: int, masked: bool) -> Iterator[str]:
-        lanes = _lanes(u) if masked else f"{(1 << tail.positions) - 1}"
-        x = cast(MaskedOps, half).load_within(f"(const float *)(x + off[{u}])", lanes)
-        yield "{"
-        yield f"  {half.prefetch(_ahead(u))};"
-        yield f"  const {half.vector} row = {x};"
-        yield f"  const {whole.vector} both = {whole.twice(half.load('w'))};"
-        for i in pairs:
-            yield f"  c{i}_{u} = {whole.fused('both', whole.lanes_of('row', (2 * i, 2 * i + 1)), f'c{i}_{u}')};"
-        yield "  w += a->count;"
-        yield "}"
-
-    body = [
-        "const char *restrict x = (const char *)a->x;",
-        "const float *restrict w = a->w;",
-        "const int32_t *restrict off = a->off;",
-        "size_t n = a->n;",
-        *(f"{whole.vector} c{i}_{u} = {whole.broadcast('0.0f')};" for i in pairs for u in chains),
-        *_over_columns(isa, len(chains), column),
-        *(f"c{i}_0 = {whole.add(f'c{i}_0', f'c{i}_{u}')};" for i in pairs for u in chains[1:]),
-        *(f"{whole.store(f'a->y + {2 * i} * a->y_step', f'c{i}_0')};" for i in pairs),
-    ]
-    return "\n".join([f"static void {tail.name(isa)}(const cln_tail *a) {{", *indent(body), "}", ""])
-
-
-def _ahead(chain: int) -> str:
-    """The row of a column that is needed soon: the strips before have not read that far."""
-    return f"(const float *)(x + off[{LOOKAHEAD + chain}])"
-
-
-def _lanes(chain: int) -> str:
-    """Bits of the positions that a column's tap leaves."""
-    return f"masks[taps[{chain}] * CLN_MASK_BYTES]"
-
-
-def _column(isa: Isa, tail: Tail, chain: int, masked: bool) -> Iterator[str]:
-    ops = tile_ops(isa, tail.shape)
-    yield "{"
-    yield f"  const float *row = (const float *)(x + off[{chain}]);"
-    prefetch = ops.prefetch(_ahead(chain))
-    if prefetch:
-        yield f"  {prefetch};"
-    for v in range(ops.parts):
-        yield f"  const {ops.part(v).vector} w{v} = {ops.part(v).load(f'w + {lane(isa, v)}')};"
-    if masked:
-        yield f"  const __m128 some = {cast(MaskedOps, ops).load_few('row', _lanes(chain))};"
-    for p in range(tail.positions):
-        x = cast(MaskedOps, ops).spread("some", p) if masked else ops.scalar(f"row[{p}]")
-        yield f"  const {ops.scalar_type} x{p} = {x};"
-        for v in range(ops.parts):
-            c = f"c{p}_{v}_{chain}"
-            yield f"  {c} = {ops.part(v).fma(f'x{p}', f'w{v}', c)};"
-    yield "  w += a->count;"
-    yield "}"

@@ -157,7 +157,7 @@ STEPS: tuple[Record, ...] = (
         tiles="i32",
         blocks="i32",  # KC blocks
         panel="i32",  # strips per panel
-        tail="i32",  # the most positions past whole vectors that a tail kernel computes
+        tail="i32",  # the most positions past whole vectors that are computed as a tail
         **_ACT,
     ),
     # A convolution by Winograd's F(m x m, r x r) (csrc/winograd.c): r = ceil(kernel / stride), n = m + r - 1. An input

@@ -9,6 +9,8 @@ from functools import cached_property
 import numpy as np
 
 from colonnade.graph.ir import Activation
+from colonnade.kernels.fused import fuses
+from colonnade.kernels.shapes import Shape
 from colonnade.kernels.tail import longest_tail
 from colonnade.modelfile.program import Constants, Step, Storage, View
 from colonnade.modelfile.records import ACTIVATIONS
@@ -20,6 +22,7 @@ from colonnade.target.targets import Target
 
 FLOAT_BYTES = 4
 TAIL_COLUMNS = 32  # of a tile, on average, for each position; fewer where a register holds several vectors
+FUSED_COLUMNS = 4  # the same where the micro-kernel computes the tail too
 
 
 def activation_fields(act: Activation) -> dict[str, object]:
@@ -232,11 +235,14 @@ def conv_step(
 
 
 def tail_limit(problem: ConvProblem, candidate: Candidate, target: Target) -> int:
-    """The most positions past whole vectors that a tail kernel computes: only so many that tiles keep columns enough to
+    """The most positions past whole vectors that are computed as a tail: only so many that tiles keep columns enough to
     make up for what each costs once."""
     sizes = problem.tile_sizes(candidate.rows, candidate.dense)
     columns = sum(columns * tiles for (_, columns), tiles in sizes.items()) // sum(sizes.values())
-    return min(longest_tail(target.isa, candidate.rows, target.lanes), columns * target.isa.wide // TAIL_COLUMNS)
+    shape = Shape(candidate.rows, candidate.vectors)
+    beside = not candidate.packed and fuses(target.isa, shape, problem.geometry.positions)
+    each = FUSED_COLUMNS if beside else TAIL_COLUMNS // target.isa.wide
+    return min(longest_tail(target.isa, candidate.rows, target.lanes), columns // each)
 
 
 def _packed_strips(g: Geometry, width: int) -> int:

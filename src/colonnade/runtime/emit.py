@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from colonnade.kernels.cnm import LOOKAHEAD, kernel_source
 from colonnade.kernels.depthwise import KERNELS, ROWS, STRIDES, VECTORS, depthwise_source, windows
+from colonnade.kernels.fused import ROWS as FUSED_ROWS
+from colonnade.kernels.fused import VECTORS as FUSED_VECTORS
+from colonnade.kernels.fused import fused_kernels, fused_source
 from colonnade.kernels.peak import peak_shape, peak_source
 from colonnade.kernels.shapes import MASK_BYTES, MAX_LANES, MAX_MASKED, MAX_ROWS, MAX_TAPS, MAX_VECTORS, shapes
 from colonnade.kernels.tail import POSITIONS, tail_source
@@ -32,6 +35,8 @@ def limits_header() -> str:
         "MAX_TAPS": MAX_TAPS,
         "MAX_TAIL": max(POSITIONS),
         "MAX_TAIL_VECTORS": max(TAIL_VECTORS),
+        "MAX_FUSED_ROWS": max(FUSED_ROWS),
+        "MAX_FUSED_VECTORS": max(FUSED_VECTORS),
         "MAX_WINOGRAD": max(f.m for f in (*FILTERS, *VERTICAL_FILTERS)),
         "MAX_WINOGRAD_TAPS": max(f.taps for f in FILTERS),
         "MAX_WINOGRAD_STRIDE": MAX_STRIDE,
@@ -47,6 +52,9 @@ def kernels_source(isa: Isa) -> str:
     """`kernels_SYMBOL.c`: all micro-kernels of one instruction set and its entry for the table in `isas.c`."""
     grid = "".join(f"    [{shape.rows}][{shape.vectors}] = {shape.name(isa)},\n" for shape in shapes(isa))
     tails = "".join(f"    [{t.positions}][{t.vectors}] = {t.name(isa)},\n" for t in tails_of(isa))
+    fused = "".join(
+        f"    [{f.shape.rows}][{f.shape.vectors}][{f.positions}] = {f.name(isa)},\n" for f in fused_kernels(isa)
+    )
     transforms = "".join(
         f"    [{f.m}][{f.taps}] = {{{', '.join(f.kernel_name(isa, part) for part in PARTS)}}},\n" for f in FILTERS
     )
@@ -61,7 +69,7 @@ def kernels_source(isa: Isa) -> str:
     declared = "".join(f"void cln_run_{name}__{isa.symbol}(cln_session *, int32_t, int);\n" for name in steps)
     listed = "".join(f"    cln_run_{name}__{isa.symbol},\n" for name in steps)
     entry = f'"{isa.name}", {isa.lanes}, {isa.cpu_check}'
-    tables = f"&kernels, &tails, &transforms, &verticals, &windows, {str(isa.masked).lower()}, steps, &peak"
+    tables = f"&kernels, &tails, &fused, &transforms, &verticals, &windows, {str(isa.masked).lower()}, steps, &peak"
     peak = peak_shape(isa)
     floats = peak.vectors * isa.lanes or "CLN_MAX_VECTORS * CLN_MAX_LANES"
     return "\n".join(
@@ -77,6 +85,9 @@ def kernels_source(isa: Isa) -> str:
             "",
             *(tail_source(isa, tail) for tail in tails_of(isa)),
             f"static const cln_tail_grid tails = {{\n{tails}}};",
+            "",
+            *(fused_source(isa, kernel) for kernel in fused_kernels(isa)),
+            f"static const cln_fused_grid fused = {{\n{fused}}};",
             "",
             peak_source(isa),
             f"static const cln_peak peak = {{cnm_peak, {peak.rows}, {floats}}};",

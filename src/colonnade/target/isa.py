@@ -23,6 +23,7 @@ class Isa:
     vectors: tuple[int, ...] = (1, 2, 3, 4, 5, 6, 7, 8)  # V, or LMUL
     columns: int = 2  # of X per turn of a micro-kernel's loop
     scalar_operands: bool = False  # a multiply-add takes the weight from a scalar register
+    fuses_tails: bool = False  # micro-kernels have registers left for the last positions of a strip
     masked: bool = False  # loads and stores leave lanes out at no cost
     cpu_check: str = "cln_cpu_any"  # C function of csrc/cpu.c: does the CPU that runs have it?
     tile_ops: str = ""  # module in kernels/tile with the tile operations
@@ -54,6 +55,7 @@ ISAS: tuple[Isa, ...] = (
         registers=32,
         wide=2,
         vectors=(1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16),
+        fuses_tails=True,
         masked=True,
         cpu_check="cln_cpu_x86_64_v4",
         tile_ops="x86",

@@ -19,13 +19,11 @@ typedef struct {
   const cln_cnm *step;
   const cln_cnm_plan *plan;
   const int32_t *ints;
-  const cln_kernel_grid *kernels;
-  const cln_tail_grid *tails;
+  const cln_isa *isa;
   const float *x, *bias, *residual;
   float *y, *scratch;
   int64_t edge_rows[CLN_MAX_ROWS];
   int32_t lanes, width; /* of a vector; NR */
-  int32_t tail_vectors;
   int32_t panel; /* strips */
   int64_t held;  /* the panel that is packed in scratch; -1: none */
 } work;
@@ -89,11 +87,10 @@ static void pack_strip(const work *w, const cln_strip *strip, const float *x, fl
   }
 }
 
-/* What the micro-kernel does to all positions but the last few, for those. */
-static void finish_tail(const work *w, const cln_tile *a, const cln_cnm_tile *tile, const cln_strip *strip) {
-  _Alignas(CLN_ALIGNMENT) float sums[CLN_MAX_TAIL * CLN_MAX_TAIL_VECTORS * CLN_MAX_LANES];
-  const int32_t first = strip->span - strip->tail, step = w->tail_vectors * w->lanes;
-  (*w->tails)[strip->tail][w->tail_vectors](&(cln_tail){
+/* Sums of the last few positions of a strip, by themselves: [position][step]. */
+static void sum_tail(const work *w, const cln_tile *a, const cln_cnm_tile *tile, const cln_strip *strip, int32_t step) {
+  const int32_t first = strip->span - strip->tail;
+  (*w->isa->tails)[strip->tail][step / w->lanes](&(cln_tail){
       .x = a->x + first,
       .off = a->off,
       .taps = a->taps,
@@ -101,15 +98,20 @@ static void finish_tail(const work *w, const cln_tile *a, const cln_cnm_tile *ti
       .w = a->w,
       .n = a->n,
       .count = (size_t)tile->rows,
-      .y = sums,
+      .y = a->tail,
       .y_step = step,
   });
+}
+
+/* What the micro-kernel does to all positions but those, for them. */
+static void finish_tail(const cln_tile *a, const cln_cnm_tile *tile, const cln_strip *strip, int32_t step) {
+  const int32_t first = strip->span - strip->tail;
   const float *c = a->c, *r = a->r, *bias = a->bias;
   const float lo = a->lo, hi = a->hi;
   float *y = a->y;
   for (int32_t p = 0; p < strip->tail; ++p)
     for (int32_t t = 0; t < tile->rows; ++t) {
-      float sum = sums[p * step + t];
+      float sum = a->tail[p * step + t];
       if (c) sum += c[a->c_rows[t] + first + p];
       if (r) sum += r[a->r_rows[t] + first + p];
       if (bias) sum += bias[t];
@@ -118,16 +120,25 @@ static void finish_tail(const work *w, const cln_tile *a, const cln_cnm_tile *ti
 }
 
 static void run_strip(const work *w, cln_tile *a, const cln_cnm_tile *tile, const cln_strip *strip) {
+  _Alignas(CLN_ALIGNMENT) float sums[CLN_MAX_TAIL * CLN_MAX_TAIL_VECTORS * CLN_MAX_LANES];
+  const cln_kernel fused = cln_fused_kernel(w->isa, tile->rows, strip->vectors, strip->tail);
+  const int32_t step = w->lanes * cln_tail_vectors(fused ? tile->rows : w->step->tile_rows, w->lanes);
   a->count = (size_t)(strip->span - strip->tail);
-  if (strip->vectors) (*w->kernels)[tile->rows][strip->vectors](a);
-  if (strip->tail) finish_tail(w, a, tile, strip);
+  a->tail = sums;
+  if (fused) {
+    fused(a);
+  } else {
+    if (strip->vectors) (*w->isa->kernels)[tile->rows][strip->vectors](a);
+    if (strip->tail) sum_tail(w, a, tile, strip, step);
+  }
+  if (strip->tail) finish_tail(a, tile, strip, step);
 }
 
 /* The last KC block of a strip that is not one whole run of outputs: compute beside, then copy the segments. */
 static void finish_edge(const work *w, cln_tile *a, const cln_cnm_tile *tile, const cln_strip *strip, cln_act act) {
   const cln_segment *segments = w->plan->segments + strip->first;
   const int64_t *rows = w->plan->row_at + tile->first;
-  float *edge = w->scratch + w->plan->edge_at, *residual = edge + w->step->tile_rows * (int64_t)w->width;
+  float *edge = w->scratch + w->plan->edge_at, *residual = edge + w->step->tile_rows * w->plan->row_floats;
   if (w->residual) {
     for (int32_t t = 0; t < tile->rows; ++t)
       for (int32_t i = 0; i < strip->segments; ++i)
@@ -191,7 +202,7 @@ static void compute(const work *w, int32_t first_strip, int32_t strips, int32_t 
                     const float *x) {
   const cln_cnm *s = w->step;
   const cln_cnm_plan *plan = w->plan;
-  int64_t sum_pitch = (int64_t)plan->panel * w->width, sum_rows[CLN_MAX_ROWS];
+  int64_t sum_pitch = plan->panel * plan->row_floats, sum_rows[CLN_MAX_ROWS];
   const int64_t masks = (int64_t)s->kernel_h * s->kernel_w * CLN_MASK_BYTES;
   for (int32_t t = 0; t < s->tile_rows; ++t) sum_rows[t] = t * sum_pitch;
   for (int32_t block = 0; block < s->blocks; ++block) {
@@ -213,12 +224,12 @@ static void compute(const work *w, int32_t first_strip, int32_t strips, int32_t 
         const cln_strip *strip = plan->strips + first_strip + i;
         a.x = s->packed ? x + i * (int64_t)s->pack_count * w->width : x + strip->x;
         if (s->masked) a.masks = plan->masks + strip->mask * masks;
-        a.c = block ? sums + i * w->width : NULL;
+        a.c = block ? sums + i * plan->row_floats : NULL;
         if (block + 1 == s->blocks) {
           finish_strip(w, &a, tile, strip);
           if (strip->borders) zero_borders(w, tile, strip);
         } else {
-          a.y = sums + i * w->width;
+          a.y = sums + i * plan->row_floats;
           a.y_rows = sum_rows;
           run_strip(w, &a, tile, strip);
         }
@@ -279,8 +290,7 @@ void CLN_ISA(cln_run_cnm)(cln_session *session, int32_t order, int thread) {
       .step = s,
       .plan = model->order[order].cnm,
       .ints = model->ints,
-      .kernels = model->isa->kernels,
-      .tails = model->isa->tails,
+      .isa = model->isa,
       .x = cln_at(session, order, s->x_buffer, s->x_at),
       .bias = model->floats + s->bias,
       .residual = s->r_buffer < 0 ? NULL : cln_at(session, order, s->r_buffer, s->r_at),
@@ -288,11 +298,10 @@ void CLN_ISA(cln_run_cnm)(cln_session *session, int32_t order, int thread) {
       .scratch = session->scratch + thread * model->scratch_floats,
       .lanes = model->lanes,
       .width = s->vectors * model->lanes,
-      .tail_vectors = cln_tail_vectors(s->tile_rows, model->lanes),
       .panel = panel_for(session, s, model->order[order].cnm),
       .held = -1,
   };
-  for (int32_t t = 0; t < s->tile_rows; ++t) w.edge_rows[t] = t * (int64_t)w.width;
+  for (int32_t t = 0; t < s->tile_rows; ++t) w.edge_rows[t] = t * w.plan->row_floats;
   int64_t i;
   if (s->local) {
     memset(w.scratch, 0, (size_t)w.plan->packed_at * sizeof *w.scratch);

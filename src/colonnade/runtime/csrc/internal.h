@@ -35,6 +35,7 @@ typedef struct cln_tile {
   const float *r;
   const int64_t *r_rows;
   float lo, hi;
+  float *tail; /* for sums of the positions that follow, each in vectors that hold T, of kernels that compute these too */
 } cln_tile;
 
 /* Bits of 8 or 16 lanes of a mask. */
@@ -145,6 +146,9 @@ typedef struct {
 typedef void (*cln_tail_kernel)(const cln_tail *);
 typedef cln_tail_kernel cln_tail_grid[CLN_MAX_TAIL + 1][CLN_MAX_TAIL_VECTORS + 1];
 
+/* Micro-kernels that write what a tail kernel would to a->tail (kernels/fused.py): by T, V and positions of the tail. */
+typedef cln_kernel cln_fused_grid[CLN_MAX_FUSED_ROWS + 1][CLN_MAX_FUSED_VECTORS + 1][CLN_MAX_TAIL + 1];
+
 /* A step function is called by every thread of the session; it divides the work itself. */
 typedef void (*cln_step)(cln_session *session, int32_t order, int thread);
 
@@ -161,6 +165,7 @@ typedef struct {
   bool (*supported)(void);
   const cln_kernel_grid *kernels;
   const cln_tail_grid *tails;
+  const cln_fused_grid *fused;
   const cln_winograd_transforms *transforms;
   const cln_vertical_transforms *verticals;
   const cln_window_grid *windows;
@@ -179,10 +184,10 @@ typedef struct {
   int64_t x, y;
 } cln_segment;
 
-/* NR or fewer positions computed together: `span` lanes up to the last valid one, of which `lead` come before the first
- * (borders of y). The last `tail` of them, all of one segment, are a tail kernel's. `full`: its outputs lie
- * as its lanes do, and whatever else the kernel writes are borders, made zero afterwards; else it needs the edge
- * buffer. */
+/* NR positions or fewer, or NR and a tail, computed together: `span` lanes up to the last valid one, of which `lead` come
+ * before the first (borders of y). The last `tail` of them, all of one segment, are computed as a tail. `full`: its
+ * outputs lie as its lanes do, and whatever else the kernel writes are borders, made zero afterwards; else it needs the
+ * edge buffer. */
 typedef struct {
   int64_t x, y;
   int32_t vectors, span, tail, first, segments, lead;
@@ -208,6 +213,7 @@ typedef struct {
   int32_t strip_count;
   int32_t panel;            /* strips per panel, at most all */
   int64_t prepared_plane;   /* floats of one phase of one channel, all images */
+  int64_t row_floats;       /* of a strip's row of sums, or of its edges: whole lines */
   int64_t reach;            /* past the last float that direct strips load, from a column's first */
   uint8_t *taps, *masks;    /* with `masked`: of each entry of the offset table; blocks of [tap][CLN_MASK_BYTES] */
   int64_t packed_at, sums_at, edge_at; /* in a thread's scratch: packed panel, KC sums, edges of strips */
@@ -277,6 +283,11 @@ static inline int32_t cln_tail_vectors(int32_t rows, int32_t lanes) {
   for (int32_t vectors = 1; vectors <= CLN_MAX_TAIL_VECTORS; vectors *= 2)
     if (vectors * lanes >= rows) return vectors;
   return 0;
+}
+
+/* The kernel that computes a strip and its tail in one pass; NULL: none does. */
+static inline cln_kernel cln_fused_kernel(const cln_isa *isa, int32_t rows, int32_t vectors, int32_t tail) {
+  return rows <= CLN_MAX_FUSED_ROWS && vectors <= CLN_MAX_FUSED_VECTORS ? (*isa->fused)[rows][vectors][tail] : NULL;
 }
 
 /* From output to output in the data that strips are cut from: more than one where they are gathered, with the stride,

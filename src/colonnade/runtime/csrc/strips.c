@@ -70,16 +70,25 @@ static void add_segment(builder *b, int32_t lane, int32_t len, int64_t x, int64_
   b->span = lane + len;
 }
 
-static void add_row(builder *b, int64_t x, int64_t y) {
+/* Whether the open strip, which has all its vectors, takes the positions left too. */
+static bool takes_tail(const builder *b, int32_t left) {
+  const cln_cnm *s = b->step;
+  return !s->packed && left <= s->tail && cln_fused_kernel(b->isa, s->tile_rows, s->vectors, left);
+}
+
+/* last: no position follows that could be in the same strip. */
+static void add_row(builder *b, int64_t x, int64_t y, bool last) {
   int32_t width = b->step->vectors * b->lanes, out_w = b->step->out_w;
   for (int32_t at = 0; at < out_w;) {
     int64_t lane = 0;
     if (b->open.segments) lane = b->step->packed ? y + at - b->open.y : x + at - b->open.x;
-    if (lane >= width) {
+    const int32_t left = out_w - at;
+    const bool all = last && lane == width && takes_tail(b, left);
+    if (lane >= width && !all) {
       close_strip(b);
       lane = b->alike ? lane % width : 0;
     }
-    int32_t len = out_w - at < width - (int32_t)lane ? out_w - at : width - (int32_t)lane;
+    int32_t len = all || left < width - (int32_t)lane ? left : width - (int32_t)lane;
     add_segment(b, (int32_t)lane, len, x + (int64_t)at * b->x_step, y + at);
     at += len;
   }
@@ -88,9 +97,11 @@ static void add_row(builder *b, int64_t x, int64_t y) {
 
 static void add_all(builder *b) {
   const cln_cnm *step = b->step;
-  for (int64_t row = 0; row < (int64_t)step->batch * step->out_h; ++row) {
+  const int64_t rows = (int64_t)step->batch * step->out_h;
+  for (int64_t row = 0; row < rows; ++row) {
     int64_t image = row / step->out_h, line = row % step->out_h;
-    add_row(b, image * step->plane + line * step->pitch, image * step->y_plane + line * step->y_pitch);
+    add_row(b, image * step->plane + line * step->pitch, image * step->y_plane + line * step->y_pitch,
+            step->rowwise || row + 1 == rows);
   }
   close_strip(b);
 }
@@ -135,9 +146,11 @@ static int build_strips(const cln_model *model, const cln_cnm *step, cln_cnm_pla
   add_all(&b);
   look_ahead(&b);
   plan->strip_count = b.strip_count;
+  plan->row_floats = (int64_t)step->vectors * model->lanes;
   for (int32_t i = 0; i < plan->strip_count; ++i) {
-    int64_t end = plan->strips[i].x + written_lanes(&b, plan->strips + i);
-    if (end > plan->reach) plan->reach = end;
+    const int32_t lanes = written_lanes(&b, plan->strips + i);
+    if (plan->strips[i].x + lanes > plan->reach) plan->reach = plan->strips[i].x + lanes;
+    if (lanes > plan->row_floats) plan->row_floats = cln_whole_lines(lanes);
   }
   return 0;
 }
@@ -214,12 +227,12 @@ int cln_cnm_plan_build(const cln_model *model, const cln_cnm *step, cln_cnm_plan
     local = cln_extent(3, (int64_t[]){step->channels / step->groups, step->phases, plan->prepared_plane});
   if (step->packed && step->strips_buffer < 0)
     packed = cln_extent(3, (int64_t[]){plan->panel, step->pack_count, width});
-  if (step->blocks > 1) sums = cln_extent(3, (int64_t[]){step->rows, plan->panel, width});
+  if (step->blocks > 1) sums = cln_extent(3, (int64_t[]){step->rows, plan->panel, plan->row_floats});
   if (local < 0 || packed < 0 || sums < 0) return -1;
   plan->packed_at = step->local ? cln_whole_lines(local + CLN_SLACK) : 0;
   plan->sums_at = plan->packed_at + packed;
   plan->edge_at = plan->sums_at + sums;
-  plan->scratch_floats = plan->edge_at + 2 * step->tile_rows * width + CLN_SLACK;
+  plan->scratch_floats = plan->edge_at + 2 * step->tile_rows * plan->row_floats + CLN_SLACK;
   return 0;
 }
 

@@ -1,0 +1,154 @@
+"""Kernels that compute the last positions of a strip beside its vectors, against the numpy oracle."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from layers import ACTIVATIONS, RUNNABLE, GraphBuilder, check_graph, program_of, random_array
+
+from colonnade.graph.ir import Activation, Conv, Graph
+from colonnade.kernels.fused import Fused, fused_kernels, fuses
+from colonnade.kernels.shapes import MASK_BYTES, Shape, shapes
+from colonnade.kernels.tail import longest_tail, tails
+from colonnade.plan.candidate import ALL_STRIPS, Candidate
+from colonnade.plan.conv import FUSED_COLUMNS, TAIL_COLUMNS
+from colonnade.target.isa import ISAS, Isa
+from colonnade.target.targets import Target
+
+EVERY_KERNEL = [
+    pytest.param(target, fused, id=fused.name(target.isa)) for target in RUNNABLE for fused in fused_kernels(target.isa)
+]
+FUSING = [target for target in RUNNABLE if target.isa.fuses_tails]
+
+
+def _layer(op: Conv, sides: tuple[int, int], rows: int, channels: int, kernel: tuple[int, int] = (1, 1)) -> Graph:
+    b = GraphBuilder()
+    x = b.input(1, channels, *sides)
+    residual = [b.input(1, rows, *sides)] if op.residual else []
+    return b.graph(b.conv(op, x, random_array((rows, channels, *kernel)), *residual))
+
+
+def _tail(graph: Graph, target: Target, candidate: Candidate) -> object:
+    (step,) = (step for step in program_of(graph, target, candidate).steps if step.op == "cnm")
+    return step.fields["tail"]
+
+
+@pytest.mark.parametrize(("target", "fused"), EVERY_KERNEL)
+def test_sizes_one_below_at_and_above(target: Target, fused: Fused) -> None:
+    """One strip and two, without masks and under them; the last tile has too few rows for a fused kernel."""
+    rows, width = fused.shape.rows, fused.shape.vectors * target.lanes
+    candidate = Candidate(rows, fused.shape.vectors, panel=ALL_STRIPS)
+    for count in (strips * width + fused.positions + more for strips in (1, 2) for more in (-1, 0, 1)):
+        for channels in (fused.positions * FUSED_COLUMNS, fused.positions * FUSED_COLUMNS + 1):
+            plain = _layer(Conv(act=Activation(lo=-0.5, hi=3)), (1, count), 2 * rows + 1, channels)
+            check_graph(plain, target, None, candidate)
+        op = Conv(pads=(0, 1, 0, 1), residual=True)
+        padded = _layer(op, (1, count), 2 * rows + 1, 16, (1, 3))
+        for blocks in (1, 3):
+            masked = Candidate(rows, fused.shape.vectors, masked=True, blocks=blocks, panel=ALL_STRIPS)
+            check_graph(padded, target, None, masked)
+
+
+@pytest.mark.parametrize(("target", "fused"), EVERY_KERNEL)
+def test_last_tiles(target: Target, fused: Fused) -> None:
+    """Strips of wider tiles of more rows, whose tails take a pass of their own; not that of the last tile, of fewer."""
+    rows, isa = fused.shape.rows, target.isa
+    for wider in (shape for shape in shapes(isa) if shape.rows > rows and shape.vectors > fused.shape.vectors):
+        if fused.positions <= longest_tail(isa, wider.rows, target.lanes):
+            count = fused.shape.vectors * target.lanes + fused.positions
+            layer = _layer(Conv(residual=True), (1, count), wider.rows + rows, fused.positions * TAIL_COLUMNS)
+            check_graph(layer, target, None, Candidate(wider.rows, wider.vectors, blocks=2))
+
+
+@st.composite
+def _padded_layers(draw: st.DrawFn, target: Target, fused: Fused) -> Graph:
+    """Lines of which one or more end, or all end, in the kernel's positions, or near them."""
+    count = fused.shape.vectors * target.lanes * draw(st.integers(1, 2)) + fused.positions + draw(st.integers(-1, 1))
+    lines = draw(st.sampled_from([n for n in range(1, count + 1) if count % n == 0 or n == 3]))
+    sides = (lines, count // lines)
+    kernel = tuple(2 * draw(st.integers(0, min(1, (side - 1) // 2))) + 1 for side in sides)
+    pads = tuple(k // 2 for k in kernel)
+    op = Conv(pads=(*pads, *pads), residual=draw(st.booleans()), act=draw(st.sampled_from(ACTIVATIONS)))
+    rows = fused.shape.rows * draw(st.integers(1, 2)) + draw(st.integers(0, 1))
+    return _layer(op, sides, rows, draw(st.integers(1, 40)), (kernel[0], kernel[1]))
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_any_layer(threads: int) -> None:
+    @settings(max_examples=150, deadline=None)
+    @given(st.data())
+    def check(data: st.DataObject) -> None:
+        for target in FUSING:
+            fused = data.draw(st.sampled_from(fused_kernels(target.isa)))
+            graph = data.draw(_padded_layers(target, fused))
+            padded = any(op.pads != (0, 0, 0, 0) for op in (node.op for node in graph.nodes) if isinstance(op, Conv))
+            candidate = Candidate(
+                fused.shape.rows,
+                fused.shape.vectors,
+                masked=padded and data.draw(st.booleans()),
+                rowwise=data.draw(st.booleans()),
+                panel=data.draw(st.sampled_from([1, 2, ALL_STRIPS])),
+                blocks=data.draw(st.integers(1, 3)),
+            )
+            check_graph(graph, target, None, candidate, threads)
+
+    check()
+
+
+def test_what_lies_beside_the_image_is_not_read() -> None:
+    """The images before and after hold NaN, and zero times that is NaN; the tails of 7 x 7 and 6 x 6 are masked."""
+    for target in FUSING:
+        for side, vectors in ((7, 6), (6, 4)):
+            b = GraphBuilder()
+            x = b.input(3, 16, side, side)
+            graph = b.graph(b.conv(Conv(pads=(1, 1, 1, 1)), x, random_array((8, 16, 3, 3))))
+            values = random_array((3, 16, side, side))
+            values[1:] = math.nan
+            check_graph(graph, target, {"x0": values}, Candidate(8, vectors, masked=True))
+
+
+def test_nan_reaches_its_position_alone() -> None:
+    for target in FUSING:
+        for fused in fused_kernels(target.isa):
+            count = fused.shape.vectors * target.lanes + fused.positions
+            graph = _layer(Conv(act=Activation(lo=0, hi=6)), (1, count), fused.shape.rows, 20)
+            for at in (count - 1, count - fused.positions, count - fused.positions - 1):
+                values = random_array((1, 20, 1, count))
+                values[0, 3, 0, at] = math.nan
+                check_graph(graph, target, {"x0": values}, Candidate(fused.shape.rows, fused.shape.vectors))
+
+
+@pytest.mark.parametrize("isa", ISAS, ids=lambda isa: isa.symbol)
+def test_what_they_are_made_of(isa: Isa) -> None:
+    """Kernels that are there by themselves, in registers; the bits of masks that they read."""
+    kernels = fused_kernels(isa)
+    assert bool(kernels) == isa.fuses_tails
+    for fused in kernels:
+        assert fused.shape in shapes(isa)
+        assert fused.tail(isa) in tails(isa)
+        assert fused.positions <= longest_tail(isa, fused.shape.rows, isa.lanes)
+        assert fused.registers(isa) <= isa.registers
+        assert fused.shape.vectors * isa.lanes % 8 == 0
+        assert fused.shape.vectors * isa.lanes + fused.positions <= 8 * MASK_BYTES
+
+
+def test_where_they_are_used() -> None:
+    """From few columns on, where a square leaves a position or four; else tails need more columns."""
+    for target in FUSING:
+        isa = target.isa
+        for fused in fused_kernels(isa):
+            count, rows = fused.shape.vectors * target.lanes + fused.positions, fused.shape.rows
+            assert fuses(isa, fused.shape, count)
+            few = _layer(Conv(), (1, count), rows, fused.positions * FUSED_COLUMNS)
+            assert _tail(few, target, Candidate(rows, fused.shape.vectors)) == fused.positions
+            fewer = _layer(Conv(), (1, count), rows, fused.positions * FUSED_COLUMNS - 1)
+            assert _tail(fewer, target, Candidate(rows, fused.shape.vectors)) == fused.positions - 1
+            assert _tail(few, target, Candidate(rows, fused.shape.vectors, packed=True)) == (
+                fused.positions * FUSED_COLUMNS * isa.wide // TAIL_COLUMNS
+            )
+        assert fuses(isa, Shape(8, 4), 49)
+        assert not fuses(isa, Shape(8, 6), 25)
+        assert not fuses(isa, Shape(8, 1), 17)
