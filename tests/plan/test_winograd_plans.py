@@ -15,7 +15,13 @@ from colonnade.plan.candidate import Candidate
 from colonnade.plan.compiler import compile_graph
 from colonnade.plan.lower import conv_problems
 from colonnade.plan.problem import ConvProblem
-from colonnade.plan.space import candidate_cycles, default_candidate, default_column_candidate, shape_candidates
+from colonnade.plan.space import (
+    candidate_cycles,
+    default_candidate,
+    default_column_candidate,
+    panel_variants,
+    shape_candidates,
+)
 from colonnade.plan.vertical import vertical_filters
 from colonnade.plan.winograd import Tiling, transformed_weights, winograd_candidates
 from colonnade.target.targets import TARGETS, Target
@@ -80,6 +86,16 @@ def test_offered_by_the_side_of_its_phases(target: Target, kernel: int, stride: 
     problem = _problem(kernel=kernel, strides=(stride, stride), pads=(2, 2, 2, 2))
     assert {candidate.winograd for candidate in winograd_candidates(problem, target, shapes(target.isa))} == m
     assert {candidate.winograd for candidate in _offered(problem, target)} <= m
+
+
+def test_other_panels_of_a_candidate(target: Target) -> None:
+    """Of both kinds; by columns there are none here, as loop orders are more than panels."""
+    for candidate in (Candidate(4, 2, dense=True, winograd=4, panel=2), Candidate(4, 2, dense=True, vertical=4)):
+        found = panel_variants(_problem(), candidate, target)
+        assert len(found) >= 2
+        assert {replace(c, panel=candidate.panel) for c in found} == {candidate}
+        assert candidate not in found
+    assert not panel_variants(_problem(), Candidate(4, 2), target)
 
 
 @pytest.mark.parametrize("planned", TARGETS, ids=lambda target: target.name)

@@ -158,6 +158,13 @@ def loop_variants(problem: ConvProblem, candidate: Candidate, target: Target, th
     return tuple(_threaded(problem, variant, target, threads) for variant in variants)
 
 
+def panel_variants(problem: ConvProblem, candidate: Candidate, target: Target) -> tuple[Candidate, ...]:
+    """The same by Winograd, of either kind, with other panels."""
+    shape = (Shape(candidate.rows, candidate.vectors),)
+    possible = [*winograd_candidates(problem, target, shape), *vertical_candidates(problem, target, shape)]
+    return tuple(c for c in possible if c != candidate and replace(c, panel=candidate.panel) == candidate)
+
+
 def _panel(problem: ConvProblem, candidate: Candidate, target: Target) -> int:
     """As many strips as half the second-level cache holds."""
     strips = count_strips(problem, candidate, target).strips

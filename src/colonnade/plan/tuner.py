@@ -16,6 +16,7 @@ from colonnade.plan.space import (
     candidate_cycles,
     default_candidate,
     loop_variants,
+    panel_variants,
     possible,
     row_variants,
     shape_candidates,
@@ -114,11 +115,14 @@ def profile(
 
 def _finalists(bench: LayerBench, problem: ConvProblem, target: Target, threads: int) -> list[Candidate]:
     times = bench.time(shape_candidates(problem, target, threads), FIRST_ROUNDS)
-    by_columns = {c: ms for c, ms in times.items() if c.by_columns}
-    near = {c: ms for c, ms in by_columns.items() if ms < LOOPS_GAIN * min(times.values())}
+    near = {c: ms for c, ms in times.items() if ms < LOOPS_GAIN * min(times.values())}
     varied = [
-        variant for candidate in _fastest(near, 2) for variant in loop_variants(problem, candidate, target, threads)
+        variant
+        for candidate in _fastest({c: ms for c, ms in near.items() if c.by_columns}, 2)
+        for variant in loop_variants(problem, candidate, target, threads)
     ]
+    for candidate in _fastest({c: ms for c, ms in near.items() if not c.by_columns}, 2):
+        varied += panel_variants(problem, candidate, target)
     for candidate in _fastest({c: ms for c, ms in times.items() if not c.window}, 2):
         varied += row_variants(problem, candidate, target)
     times |= bench.time(_unique(varied, times), VARIED_ROUNDS)
