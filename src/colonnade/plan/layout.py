@@ -102,11 +102,10 @@ class Places:
         view, outer = self.view(part, "cn"), self.view(whole, "cn")
         return view.storage is outer.storage
 
-    def shares(self, value: str) -> bool:
-        """Whether `value` lies, or is to lie, in memory of other values as well."""
+    def beside(self, value: str) -> set[str]:
+        """The other values that lie in the same memory, or did."""
         mine = {view.storage for (name, _), view in self._views.items() if name == value}
-        others = {view.storage for (name, _), view in self._views.items() if name != value}
-        return value in self._slices or bool(mine & others)
+        return {name for (name, _), view in self._views.items() if name != value and view.storage in mine}
 
     def known(self, value: str, order: Order) -> View | None:
         return self._views.get((value, order))

@@ -99,6 +99,7 @@ class _Lowering:
         self.program = program
         self.makers = graph.producers()
         self.readers = graph.consumers()
+        self.place = {node.output: index for index, node in enumerate(graph.nodes)}
         for name, (order, view) in made.items():
             self.places.bind(name, order, view)
         for index, name in enumerate(graph.outputs):
@@ -195,7 +196,14 @@ class _Lowering:
         view = self.places.known(value, order)
         ends = value not in self.graph.outputs and self.readers[value][-1] is node and node.inputs.count(value) == 1
         free = node.output not in self.graph.outputs and not self.places.is_slice(node.output)
-        return ends and free and view is not None and view.storage.kind == "arena" and not self.places.shares(value)
+        if not (ends and free and view is not None and view.storage.kind == "arena"):
+            return False
+        return not self.places.is_slice(value) and all(self._is_over(v, node) for v in self.places.beside(value))
+
+    def _is_over(self, value: str, node: ir.Node) -> bool:
+        """Whether nothing reads `value` from `node` on."""
+        read_later = any(self.place[reader.output] >= self.place[node.output] for reader in self.readers.get(value, ()))
+        return value not in self.graph.outputs and not read_later
 
     def _in_arena(self, value: str, source: View) -> View:
         """A copy that strips may read past the end of."""
