@@ -152,3 +152,4 @@ def test_where_they_are_used() -> None:
         assert fuses(isa, Shape(8, 4), 49)
         assert not fuses(isa, Shape(8, 6), 25)
         assert not fuses(isa, Shape(8, 1), 17)
+        assert not fuses(isa, Shape(8, 2), 1)  # all of a plane

@@ -151,15 +151,15 @@ def test_nan_and_infinity_reach_what_reads_them(target: Target, m: int) -> None:
     assert_close(actual[~broken], expected[~broken], 1e-5)
 
 
-@pytest.mark.parametrize(("m", "bound"), [(4, 3e-6), (6, 1e-5)])
-def test_error_of_a_layer_of_many_channels(target: Target, m: int, bound: float) -> None:
+@pytest.mark.parametrize(("m", "side", "bound"), [(4, 3, 3e-6), (6, 3, 1e-5), (3, 4, 3e-6), (5, 4, 1e-5)])
+def test_error_of_a_layer_of_many_channels(target: Target, m: int, side: int, bound: float) -> None:
     """Of the largest output, as docs/kernels.md says; the oracle is given float64."""
     for data in (random_array((1, 256, 14, 14), 1), np.maximum(random_array((1, 256, 14, 14), 2), 0)):
-        graph = layer((1, 256, 14, 14), 16, Conv(pads=SAME))
+        graph = layer((1, 256, 14, 14), 16, Conv(pads=SAME), (side, side))
         actual = run_graph(graph, target, {"x0": data}, candidate(m, 8, 1))["y0"]
         weights, bias = (graph.constants[name].astype(np.float64) for name in graph.nodes[0].inputs[1:3])
         padded = np.pad(data.astype(np.float64), ((0, 0), (0, 0), (1, 1), (1, 1)))
-        windows = np.lib.stride_tricks.sliding_window_view(padded, (3, 3), axis=(2, 3))
+        windows = np.lib.stride_tricks.sliding_window_view(padded, (side, side), axis=(2, 3))
         exact = np.einsum("nchwij,ocij->nohw", windows, weights, optimize=True) + bias[:, None, None]
         assert np.abs(actual - exact).max() <= bound * np.abs(exact).max()
 

@@ -21,8 +21,12 @@ from colonnade.modelfile.writer import write
 from colonnade.plan.candidate import ALL_STRIPS, Candidate
 from colonnade.plan.depthwise import depthwise_candidates
 from colonnade.plan.lower import conv_problems, lower
+from colonnade.plan.problem import ConvProblem
+from colonnade.plan.vertical import vertical_candidates
+from colonnade.plan.winograd import winograd_candidates
 from colonnade.remote.runner import relative_error
 from colonnade.runtime.binding import checksum
+from colonnade.target.targets import Target
 
 SHAPES = shapes(VECTOR.isa)
 PANELS = (1, 2, ALL_STRIPS)
@@ -97,6 +101,14 @@ def candidates(layer: Layer, threads: int) -> Iterator[Candidate]:
         )
 
 
+def filtered(problem: ConvProblem, target: Target) -> Iterator[Candidate]:
+    """Both kinds of Winograd, where they fit: every m by every third shape, and panels in turn."""
+    every = [*winograd_candidates(problem, target, SHAPES[::3]), *vertical_candidates(problem, target, SHAPES[::3])]
+    ways = itertools.groupby(every, lambda c: (c.winograd, c.vertical, c.rows, c.vectors))
+    for turn, panels in enumerate([*group] for _, group in ways):
+        yield panels[turn % len(panels)]
+
+
 def test_the_cpus_differ_and_the_program_does_not() -> None:
     """Vectors of other lengths would go unnoticed if qemu's options were lost on the way."""
     every = [*cpus(), cpu_without_vectors()]
@@ -113,7 +125,8 @@ def test_every_candidate(name: str, layout: int, threads: int) -> None:
     (output,), (node,) = graph.outputs, graph.nodes
     expected = [run_reference(graph, feeds)[output]]
     target = laid_out_for(layout)
-    tried = [*candidates(LAYERS[name], threads), *depthwise_candidates(problems[node.name], target)]
+    problem = problems[node.name]
+    tried = [*candidates(LAYERS[name], threads), *depthwise_candidates(problem, target), *filtered(problem, target)]
     models = [write(lower(graph, target, problems, {node.name: c}), checksum) for c in tried]
     for cpu in cpus():
         errors = [

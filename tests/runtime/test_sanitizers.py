@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from layers import (
+    CONVOLUTIONS,
     RUNNABLE,
     GraphBuilder,
     model_of,
@@ -43,7 +44,8 @@ SETTINGS = {
     "UBSAN_OPTIONS": "print_stacktrace=1",
     "TSAN_OPTIONS": "halt_on_error=1",
 }
-BIG = (2**31 - 1, -(2**31), 2**24, 2**40, 2**62)
+LEAST = -(2**63)
+BIG = (2**31 - 1, -(2**31), 2**24, 2**40, 2**62, LEAST)
 
 
 @dataclass(frozen=True)
@@ -121,6 +123,22 @@ def test_every_field_of_every_kind_of_record(memory_checked: Harness, good: byte
     memory_checked.run(_write(tmp_path, _single_changes(good)), threads=2)
 
 
+def test_outputs_far_before_their_border(memory_checked: Harness, good: bytes, tmp_path: Path) -> None:
+    sections = open_sections(good)
+    changed = {"y_border": 1, "y_at": LEAST}
+    convolutions = [record for record in records.STEPS if record.name in CONVOLUTIONS]
+    firsts = [(record.name, record.unpack(sections[record.name][: record.size])) for record in convolutions]
+    files = _write(tmp_path, (_replaced(good, sections, name, 0, values | changed) for name, values in firsts))
+    assert len(files) == len(CONVOLUTIONS)
+    memory_checked.run(files, threads=2)
+
+
+def test_lines_of_the_callers_array(memory_checked: Harness, tmp_path: Path) -> None:
+    """Whose end no vector may pass."""
+    contents = (content for good in _down_the_rows(GENERIC) for content in (good, *_single_changes(good)))
+    memory_checked.run(_write(tmp_path, contents), threads=2)
+
+
 def test_several_fields_at_once(memory_checked: Harness, good: bytes, tmp_path: Path) -> None:
     rng = np.random.default_rng(17)
     memory_checked.run(_write(tmp_path, (_random_changes(good, rng) for _ in range(500))), threads=2)
@@ -137,18 +155,27 @@ def test_headers_of_noise(memory_checked: Harness, good: bytes, tmp_path: Path) 
     memory_checked.run(_write(tmp_path, _header_changes(good, rng)), threads=1)
 
 
-def test_masks_and_fused_tails(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Steps that leave lanes out, and strips longer than their vectors, on the instruction sets of this machine that
-    have them."""
+def test_kernels_of_this_machine(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Steps that leave lanes out, strips longer than their vectors, and whole vectors of lines, on the instruction sets
+    of this machine that have all of them."""
     for target in (target for target in RUNNABLE if target.isa.masked):
         harness = _build(tmp_path_factory.mktemp(target.name), "address,undefined", target.arch)
         files = _write(tmp_path_factory.mktemp("crafted"), _crafted_masks(target))
-        for seed, good in enumerate((_masked(target), _with_fused_tails(target)), 21):
+        goods = (_masked(target), _with_fused_tails(target), *_down_the_rows(target))
+        for seed, good in enumerate(goods, 21):
             rng = np.random.default_rng(seed)
             files += _write(tmp_path_factory.mktemp("files"), iter([good, *_single_changes(good)]))
             files += _write(tmp_path_factory.mktemp("random"), (_random_changes(good, rng) for _ in range(200)))
             files += _write(tmp_path_factory.mktemp("tables"), (_table_changes(good, rng) for _ in range(200)))
         harness.run(files, threads=2)
+
+
+def _down_the_rows(target: Target) -> Iterator[bytes]:
+    """Lines that are copied, and lines that are split."""
+    for op, side, m in ((Conv(pads=(1, 1, 1, 1)), 3, 4), (Conv((2, 2), (3, 3, 3, 3)), 7, 5)):
+        b = GraphBuilder()
+        graph = b.graph(b.conv(op, b.input(1, 3, 9, 5), random_array((5, 3, side, side))))
+        yield model_of(graph, target, Candidate(3, 2, dense=True, vertical=m, panel=2), threads=2).data
 
 
 def _masked(target: Target) -> bytes:
@@ -199,7 +226,8 @@ def _single_changes(good: bytes) -> Iterator[bytes]:
     sections = open_sections(good)
     for name, record in _record_sections().items():
         count = len(sections[name]) // record.size
-        for index in (0, count - 2) if name == "cnm" else range(min(count, 1)):
+        chosen = {0, count - 2} if name == "cnm" else {0}
+        for index in sorted(chosen & set(range(count))):
             values = record.unpack(sections[name][index * record.size :][: record.size])
             for field in record.fields:
                 if field.type in ("i32", "i64"):
@@ -229,7 +257,8 @@ def _random_changes(good: bytes, rng: np.random.Generator) -> bytes:
     for _ in range(rng.integers(2, 5)):
         sections = open_sections(good)
         known = {name: record for name, record in _record_sections().items() if sections[name]}
-        name = str(rng.choice([*known, "cnm", "cnm", "cnm", "buffers"]))
+        often = next(name for name in CONVOLUTIONS if name in known)
+        name = str(rng.choice([*known, often, often, often, "buffers"]))
         record = known[name]
         index = int(rng.integers(len(sections[name]) // record.size))
         values = record.unpack(sections[name][index * record.size :][: record.size])

@@ -59,7 +59,7 @@ def fuses(isa: Isa, shape: Shape, count: int) -> bool:
     """Whether `count` positions in strips of `shape` end in a strip that a fused kernel computes."""
     whole, past = divmod(count, isa.lanes or count)
     last = Shape(shape.rows, (whole - 1) % shape.vectors + 1)
-    return Fused(last, past) in fused_kernels(isa)
+    return whole > 0 and Fused(last, past) in fused_kernels(isa)
 
 
 def fused_source(isa: Isa, fused: Fused) -> str:

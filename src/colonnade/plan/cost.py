@@ -117,5 +117,5 @@ def _traffic(problem: ConvProblem, candidate: Candidate, target: Target, strips:
     x_reads = 4.0 * column_reads * strips.vectors * target.lanes
     weight_reads = weights * strips.strips / panel
     near = weight_reads + (x_reads if held > target.l1_bytes / 2 else 0.0)
-    far = weight_reads if weights + held > target.l2_bytes and panel < strips.strips else 0.0
+    far = weight_reads - weights if weights + held > target.l2_bytes and panel < strips.strips else 0.0
     return near, far + (x_reads if held > target.l2_bytes else 0.0)

@@ -3,7 +3,7 @@ the best of them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from colonnade.kernels.shapes import Shape, shapes
@@ -37,15 +37,19 @@ def good_shapes(target: Target, max_rows: int) -> tuple[Shape, ...]:
 
 def candidate_cycles(problem: ConvProblem, candidate: Candidate, target: Target) -> float:
     """The cost rule, for every way to compute a convolution: estimated cycles of one thread."""
-    rule = estimate_cycles
-    if not candidate.by_columns:
-        others = ((candidate.window, depthwise_cycles), (candidate.vertical > 1, vertical_cycles))
-        rule = next((cycles for fits, cycles in others if fits), winograd_cycles)
     g = problem.geometry
     # All that must come from memory: input, output and residual, which depend on borders, and the weights.
     data = g.batch * (g.channels * g.source.floats + g.rows * g.target.floats * (1 + problem.residual))
     data += _stored_weights(problem, candidate)
-    return rule(problem, candidate, target) + FLOAT_BYTES * data * target.far_cycles
+    return _rule(candidate)(problem, candidate, target) + FLOAT_BYTES * data * target.far_cycles
+
+
+def _rule(candidate: Candidate) -> Callable[[ConvProblem, Candidate, Target], float]:
+    if candidate.window:
+        return depthwise_cycles
+    if candidate.vertical > 1:
+        return vertical_cycles
+    return winograd_cycles if candidate.winograd > 1 else estimate_cycles
 
 
 def _stored_weights(problem: ConvProblem, candidate: Candidate) -> int:

@@ -38,7 +38,7 @@ def limits_header() -> str:
         "MAX_FUSED_ROWS": max(FUSED_ROWS),
         "MAX_FUSED_VECTORS": max(FUSED_VECTORS),
         "MAX_WINOGRAD": max(f.m for f in (*FILTERS, *VERTICAL_FILTERS)),
-        "MAX_WINOGRAD_TAPS": max(f.taps for f in FILTERS),
+        "MAX_WINOGRAD_TAPS": max(f.taps for f in (*FILTERS, *VERTICAL_FILTERS)),
         "MAX_WINOGRAD_STRIDE": MAX_STRIDE,
         "MAX_WINDOW": max(KERNELS),
         "MAX_WINDOW_STRIDE": max(STRIDES),

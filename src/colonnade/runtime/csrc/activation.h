@@ -51,7 +51,7 @@ static inline void cln_activate(float *y, const float *x, int64_t n, cln_act act
   switch (act.kind) {
     case CLN_ACT_CLAMP:
       if (act.lo == -INFINITY && act.hi == INFINITY) {
-        if (y != x) memcpy(y, x, (size_t)n * sizeof *y);
+        if (y != x) memmove(y, x, (size_t)n * sizeof *y); /* they overlap only in a file made to */
         break;
       }
       for (int64_t i = 0; i < n; ++i) y[i] = cln_clamp(x[i], act.lo, act.hi);

@@ -7,7 +7,7 @@
  *   compute  for panel of strips / for KC block / for tile / for strip of the panel: one micro-kernel call.
  *            panel = 1 streams weights past one strip of X; panel = all streams X past one tile's weights.
  *
- * The last few positions past whole vectors are computed by a tail kernel, where the plan says so.
+ * The last few positions past whole vectors are computed by a tail kernel, or in the same pass, where the plan says so.
  * Strips that end in the middle of a vector or cross rows go through a small edge buffer, unless borders of y take what
  * is written too much. */
 #include "activation.h"
@@ -120,6 +120,11 @@ static void finish_tail(const cln_tile *a, const cln_cnm_tile *tile, const cln_s
 }
 
 static void run_strip(const work *w, cln_tile *a, const cln_cnm_tile *tile, const cln_strip *strip) {
+  if (!strip->tail) {
+    a->count = (size_t)strip->span;
+    (*w->isa->kernels)[tile->rows][strip->vectors](a);
+    return;
+  }
   _Alignas(CLN_ALIGNMENT) float sums[CLN_MAX_TAIL * CLN_MAX_TAIL_VECTORS * CLN_MAX_LANES];
   const cln_kernel fused = cln_fused_kernel(w->isa, tile->rows, strip->vectors, strip->tail);
   const int32_t step = w->lanes * cln_tail_vectors(fused ? tile->rows : w->step->tile_rows, w->lanes);
@@ -129,9 +134,9 @@ static void run_strip(const work *w, cln_tile *a, const cln_cnm_tile *tile, cons
     fused(a);
   } else {
     if (strip->vectors) (*w->isa->kernels)[tile->rows][strip->vectors](a);
-    if (strip->tail) sum_tail(w, a, tile, strip, step);
+    sum_tail(w, a, tile, strip, step);
   }
-  if (strip->tail) finish_tail(a, tile, strip, step);
+  finish_tail(a, tile, strip, step);
 }
 
 /* The last KC block of a strip that is not one whole run of outputs: compute beside, then copy the segments. */

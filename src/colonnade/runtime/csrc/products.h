@@ -1,6 +1,18 @@
-/* The matrix products between Winograd's transforms. */
+/* What both kinds of Winograd's convolutions share: pieces of a panel, and the products between the transforms. */
 #pragma once
 #include "internal.h"
+
+/* Positions first .. first + count - 1 of unit number `unit`, a row or an image; `at`: of the first one, in the panel. */
+typedef struct {
+  int64_t unit, first, at, count;
+} cln_piece;
+
+/* From `at` on in a panel of `count` positions from `begin` on: at most `most`, all of one unit of `size`. */
+static inline cln_piece cln_piece_at(int64_t begin, int64_t count, int64_t at, int64_t size, int64_t most) {
+  const int64_t position = begin + at, first = position % size, left = count - at, room = size - first;
+  const int64_t n = left < room ? left : room;
+  return (cln_piece){.unit = position / size, .first = first, .at = at, .count = n < most ? n : most};
+}
 
 /* Kernels of T rows, in strips of at most `width` positions. */
 typedef struct {

@@ -145,16 +145,16 @@ static inline bool scale_at_least(float *restrict y, const float *restrict x, in
   CLN_BLOCKS(4, DO)          \
   for (; i < n_; ++i) DO(1)
 
-/* n floats exactly, mostly too few to be worth a call of memcpy. */
-static inline void copy_floats(float *restrict to, const float *restrict from, int32_t n) {
+/* n floats exactly, mostly too few to be worth a call. They overlap only in a file made to: then they are any. */
+static inline void copy_floats(float *to, const float *from, int32_t n) {
   if (n > 64) {
-    memcpy(to, from, (size_t)n * sizeof *to);
+    memmove(to, from, (size_t)n * sizeof *to);
     return;
   }
 /* Compilers that saw i grow steadily would make a call of memcpy of the loop. */
 #define COPY(size)                               \
   {                                              \
-    memcpy(to + i, from + i, (size) * sizeof *to); \
+    memmove(to + i, from + i, (size) * sizeof *to); \
     __asm__("" : "+r"(i));                       \
   }
   CLN_EACH(n, COPY)

@@ -79,6 +79,15 @@ static bool output_planes(checker *c, int32_t height, int32_t width, int32_t pit
          require(c, ((int64_t)height - 1) * pitch + width <= (int64_t)plane - border, "output larger than its plane");
 }
 
+/* All planes of outputs, `border` floats before the first one included; so of a residual. */
+static bool planes_view(checker *c, int32_t buffer, int64_t at, int32_t border, int64_t count, bool write) {
+  return require(c, at >= border, "data outside its buffer") && view(c, buffer, at - border, count, write);
+}
+
+#define OUTPUTS(s, count)                                                          \
+  (planes_view(c, (s)->y_buffer, (s)->y_at, (s)->y_border, (count), true) &&       \
+   ((s)->r_buffer < 0 || planes_view(c, (s)->r_buffer, (s)->r_at, (s)->y_border, (count), false)))
+
 /* A step that leaves padding out of loads reads x as it is, or the phases of all of x. */
 static bool masks(checker *c, const cln_cnm *s) {
   if (!s->masked) return true;
@@ -214,9 +223,7 @@ static bool cnm(checker *c, const void *record) {
   int64_t positions = EXTENT(s->batch, s->out_h, s->out_w), written = EXTENT(s->batch, s->y_plane);
   if (!require(c, written < INT32_MAX, "size out of range")) return false;
   if (!require(c, out >= 0 && last < INT32_MAX && positions <= MAX_POSITIONS, "size out of range")) return false;
-  if (!view(c, s->y_buffer, s->y_at - s->y_border, out, true) ||
-      (s->r_buffer >= 0 && !view(c, s->r_buffer, s->r_at - s->y_border, out, false)) || !cnm_tiles(c, s))
-    return false;
+  if (!OUTPUTS(s, out) || !cnm_tiles(c, s)) return false;
   if (!entries(c, s->phase_table, 2 * (int64_t)s->phases, MAX_STEP, "phase out of range")) return false;
   if (!ints(c, s->off_table, s->off_count) || !ints(c, s->off_table + s->off_count, CLN_LOOKAHEAD)) return false;
   if (s->masked && !mask_phases(c, s)) return false;
@@ -241,8 +248,7 @@ static bool winograd(checker *c, const void *record) {
   int64_t read = planes_span(c, EXTENT(s->channels, s->batch), s->in_h, s->in_w, s->x_pitch, s->x_plane);
   int64_t out = EXTENT(s->rows, s->batch, s->y_plane);
   return read >= 0 && require(c, l.positions <= MAX_POSITIONS && out >= 0, "size out of range") &&
-         VIEW(x, read, false) && view(c, s->y_buffer, s->y_at - s->y_border, out, true) &&
-         (s->r_buffer < 0 || view(c, s->r_buffer, s->r_at - s->y_border, out, false)) && floats(c, s->bias, s->rows) &&
+         VIEW(x, read, false) && OUTPUTS(s, out) && floats(c, s->bias, s->rows) &&
          floats(c, s->weights, EXTENT(l.n, l.n, l.channels, s->rows)) &&
          ints(c, s->off_table, l.channels + CLN_LOOKAHEAD) &&
          offsets(c, s->off_table, l.channels, (l.channels - 1) * l.panel + 1, "column outside the data");
@@ -266,10 +272,8 @@ static bool vertical(checker *c, const void *record) {
   int64_t out = EXTENT(s->rows, s->batch, s->y_plane), positions = EXTENT(s->batch, s->out_h, s->out_w);
   int64_t lines = EXTENT(s->channels, s->stride_h, s->kernel_w);
   return read >= 0 && require(c, positions >= 0 && positions <= MAX_POSITIONS && out >= 0, "size out of range") &&
-         require(c, l.pitch < INT32_MAX / 4 && (int64_t)s->out_h * s->stride_h < INT32_MAX / 4, "size out of range") &&
-         VIEW(x, read, false) && view(c, s->y_buffer, s->y_at - s->y_border, out, true) &&
-         (s->r_buffer < 0 || view(c, s->r_buffer, s->r_at - s->y_border, out, false)) &&
-         floats(c, s->bias, s->rows) && floats(c, s->weights, EXTENT(l.n, lines, s->rows)) &&
+         VIEW(x, read, false) && OUTPUTS(s, out) && floats(c, s->bias, s->rows) &&
+         floats(c, s->weights, EXTENT(l.n, lines, s->rows)) &&
          ints(c, s->off_table, lines + CLN_LOOKAHEAD) &&
          offsets(c, s->off_table, lines, l.planes * l.plane, "line outside the data");
 }
@@ -312,7 +316,7 @@ static bool depthwise(checker *c, const void *record) {
     int64_t read = planes_span(c, planes, s->in_h, s->in_w, s->x_pitch, s->x_plane);
     if (read < 0 || !VIEW(x, read, false)) return false;
   }
-  return view(c, s->y_buffer, s->y_at - s->y_border, out, true) && floats(c, s->bias, s->channels) &&
+  return planes_view(c, s->y_buffer, s->y_at, s->y_border, out, true) && floats(c, s->bias, s->channels) &&
          floats(c, s->weights, EXTENT(s->channels, s->kernel, s->kernel));
 }
 

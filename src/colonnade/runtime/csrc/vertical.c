@@ -33,17 +33,6 @@ typedef struct {
   int64_t sum_rows[CLN_MAX_ROWS];
 } work;
 
-/* Rows of tiles `first` .. first + count - 1 of an image; `at`: of the first one, in the panel. */
-typedef struct {
-  int64_t image, first, at, count;
-} piece;
-
-static piece piece_at(const work *w, int64_t at, int64_t most) {
-  int64_t line = w->begin + at, first = line % w->l.tiles_h, room = w->l.tiles_h - first, left = w->count - at;
-  if (left < room) room = left;
-  return (piece){.image = line / w->l.tiles_h, .first = first, .at = at, .count = room < most ? room : most};
-}
-
 /* One line of the image and, of its phases of columns, where each is from then on. */
 static void fetch_line(const work *w, const float *from, float *buffer, const float **at) {
   const cln_vertical *s = w->step;
@@ -59,7 +48,7 @@ static void fetch_line(const work *w, const float *from, float *buffer, const fl
 }
 
 /* Lines of a phase of rows that a piece is made from: the k-th, of phase p of columns, is at[p * CLN_VERTICAL_LINES + k]. */
-static void fetch_lines(const work *w, const float *image, int32_t phase, const piece *p, const float **at) {
+static void fetch_lines(const work *w, const float *image, int32_t phase, const cln_piece *p, const float **at) {
   const cln_vertical *s = w->step;
   const int64_t count = s->m * (p->count - 1) + w->l.n, first = s->m * p->first;
   for (int64_t k = 0; k < count; ++k) {
@@ -78,10 +67,10 @@ static void transform_channel(const work *w, const float *x, int32_t phase, floa
   const bool split = s->stride_w > 1;
   const int32_t left = split ? 0 : s->pad_left, width = split ? (int32_t)w->l.pitch : s->in_w;
   const float *at[2 * CLN_VERTICAL_LINES];
-  piece p;
+  cln_piece p;
   for (int64_t done = 0; done < w->count; done += p.count) {
-    p = piece_at(w, done, (CLN_VERTICAL_LINES - w->l.n) / s->m + 1);
-    fetch_lines(w, x + p.image * s->x_plane, phase, &p, at);
+    p = cln_piece_at(w->begin, w->count, done, w->l.tiles_h, (CLN_VERTICAL_LINES - w->l.n) / s->m + 1);
+    fetch_lines(w, x + p.unit * s->x_plane, phase, &p, at);
     for (int32_t i = 0; i < s->stride_w; ++i)
       (*w->transforms)[s->m][cln_vertical_taps(s)].in(&(cln_vertical_in){
           .lines = at + i * CLN_VERTICAL_LINES,
@@ -109,10 +98,10 @@ static void output_channel(const work *w, const float *sums, int32_t channel) {
   const cln_vertical *s = w->step;
   const cln_act act = CLN_ACT_OF(s);
   const bool bounds = act.kind == CLN_ACT_CLAMP; /* which the transform does */
-  piece p;
+  cln_piece p;
   for (int64_t done = 0; done < w->count; done += p.count) {
-    p = piece_at(w, done, w->l.tiles_h);
-    const int64_t plane = ((int64_t)channel * s->batch + p.image) * s->y_plane;
+    p = cln_piece_at(w->begin, w->count, done, w->l.tiles_h, w->l.tiles_h);
+    const int64_t plane = ((int64_t)channel * s->batch + p.unit) * s->y_plane;
     const int32_t line = (int32_t)(s->m * p.first), room = s->out_h - line;
     const int32_t lines = s->m * p.count < room ? (int32_t)(s->m * p.count) : room;
     const int64_t to = plane + (int64_t)line * s->y_pitch;
@@ -159,8 +148,8 @@ static void run_item(work *w, int64_t item, int64_t parts) {
   const int64_t panel = item / parts, part = item % parts;
   if (w->held != panel) {
     w->held = panel;
-    w->begin = panel * w->l.rows;
-    w->count = w->l.lines - w->begin < w->l.rows ? w->l.lines - w->begin : w->l.rows;
+    w->begin = panel * w->l.panel;
+    w->count = w->l.total - w->begin < w->l.panel ? w->l.total - w->begin : w->l.panel;
     transform_panel(w);
   }
   for (int64_t t = part * w->tiles / parts; t < (part + 1) * w->tiles / parts; ++t) {
@@ -199,6 +188,6 @@ void CLN_ISA(cln_run_vertical)(cln_session *session, int32_t order, int thread) 
     w.spans[i] = span_of((int32_t)w.l.pitch, s->in_w, i - s->pad_left, s->stride_w);
   memset(w.zeros, 0, (size_t)w.l.line * sizeof *w.zeros);
   for (int32_t t = 0; t < s->tile_rows; ++t) w.sum_rows[t] = t * w.l.sum_row;
-  int64_t panels = (w.l.lines + w.l.rows - 1) / w.l.rows, parts = cln_parts(session, panels, w.tiles), item;
+  int64_t panels = (w.l.total + w.l.panel - 1) / w.l.panel, parts = cln_parts(session, panels, w.tiles), item;
   while ((item = cln_claim(session, order, 0, thread, panels * parts)) >= 0) run_item(&w, item, parts);
 }

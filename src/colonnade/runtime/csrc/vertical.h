@@ -12,8 +12,7 @@ enum { CLN_VERTICAL_LINES = 64 };
 
 typedef struct {
   int32_t n, tiles_h;
-  int64_t lines;               /* rows of tiles, of all images */
-  int64_t rows;                /* of those, in a panel */
+  int64_t total, panel;        /* rows of tiles, of all images; of a panel */
   int64_t planes;              /* of a transform: phases of all channels */
   int64_t pitch, plane;        /* floats from row to row, from plane to plane */
   int64_t positions, width;    /* of a panel; NR */
@@ -37,10 +36,10 @@ static inline int64_t cln_vertical_pitch(const cln_vertical *s) {
 static inline bool cln_vertical_layout_of(const cln_vertical *s, int32_t lanes, cln_vertical_layout *l) {
   l->n = s->m + cln_vertical_taps(s) - 1;
   l->tiles_h = (s->out_h + s->m - 1) / s->m;
-  l->lines = (int64_t)s->batch * l->tiles_h;
-  l->rows = s->panel < l->lines ? s->panel : l->lines;
+  l->total = (int64_t)s->batch * l->tiles_h;
+  l->panel = s->panel < l->total ? s->panel : l->total;
   l->pitch = cln_vertical_pitch(s);
-  int64_t left = s->stride_w > 1 ? 0 : s->pad_left, rows = cln_extent(2, (int64_t[]){l->rows, l->pitch});
+  int64_t left = s->stride_w > 1 ? 0 : s->pad_left, rows = cln_extent(2, (int64_t[]){l->panel, l->pitch});
   if (rows < 0) return false;
   /* A row that runs over the end of one phase must not meet another, whose rows may be there already. */
   l->plane = cln_whole_lines(left + rows + (s->stride_w > 1 ? CLN_MAX_LANES : 0));
@@ -51,7 +50,7 @@ static inline bool cln_vertical_layout_of(const cln_vertical *s, int32_t lanes, 
   int64_t data = cln_extent(2, (int64_t[]){l->planes, l->plane});
   int64_t sums = cln_extent(2, (int64_t[]){s->tile_rows, l->sum_row});
   if (data < 0 || sums < 0) return false;
-  /* An odd number of cache lines: powers of two would map all products to the same few sets. */
+  /* Two cache lines more: powers of two would map all products to the same few sets. */
   l->data_step = cln_whole_lines(data) + CLN_MAX_LANES;
   l->sums_step = cln_whole_lines(sums) + CLN_MAX_LANES;
   l->line = cln_whole_lines(l->pitch > s->in_w ? l->pitch : s->in_w) + CLN_MAX_LANES;

@@ -34,20 +34,10 @@ typedef struct {
   int64_t sum_rows[CLN_MAX_ROWS];
 } work;
 
-/* Positions first .. first + count - 1 of a row of tiles, or of an image; `at`: of the first one, in the panel. */
-typedef struct {
-  int64_t unit, first, at, count;
-} piece;
-
 /* Rows and columns y, y + stride, ... and x, x + stride, ... of the padded input. */
 typedef struct {
   int32_t y, x;
 } phase;
-
-static piece piece_at(const work *w, int64_t at, int64_t unit_size) {
-  int64_t position = w->begin + at, first = position % unit_size, left = w->count - at, room = unit_size - first;
-  return (piece){.unit = position / unit_size, .first = first, .at = at, .count = left < room ? left : room};
-}
 
 /* `count` lines of a phase of the padded image from line `first` on. The paddings left and right are zero already. */
 static void fetch_lines(const work *w, const float *image, phase at, int64_t first, int64_t count) {
@@ -70,9 +60,9 @@ static void fetch_lines(const work *w, const float *image, phase at, int64_t fir
 static void transform_channel(const work *w, const float *x, phase phase, float *to) {
   const cln_winograd *s = w->step;
   const int64_t across = w->l.tiles_w;
-  piece p;
+  cln_piece p;
   for (int64_t at = 0; at < w->count; at += p.count) {
-    p = piece_at(w, at, w->l.tiles_h * across);
+    p = cln_piece_at(w->begin, w->count, at, w->l.tiles_h * across, w->count);
     int64_t row = p.first / across, rows = (p.first + p.count - 1) / across - row + 1; /* of tiles */
     int64_t lines = s->m * (rows - 1) + w->l.n;
     fetch_lines(w, x + p.unit * s->x_plane, phase, s->m * row, lines);
@@ -121,9 +111,9 @@ static void output_channel(const work *w, const float *sums, int32_t channel) {
   const cln_winograd *s = w->step;
   const cln_act act = CLN_ACT_OF(s);
   const bool bounds = act.kind == CLN_ACT_CLAMP; /* which the transform does */
-  piece p;
+  cln_piece p;
   for (int64_t at = 0; at < w->count; at += p.count) {
-    p = piece_at(w, at, w->l.tiles_w);
+    p = cln_piece_at(w->begin, w->count, at, w->l.tiles_w, w->count);
     int64_t plane = ((int64_t)channel * s->batch + p.unit / w->l.tiles_h) * s->y_plane;
     int32_t x = (int32_t)(s->m * p.first), y = (int32_t)(s->m * (p.unit % w->l.tiles_h));
     int32_t n = s->m * p.count < s->out_w - x ? (int32_t)(s->m * p.count) : s->out_w - x;

@@ -43,7 +43,7 @@ static inline bool cln_winograd_layout_of(const cln_winograd *s, int32_t lanes, 
   int64_t data = cln_extent(2, (int64_t[]){l->channels, l->panel});
   int64_t sums = cln_extent(2, (int64_t[]){s->tile_rows, l->panel});
   if (half < 0 || padded < 0 || l->channels < 0 || data < 0 || sums < 0) return false;
-  /* An odd number of cache lines: powers of two would map all products to the same few sets. */
+  /* Two cache lines more: powers of two would map all products to the same few sets. */
   l->half_step = cln_whole_vectors(half) + CLN_MAX_LANES;
   l->data_step = cln_whole_vectors(data) + CLN_MAX_LANES;
   l->sums_step = cln_whole_vectors(sums) + CLN_MAX_LANES;
