@@ -50,6 +50,15 @@ def plane_fields(g: Geometry) -> dict[str, object]:
     }
 
 
+def plane_views(g: Geometry, x: View, y: View, residual: View | None) -> dict[str, View | None]:
+    """Whole values, borders included, as views of the first element of each."""
+    return {
+        "x": x.shifted(g.source.origin),
+        "y": y.shifted(g.target.origin),
+        "r": residual and residual.shifted(g.target.origin),
+    }
+
+
 @dataclass(frozen=True)
 class DataLayout:
     """Where the columns of X lie: as the input is, or padded and split into the phases of the stride.

@@ -15,9 +15,10 @@ from colonnade.kernels.winograd import MAX_STRIDE, Filter
 from colonnade.modelfile.program import Constants, Step, View
 from colonnade.modelfile.records import ALIGNMENT
 from colonnade.plan.candidate import ALL_STRIPS, Candidate
-from colonnade.plan.conv import FLOAT_BYTES, activation_fields, plane_fields
+from colonnade.plan.conv import FLOAT_BYTES, activation_fields, plane_fields, plane_views
 from colonnade.plan.cost import CALL_CYCLES, STORE_CYCLES, column_cycles
 from colonnade.plan.problem import ConvProblem, Geometry
+from colonnade.plan.winograd import packed_products
 from colonnade.target.targets import Target
 
 PANELS = (1, 2, 4, 8, ALL_STRIPS)  # rows of tiles
@@ -115,7 +116,9 @@ def vertical_step(
     go to `constants`."""
     g, rows = problem.geometry, Rows(problem.geometry, candidate)
     fields: dict[str, object] = {
-        "weights": constants.add_floats(_packed(transformed_lines(problem, candidate.vertical), candidate.rows)),
+        "weights": constants.add_floats(
+            packed_products(transformed_lines(problem, candidate.vertical), candidate.rows)
+        ),
         "bias": constants.add_floats(problem.bias),
         "off_table": constants.add_ints(rows.offsets * FLOAT_BYTES),
         "m": candidate.vertical,
@@ -131,12 +134,7 @@ def vertical_step(
         "panel": candidate.panel,
         **activation_fields(problem.act),
     }
-    views = {
-        "x": x.shifted(g.source.origin),
-        "y": y.shifted(g.target.origin),
-        "r": residual and residual.shifted(g.target.origin),
-    }
-    return Step("vertical", problem.name, views, fields)
+    return Step("vertical", problem.name, plane_views(g, x, y, residual), fields)
 
 
 def transformed_lines(problem: ConvProblem, m: int) -> np.ndarray:
@@ -147,12 +145,6 @@ def transformed_lines(problem: ConvProblem, m: int) -> np.ndarray:
     kernels[:, :, :height] = problem.weights.reshape(g.rows, g.channels, height, width)
     lines = kernels.reshape(g.rows, g.channels, f.taps, stride, width).transpose(0, 1, 3, 4, 2)
     return np.asarray(lines.reshape(g.rows, -1, f.taps) @ np.array(f.weight_matrix()).T)
-
-
-def _packed(weights: np.ndarray, rows: int) -> np.ndarray:
-    """[rows, lines, n] as tiles of at most `rows`, each [n][lines][rows of the tile]."""
-    tiles = [weights[first : first + rows] for first in range(0, len(weights), rows)]
-    return np.concatenate([tile.transpose(2, 1, 0).astype(np.float32).reshape(-1) for tile in tiles])
 
 
 def vertical_candidates(problem: ConvProblem, target: Target, shapes: tuple[Shape, ...]) -> Iterator[Candidate]:

@@ -12,7 +12,7 @@ from colonnade.kernels.shapes import Shape
 from colonnade.kernels.winograd import FILTERS, MAX_STRIDE, Filter
 from colonnade.modelfile.program import Constants, Step, View
 from colonnade.plan.candidate import Candidate
-from colonnade.plan.conv import FLOAT_BYTES, activation_fields, plane_fields
+from colonnade.plan.conv import FLOAT_BYTES, activation_fields, plane_fields, plane_views
 from colonnade.plan.cost import CALL_CYCLES, STORE_CYCLES, column_cycles
 from colonnade.plan.problem import ConvProblem, Geometry
 from colonnade.target.targets import Target
@@ -90,7 +90,7 @@ def winograd_step(
     g, tiling = problem.geometry, Tiling(problem.geometry, candidate, lanes)
     offsets = np.arange(tiling.phases, dtype=np.int64) * tiling.panel * candidate.vectors * lanes * FLOAT_BYTES
     fields: dict[str, object] = {
-        "weights": constants.add_floats(_packed(transformed_weights(problem, candidate.winograd), candidate.rows)),
+        "weights": constants.add_floats(packed_products(_by_products(problem, candidate.winograd), candidate.rows)),
         "bias": constants.add_floats(problem.bias),
         "off_table": constants.add_ints(offsets),
         "m": candidate.winograd,
@@ -103,12 +103,7 @@ def winograd_step(
         "panel": tiling.panel,
         **activation_fields(problem.act),
     }
-    views = {
-        "x": x.shifted(g.source.origin),
-        "y": y.shifted(g.target.origin),
-        "r": residual and residual.shifted(g.target.origin),
-    }
-    return Step("winograd", problem.name, views, fields)
+    return Step("winograd", problem.name, plane_views(g, x, y, residual), fields)
 
 
 def transformed_weights(problem: ConvProblem, m: int) -> np.ndarray:
@@ -122,10 +117,16 @@ def transformed_weights(problem: ConvProblem, m: int) -> np.ndarray:
     return np.asarray(matrix @ phases.reshape(g.rows, -1, taps, taps) @ matrix.T)
 
 
-def _packed(weights: np.ndarray, rows: int) -> np.ndarray:
-    """[rows, channels, n, n] as tiles of at most `rows`, each [n][n][channels][rows of the tile]."""
+def _by_products(problem: ConvProblem, m: int) -> np.ndarray:
+    """The transformed weights, [rows, phases * channels, n * n]."""
+    weights = transformed_weights(problem, m)
+    return weights.reshape(*weights.shape[:2], -1)
+
+
+def packed_products(weights: np.ndarray, rows: int) -> np.ndarray:
+    """[rows, columns, products] as tiles of at most `rows`, each [products][columns][rows of the tile]."""
     tiles = [weights[first : first + rows] for first in range(0, len(weights), rows)]
-    return np.concatenate([tile.transpose(2, 3, 1, 0).astype(np.float32).reshape(-1) for tile in tiles])
+    return np.concatenate([tile.transpose(2, 1, 0).astype(np.float32).reshape(-1) for tile in tiles])
 
 
 def winograd_candidates(problem: ConvProblem, target: Target, shapes: tuple[Shape, ...]) -> Iterator[Candidate]:

@@ -20,7 +20,8 @@ typedef struct {
   const cln_vertical *step;
   cln_vertical_layout l;
   cln_products products;
-  const cln_vertical_transforms *transforms;
+  void (*transform_lines)(const cln_vertical_in *);
+  void (*transform_sums)(const cln_vertical_out *);
   const float *x, *weights, *bias, *residual;
   const int32_t *off;
   int64_t tiles, lines; /* of output channels; of weights */
@@ -72,7 +73,7 @@ static void transform_channel(const work *w, const float *x, int32_t phase, floa
     p = cln_piece_at(w->begin, w->count, done, w->l.tiles_h, (CLN_VERTICAL_LINES - w->l.n) / s->m + 1);
     fetch_lines(w, x + p.unit * s->x_plane, phase, &p, at);
     for (int32_t i = 0; i < s->stride_w; ++i)
-      (*w->transforms)[s->m][cln_vertical_taps(s)].in(&(cln_vertical_in){
+      w->transform_lines(&(cln_vertical_in){
           .lines = at + i * CLN_VERTICAL_LINES,
           .y = to + i * w->l.plane + left + p.at * w->l.pitch,
           .y_step = w->l.data_step,
@@ -105,7 +106,7 @@ static void output_channel(const work *w, const float *sums, int32_t channel) {
     const int32_t line = (int32_t)(s->m * p.first), room = s->out_h - line;
     const int32_t lines = s->m * p.count < room ? (int32_t)(s->m * p.count) : room;
     const int64_t to = plane + (int64_t)line * s->y_pitch;
-    (*w->transforms)[s->m][cln_vertical_taps(s)].out(&(cln_vertical_out){
+    w->transform_sums(&(cln_vertical_out){
         .x = sums + p.at * w->l.pitch,
         .x_step = w->l.sums_step,
         .x_pitch = w->l.pitch,
@@ -165,7 +166,8 @@ void CLN_ISA(cln_run_vertical)(cln_session *session, int32_t order, int thread) 
   work w = {
       .step = s,
       .products = {.kernels = model->isa->kernels, .tile_rows = s->tile_rows, .lanes = model->lanes},
-      .transforms = model->isa->verticals,
+      .transform_lines = (*model->isa->verticals)[s->m][cln_vertical_taps(s)].in,
+      .transform_sums = (*model->isa->verticals)[s->m][cln_vertical_taps(s)].out,
       .x = cln_at(session, order, s->x_buffer, s->x_at),
       .weights = model->floats + s->weights,
       .bias = model->floats + s->bias,
