@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import numpy as np
 from layers import Compiled, assert_close, random_feeds
 
@@ -17,6 +19,14 @@ from colonnade.plan.step import convolution_step
 from colonnade.runtime.binding import checksum
 from colonnade.runtime.session import Session
 from colonnade.target.targets import Target
+
+BORDERS: tuple[Borders, ...] = ((0, 0, 0, 0), (1, 1, 1, 1), (1, 2, 0, 1), (0, 0, 2, 3))
+
+
+def check_every_border(graph: Graph, candidate: Candidate, target: Target, threads: int) -> None:
+    """`check_borders` with each of BORDERS on either side."""
+    for x_borders, y_borders in product(BORDERS, BORDERS):
+        check_borders(graph, candidate, target, threads, x_borders, y_borders, 1e-5)
 
 
 def check_borders(

@@ -3,11 +3,9 @@ borders, and the error that docs/kernels.md states."""
 
 from __future__ import annotations
 
-from itertools import product
-
 import numpy as np
 import pytest
-from bordered import check_borders
+from bordered import check_every_border
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from layers import ACTIVATIONS, GraphBuilder, assert_close, check_graph, random_array, random_feeds, run_graph
@@ -19,7 +17,6 @@ from colonnade.kernels.vertical import VERTICAL_FILTERS
 from colonnade.kernels.winograd import MAX_STRIDE
 from colonnade.plan.candidate import ALL_STRIPS, Candidate
 from colonnade.plan.lower import conv_problems
-from colonnade.plan.planes import Borders
 from colonnade.plan.vertical import transformed_lines, vertical_filters
 from colonnade.target.targets import Target
 
@@ -123,16 +120,12 @@ def test_weights_of_a_centre_are_the_middle_column_of_the_matrix(m: int) -> None
     assert found[1, 1].tolist() == [row[1] for row in vertical_filters(problem.geometry)[m].weight_matrix()]
 
 
-BORDERS: tuple[Borders, ...] = ((0, 0, 0, 0), (1, 1, 1, 1), (1, 2, 0, 1), (0, 0, 2, 3))
-
-
 @pytest.mark.parametrize("m", OF_3)
 @pytest.mark.parametrize("threads", [1, 2])
 def test_planes_with_borders(target: Target, m: int, threads: int) -> None:
     """Data are read between borders; all but outputs is zero afterwards."""
     graph = layer((2, 3, 9, 11), 5, Conv(pads=SAME, act=RELU))
-    for x_borders, y_borders in product(BORDERS, BORDERS):
-        check_borders(graph, candidate(m), target, threads, x_borders, y_borders, 1e-5)
+    check_every_border(graph, candidate(m), target, threads)
 
 
 @pytest.mark.parametrize("m", OF_3)

@@ -99,6 +99,24 @@ def _view(name: str) -> dict[str, str]:
     return {f"{name}_at": "i64", f"{name}_buffer": "i32"}
 
 
+# Images and the planes they lie in, of the convolutions that read them as they are.
+_PLANES = {
+    "channels": "i32",
+    "batch": "i32",
+    "in_h": "i32",
+    "in_w": "i32",
+    "x_pitch": "i32",
+    "x_plane": "i32",
+    "pad_top": "i32",
+    "pad_left": "i32",
+    "out_h": "i32",
+    "out_w": "i32",
+    "y_pitch": "i32",
+    "y_plane": "i32",
+    "y_border": "i32",  # floats of a plane of y before its first output; all but outputs are made zero
+}
+
+
 # One record per kind of step, in the order of their opcodes.
 STEPS: tuple[Record, ...] = (
     # A convolution by column micro-kernels, dense or pruned (csrc/cnm.c).
@@ -173,19 +191,7 @@ STEPS: tuple[Record, ...] = (
         m="i32",  # side of an output tile
         kernel="i32",  # of both sides
         stride="i32",
-        channels="i32",
-        batch="i32",
-        in_h="i32",
-        in_w="i32",
-        x_pitch="i32",
-        x_plane="i32",
-        pad_top="i32",
-        pad_left="i32",
-        out_h="i32",
-        out_w="i32",
-        y_pitch="i32",
-        y_plane="i32",
-        y_border="i32",  # floats of a plane of y before its first output; all but outputs are made zero
+        **_PLANES,
         rows="i32",  # output channels
         tile_rows="i32",  # T
         vectors="i32",  # V
@@ -208,20 +214,8 @@ STEPS: tuple[Record, ...] = (
         kernel_w="i32",
         stride_h="i32",
         stride_w="i32",
-        channels="i32",
-        batch="i32",
-        in_h="i32",
-        in_w="i32",
-        x_pitch="i32",
-        x_plane="i32",
-        pad_top="i32",
-        pad_left="i32",
         pad_right="i32",
-        out_h="i32",
-        out_w="i32",
-        y_pitch="i32",
-        y_plane="i32",
-        y_border="i32",  # floats of a plane of y before its first output; all but outputs are made zero
+        **_PLANES,
         rows="i32",  # output channels
         tile_rows="i32",  # T
         vectors="i32",  # V
