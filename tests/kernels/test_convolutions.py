@@ -19,7 +19,7 @@ from colonnade.graph.ir import Activation, Conv, Graph
 from colonnade.graph.reference import conv2d
 from colonnade.kernels.shapes import shapes
 from colonnade.plan.candidate import ALL_STRIPS, Candidate
-from colonnade.plan.conv import DataLayout
+from colonnade.plan.columns import DataLayout
 from colonnade.plan.lower import conv_problems
 from colonnade.plan.space import loop_variants, shape_candidates
 from colonnade.runtime.session import Session
@@ -250,8 +250,8 @@ def test_packed_strips_of_stride_2_need_no_copy_of_the_input(
     graph = builder.graph(builder.conv(op, x, random_array((9, 5, kernel, kernel))))
     (problem,) = conv_problems(graph).values()
     geometry = problem.with_borders(borders, (0, 0, 0, 0)).geometry
-    assert DataLayout(geometry, packed=True).gathered == gathered
-    assert DataLayout(geometry, packed=True).prepared != gathered
+    assert DataLayout(geometry, strided=True).gathered == gathered
+    assert DataLayout(geometry, strided=True).prepared != gathered
     assert DataLayout(geometry).prepared
     for shape in shapes(target.isa)[::5]:
         candidate = Candidate(shape.rows, shape.vectors, packed=True, panel=2)

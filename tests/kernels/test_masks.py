@@ -12,7 +12,7 @@ from layers import ACTIVATIONS, RUNNABLE, GraphBuilder, check_graph, program_of,
 from colonnade.graph.ir import Conv, Graph
 from colonnade.kernels.shapes import MAX_TAPS, shapes
 from colonnade.plan.candidate import ALL_STRIPS, Candidate
-from colonnade.plan.conv import DataLayout
+from colonnade.plan.columns import DataLayout
 from colonnade.plan.lower import conv_problems
 from colonnade.plan.space import column_candidates, possible
 from colonnade.target.targets import Target

@@ -17,7 +17,7 @@ from colonnade.kernels.shapes import shapes
 from colonnade.modelfile.writer import write
 from colonnade.plan.borders import BorderChoice, border_groups
 from colonnade.plan.candidate import ALL_STRIPS, Candidate
-from colonnade.plan.conv import DataLayout
+from colonnade.plan.columns import DataLayout
 from colonnade.plan.cost import count_strips
 from colonnade.plan.lower import borders_of, conv_problems, lower
 from colonnade.plan.measure import LayerBench

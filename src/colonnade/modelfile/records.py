@@ -12,7 +12,7 @@ import struct
 from dataclasses import dataclass
 
 MAGIC = b"COLONNAD"
-VERSION = 8
+VERSION = 9
 ALIGNMENT = 64
 MAX_RANK = 6
 TARGET_BYTES = 32  # of a name, with the zero at its end
@@ -170,6 +170,8 @@ STEPS: tuple[Record, ...] = (
         kernel_h="i32",
         kernel_w="i32",
         rowwise="i32",  # strips stay within one output row
+        strip_h="i32",  # 0, or the kernels are turned ones, of so many lines
+        strip_w="i32",  # of so many positions; x is read as it is with any stride, or prepared
         tile_rows="i32",  # T
         vectors="i32",  # V
         tiles="i32",

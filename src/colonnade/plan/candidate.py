@@ -14,6 +14,7 @@ class Candidate:
 
     rows, vectors: T and V. packed: strips are gathered to [column][NR] first; else columns are read where they lie.
     masked: read where they lie, and lanes in padding, which is not in memory, are left out of loads, where an ISA can.
+    turned: read where they lie, by turned kernels, whose lanes are output channels and which take any stride.
     rowwise: direct strips stay within one output row. panel: strips a tile's weights are used for before the next
     tile. blocks: KC blocks. dense: all columns, zeros included. shared: strips are packed once for all threads.
     winograd: side m of the output tile of Winograd's F(m x m, r x r) (csrc/winograd.c), for which all but rows, vectors
@@ -27,6 +28,7 @@ class Candidate:
     vectors: int
     packed: bool = False
     masked: bool = False
+    turned: bool = False
     rowwise: bool = False
     panel: int = 1
     blocks: int = 1
@@ -61,7 +63,8 @@ class Candidate:
             return f"winograd F({m}x{m}) {self.rows}x{self.vectors}v, panel {panel}"
         if self.vertical > 1:
             return f"vertical F({self.vertical}) {self.rows}x{self.vectors}v, panel {panel}"
-        kind = f"{'dense' if self.dense else 'sparse'} {'packed' if self.packed else 'direct'}"
+        way = "packed" if self.packed else "turned" if self.turned else "direct"
+        kind = f"{'dense' if self.dense else 'sparse'} {way}"
         extras = [f"panel {panel}"]
         extras += ["masked"] if self.masked else []
         extras += ["rowwise"] if self.rowwise else []

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from colonnade.kernels.cnm import LINE_FLOATS
 from colonnade.kernels.shapes import Shape
 from colonnade.plan.candidate import Candidate
-from colonnade.plan.conv import DataLayout
+from colonnade.plan.columns import DataLayout
 from colonnade.plan.problem import ConvProblem
 from colonnade.target.targets import Target
 

@@ -8,10 +8,12 @@ from dataclasses import replace
 
 from colonnade.kernels.shapes import Shape, shapes
 from colonnade.plan.candidate import ALL_STRIPS, Candidate
-from colonnade.plan.conv import FLOAT_BYTES, DataLayout
+from colonnade.plan.columns import DataLayout
+from colonnade.plan.conv import FLOAT_BYTES
 from colonnade.plan.cost import column_cycles, count_strips, estimate_cycles, panel_bytes
 from colonnade.plan.depthwise import depthwise_candidates, depthwise_cycles
 from colonnade.plan.problem import ConvProblem
+from colonnade.plan.turned import turned_candidates, turned_cycles
 from colonnade.plan.vertical import Rows, vertical_candidates, vertical_cycles, vertical_filters
 from colonnade.plan.winograd import filters, winograd_candidates, winograd_cycles
 from colonnade.target.targets import Target
@@ -47,6 +49,8 @@ def candidate_cycles(problem: ConvProblem, candidate: Candidate, target: Target)
 def _rule(candidate: Candidate) -> Callable[[ConvProblem, Candidate, Target], float]:
     if candidate.window:
         return depthwise_cycles
+    if candidate.turned:
+        return turned_cycles
     if candidate.vertical > 1:
         return vertical_cycles
     return winograd_cycles if candidate.winograd > 1 else estimate_cycles
@@ -66,6 +70,8 @@ def possible(problem: ConvProblem, candidate: Candidate, target: Target) -> bool
     """Whether a candidate, read from a file perhaps, can compute `problem` on `target`."""
     if candidate.window:
         return candidate in depthwise_candidates(problem, target)
+    if candidate.turned:
+        return candidate in turned_candidates(problem, target)
     apart = not candidate.packed and candidate.by_columns
     if candidate.masked and not (apart and target.isa.masked and problem.geometry.maskable):
         return False
@@ -104,7 +110,8 @@ def column_candidates(problem: ConvProblem, target: Target, threads: int) -> tup
     for dense in (False, True) if problem.sparse else (True,):
         threaded = (_threaded(problem, candidate, target, threads) for candidate in _all_shapes(problem, target, dense))
         found += _cheapest(problem, threaded, target, SHAPES_MEASURED)
-    return tuple(found)
+    turned = turned_candidates(problem, target)
+    return (*found, *_cheapest(problem, turned, target, SHAPES_MEASURED))
 
 
 def _cheapest(
@@ -115,7 +122,8 @@ def _cheapest(
     ranked = sorted(candidates, key=lambda candidate: candidate_cycles(problem, candidate, target))
     ways: dict[tuple[object, ...], Candidate] = {}
     for c in ranked:
-        ways.setdefault((c.window and c.rows, c.vectors, c.packed, c.masked, c.rowwise, c.winograd, c.vertical), c)
+        way = (c.window and c.rows, c.vectors, c.packed, c.masked, c.turned, c.rowwise, c.winograd, c.vertical)
+        ways.setdefault(way, c)
     return tuple(ways.values())[:count]
 
 

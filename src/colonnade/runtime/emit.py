@@ -13,6 +13,11 @@ from colonnade.kernels.tail import POSITIONS, tail_source
 from colonnade.kernels.tail import VECTORS as TAIL_VECTORS
 from colonnade.kernels.tail import tails as tails_of
 from colonnade.kernels.tile import tile_ops
+from colonnade.kernels.turned import LINES as TURNED_LINES
+from colonnade.kernels.turned import MAX_WIDTH as MAX_TURNED_WIDTH
+from colonnade.kernels.turned import STRIDES as TURNED_STRIDES
+from colonnade.kernels.turned import VECTORS as TURNED_VECTORS
+from colonnade.kernels.turned import turned_kernels, turned_source
 from colonnade.kernels.vertical import PARTS as VERTICAL_PARTS
 from colonnade.kernels.vertical import VERTICAL_FILTERS, vertical_source
 from colonnade.kernels.vertical import kernel_name as vertical_name
@@ -37,6 +42,10 @@ def limits_header() -> str:
         "MAX_TAIL_VECTORS": max(TAIL_VECTORS),
         "MAX_FUSED_ROWS": max(FUSED_ROWS),
         "MAX_FUSED_VECTORS": max(FUSED_VECTORS),
+        "MAX_TURNED_LINES": max(TURNED_LINES),
+        "MAX_TURNED_WIDTH": MAX_TURNED_WIDTH,
+        "MAX_TURNED_STRIDE": max(TURNED_STRIDES),
+        "TURNED_VECTORS": TURNED_VECTORS,
         "MAX_WINOGRAD": max(f.m for f in (*FILTERS, *VERTICAL_FILTERS)),
         "MAX_WINOGRAD_TAPS": max(f.taps for f in (*FILTERS, *VERTICAL_FILTERS)),
         "MAX_WINOGRAD_STRIDE": MAX_STRIDE,
@@ -55,6 +64,7 @@ def kernels_source(isa: Isa) -> str:
     fused = "".join(
         f"    [{f.shape.rows}][{f.shape.vectors}][{f.positions}] = {f.name(isa)},\n" for f in fused_kernels(isa)
     )
+    turned = "".join(f"    [{k.lines}][{k.width}][{k.stride}] = {k.name(isa)},\n" for k in turned_kernels(isa))
     transforms = "".join(
         f"    [{f.m}][{f.taps}] = {{{', '.join(f.kernel_name(isa, part) for part in PARTS)}}},\n" for f in FILTERS
     )
@@ -69,7 +79,10 @@ def kernels_source(isa: Isa) -> str:
     declared = "".join(f"void cln_run_{name}__{isa.symbol}(cln_session *, int32_t, int);\n" for name in steps)
     listed = "".join(f"    cln_run_{name}__{isa.symbol},\n" for name in steps)
     entry = f'"{isa.name}", {isa.lanes}, {isa.cpu_check}'
-    tables = f"&kernels, &tails, &fused, &transforms, &verticals, &windows, {str(isa.masked).lower()}, steps, &peak"
+    tables = (
+        "&kernels, &tails, &fused, &turned, &transforms, &verticals, &windows, "
+        f"{str(isa.masked).lower()}, steps, &peak"
+    )
     peak = peak_shape(isa)
     floats = peak.vectors * isa.lanes or "CLN_MAX_VECTORS * CLN_MAX_LANES"
     return "\n".join(
@@ -88,6 +101,9 @@ def kernels_source(isa: Isa) -> str:
             "",
             *(fused_source(isa, kernel) for kernel in fused_kernels(isa)),
             f"static const cln_fused_grid fused = {{\n{fused}}};",
+            "",
+            *(turned_source(isa, kernel) for kernel in turned_kernels(isa)),
+            f"static const cln_turned_grid turned = {{\n{turned}}};",
             "",
             peak_source(isa),
             f"static const cln_peak peak = {{cnm_peak, {peak.rows}, {floats}}};",

@@ -18,6 +18,10 @@ class TileOps(Protocol):
     a NaN, as ONNX Runtime does. `split` is statements that declare as many vectors as there are names, m: lane p of the
     j-th is address[m * p + j]. `merge` stores them so to y: elements before `left`, each plus that of r, unless r is
     NULL, and bounded; `ends`, for the same m, comes before it once.
+
+    `add_gathered` and `scatter` are statements over lanes that lie apart in memory, each at its place, in bytes, from a
+    base; `places` comes before them once. first: the lane that the register's first one is; those from a->count on are
+    left out.
     """
 
     header: str  # includes, and the definition of the vector type
@@ -39,10 +43,14 @@ class TileOps(Protocol):
     def add(self, a: str, b: str) -> str: ...
     def add_scalar(self, scalar: str, c: str) -> str: ...
     def clamp(self, accumulators: Sequence[str]) -> Iterable[str]: ...
+    def clamp_above(self, accumulators: Sequence[str]) -> Iterable[str]: ...  # only if a->lo is zero or more
     def split(self, address: str, names: Sequence[str]) -> Iterable[str]: ...
     def ends(self, count: int, left: str) -> Iterable[str]: ...
     def merge(self, names: Sequence[str]) -> Iterable[str]: ...  # y, r: C variables
     def follow(self, x: str, scalar: str) -> str: ...  # all lanes of x but the first, then the scalar
+    def places(self, address: str) -> Iterable[str]: ...  # address: of uint32_t
+    def add_gathered(self, base: str, first: int, c: str) -> Iterable[str]: ...
+    def scatter(self, base: str, first: int, value: str) -> Iterable[str]: ...
     def prefetch(self, address: str) -> str | None: ...  # None: no such instruction
 
 

@@ -66,6 +66,9 @@ class FixedLength:
             yield from (f"  {c} = {within(bound, c)};" for c in accumulators)
             yield "}"
 
+    def clamp_above(self, accumulators: Sequence[str]) -> Iterator[str]:
+        return self.clamp(accumulators)
+
     def split(self, address: str, names: Sequence[str]) -> Iterator[str]:
         loaded = [f"{names[0]}_{k}" for k in range(len(names))]
         for k, name in enumerate(loaded):
@@ -146,6 +149,23 @@ class FixedLength:
             lanes = [new[p] if element // self.lanes == k else known[p] for p, element in enumerate(elements)]
             found = shuffle(found, vector, lanes)
         return found
+
+    def places(self, address: str) -> Iterator[str]:
+        yield f"const uint32_t *places = {address};"
+
+    def add_gathered(self, base: str, first: int, c: str) -> Iterator[str]:
+        yield "{"
+        yield f"  float lanes[{self.lanes}];"
+        yield f"  gather_floats(lanes, {base}, places + {first}, count_within(a->count, {first}, {self.lanes}), {self.lanes});"
+        yield f"  {c} = {self.add(c, self.load('lanes'))};"
+        yield "}"
+
+    def scatter(self, base: str, first: int, value: str) -> Iterator[str]:
+        yield "{"
+        yield f"  float lanes[{self.lanes}];"
+        yield f"  {self.store('lanes', value)};"
+        yield f"  scatter_floats({base}, places + {first}, lanes, count_within(a->count, {first}, {self.lanes}));"
+        yield "}"
 
     def every(self, a: str, b: str, stride: int, first: int) -> str:
         return shuffle(a, b, range(first, 2 * self.lanes, stride))

@@ -69,6 +69,15 @@ class Rvv:
         return f"__riscv_vfadd_vf_f32m{self.lmul}({c}, {scalar}, vl)"
 
     def clamp(self, accumulators: Sequence[str]) -> Iterator[str]:
+        yield from self.clamp_above(accumulators)
+        yield "else if (a->lo != -__builtin_inff() || a->hi != __builtin_inff()) {"
+        yield "  const float lo = a->lo, hi = a->hi;"
+        for c in accumulators:
+            yield f"  {c} = {self._merge(c, 'lo', 'lt')};"
+            yield f"  {c} = {self._merge(c, 'hi', 'gt')};"
+        yield "}"
+
+    def clamp_above(self, accumulators: Sequence[str]) -> Iterator[str]:
         yield "if (a->lo >= 0.0f) {"
         yield "  const float lo = a->lo + 0.0f, hi = a->hi;  /* -0 becomes 0 */"
         yield "  int32_t least, most;"
@@ -80,11 +89,6 @@ class Rvv:
         for c in accumulators:
             yield f"    {c} = {self._as_float(self._minimum(c))};"
         yield "  }"
-        yield "} else if (a->lo != -__builtin_inff() || a->hi != __builtin_inff()) {"
-        yield "  const float lo = a->lo, hi = a->hi;"
-        for c in accumulators:
-            yield f"  {c} = {self._merge(c, 'lo', 'lt')};"
-            yield f"  {c} = {self._merge(c, 'hi', 'gt')};"
         yield "}"
 
     def _as_float(self, bits: str) -> str:
@@ -139,6 +143,16 @@ class Rvv:
         if count == 1:
             return f"__riscv_vse32_v_f32m{self.lmul}(y, {value}, vl{j})"
         return f"__riscv_vsse32_v_f32m{self.lmul}(y + {j}, {count} * sizeof(float), {value}, vl{j})"
+
+    def places(self, address: str) -> Iterator[str]:
+        m = self.lmul
+        yield f"const vuint32m{m}_t places = __riscv_vle32_v_u32m{m}({address}, vl);"
+
+    def add_gathered(self, base: str, first: int, c: str) -> Iterator[str]:
+        yield f"{c} = {self.add(c, f'__riscv_vluxei32_v_f32m{self.lmul}({base}, places, vl)')};"
+
+    def scatter(self, base: str, first: int, value: str) -> Iterator[str]:
+        yield f"__riscv_vsuxei32_v_f32m{self.lmul}({base}, places, {value}, vl);"
 
     def follow(self, x: str, scalar: str) -> str:
         return f"__riscv_vfslide1down_vf_f32m{self.lmul}({x}, {scalar}, vl)"

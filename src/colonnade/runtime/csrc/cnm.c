@@ -202,12 +202,48 @@ static void finish_strip(const work *w, cln_tile *a, const cln_cnm_tile *tile, c
     }
 }
 
+/* A tile by a strip of a turned kernel, from the sums of the KC blocks before; sums: where those of this one go, NULL if it
+ * is the last. */
+static void run_turned(const work *w, const cln_tile *a, const cln_cnm_tile *tile, const cln_strip *strip, float *sums) {
+  const cln_cnm *s = w->step;
+  const cln_segment *segments = w->plan->segments + strip->first;
+  const int64_t *rows = w->plan->row_at + tile->first;
+  const cln_act act = CLN_ACT_OF(s);
+  const bool clamps = act.kind == CLN_ACT_CLAMP && act.lo >= 0.0f;
+  const bool activates = !clamps && !(act.kind == CLN_ACT_CLAMP && act.lo == -INFINITY && act.hi == INFINITY);
+  cln_turned_kernel_of(w->isa, s, strip->segments, segments->len)(&(cln_turned){
+      .x = a->x,
+      .off = a->off,
+      .w = a->w,
+      .n = a->n,
+      .count = (size_t)tile->rows,
+      .x_line = s->pitch,
+      .y_line = s->y_pitch,
+      .step = w->width,
+      .bias = a->bias,
+      .c = a->c,
+      .sums = sums,
+      .y = w->y + strip->y,
+      .r = w->residual ? w->residual + strip->y : NULL,
+      .places = w->plan->places + tile->first,
+      .lo = clamps ? act.lo : -INFINITY,
+      .hi = clamps ? act.hi : INFINITY,
+  });
+  for (int32_t t = 0; t < tile->rows && activates && !sums; ++t)
+    for (int32_t i = 0; i < strip->segments; ++i) {
+      float *row = w->y + rows[t] + segments[i].y;
+      cln_activate(row, row, segments[i].len, act);
+    }
+}
+
 /* Tiles first_tile .. end_tile - 1 over one panel. x: prepared or raw data; or the panel's packed strips. */
 static void compute(const work *w, int32_t first_strip, int32_t strips, int32_t first_tile, int32_t end_tile,
                     const float *x) {
   const cln_cnm *s = w->step;
   const cln_cnm_plan *plan = w->plan;
   int64_t sum_pitch = plan->panel * plan->row_floats, sum_rows[CLN_MAX_ROWS];
+  const bool turned = cln_is_turned(s);
+  const int64_t sum_floats = turned ? (int64_t)s->strip_h * s->strip_w * w->width : plan->row_floats; /* of a strip */
   const int64_t masks = (int64_t)s->kernel_h * s->kernel_w * CLN_MASK_BYTES;
   for (int32_t t = 0; t < s->tile_rows; ++t) sum_rows[t] = t * sum_pitch;
   for (int32_t block = 0; block < s->blocks; ++block) {
@@ -229,17 +265,20 @@ static void compute(const work *w, int32_t first_strip, int32_t strips, int32_t 
         const cln_strip *strip = plan->strips + first_strip + i;
         a.x = s->packed ? x + i * (int64_t)s->pack_count * w->width : x + strip->x;
         if (s->masked) a.masks = plan->masks + strip->mask * masks;
-        a.c = block ? sums + i * plan->row_floats : NULL;
-        if (block + 1 == s->blocks) {
+        const bool last = block + 1 == s->blocks;
+        a.c = block ? sums + i * sum_floats : NULL;
+        if (turned) {
+          run_turned(w, &a, tile, strip, last ? NULL : sums + i * sum_floats);
+        } else if (last) {
           finish_strip(w, &a, tile, strip);
-          if (strip->borders) zero_borders(w, tile, strip);
         } else {
-          a.y = sums + i * plan->row_floats;
+          a.y = sums + i * sum_floats;
           a.y_rows = sum_rows;
           run_strip(w, &a, tile, strip);
         }
+        if (last && strip->borders) zero_borders(w, tile, strip);
       }
-      sums += tile->rows * sum_pitch;
+      sums += turned ? plan->panel * sum_floats : tile->rows * sum_pitch;
     }
   }
 }

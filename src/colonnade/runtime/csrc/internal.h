@@ -149,6 +149,30 @@ typedef cln_tail_kernel cln_tail_grid[CLN_MAX_TAIL + 1][CLN_MAX_TAIL_VECTORS + 1
 /* Micro-kernels that write what a tail kernel would to a->tail (kernels/fused.py): by T, V and positions of the tail. */
 typedef cln_kernel cln_fused_grid[CLN_MAX_FUSED_ROWS + 1][CLN_MAX_FUSED_VECTORS + 1][CLN_MAX_TAIL + 1];
 
+/* Arguments of a turned kernel (kernels/turned.py): position p is the q-th of line l,
+ *   y[places[t] / 4 + l * y_line + q] =
+ *       clamp(sum_k w[k * count + t] * x[off[k] / 4 + l * x_line + q * stride] + c[p * step + t] + r[as y] + bias[t])
+ * or, with `sums`, sums[p * step + t] = the first two terms. c, r, sums: NULL for none. Kernels of a fixed vector length
+ * read whole vectors of w, bias and c, and write those of sums, but only `count` outputs. lo: zero or more, or there are no
+ * bounds. */
+typedef struct {
+  const float *x;
+  const int32_t *off;
+  const float *w;
+  size_t n, count;
+  int64_t x_line, y_line, step;
+  const float *bias;
+  const float *c;
+  float *sums;
+  float *y;
+  const float *r;
+  const uint32_t *places;
+  float lo, hi;
+} cln_turned;
+
+typedef void (*cln_turned_kernel)(const cln_turned *);
+typedef cln_turned_kernel cln_turned_grid[CLN_MAX_TURNED_LINES + 1][CLN_MAX_TURNED_WIDTH + 1][CLN_MAX_TURNED_STRIDE + 1];
+
 /* A step function is called by every thread of the session; it divides the work itself. */
 typedef void (*cln_step)(cln_session *session, int32_t order, int thread);
 
@@ -166,6 +190,7 @@ typedef struct {
   const cln_kernel_grid *kernels;
   const cln_tail_grid *tails;
   const cln_fused_grid *fused;
+  const cln_turned_grid *turned;
   const cln_winograd_transforms *transforms;
   const cln_vertical_transforms *verticals;
   const cln_window_grid *windows;
@@ -209,6 +234,7 @@ typedef struct {
   cln_segment *segments;
   cln_cnm_tile *tiles;
   int64_t *row_at;      /* float offset of the output plane of each position in row order */
+  uint32_t *places;     /* with turned kernels: the same in bytes */
   int32_t *group_tiles; /* with `local`: first tile of each group, and the end */
   int32_t strip_count;
   int32_t panel;            /* strips per panel, at most all */
@@ -290,9 +316,21 @@ static inline cln_kernel cln_fused_kernel(const cln_isa *isa, int32_t rows, int3
   return rows <= CLN_MAX_FUSED_ROWS && vectors <= CLN_MAX_FUSED_VECTORS ? (*isa->fused)[rows][vectors][tail] : NULL;
 }
 
-/* From output to output in the data that strips are cut from: more than one where they are gathered, with the stride,
- * from x as it is. */
-static inline int32_t cln_x_step(const cln_cnm *step) { return step->packed && !step->prepare ? step->stride_w : 1; }
+/* Whether the step's kernels are turned ones. */
+static inline bool cln_is_turned(const cln_cnm *step) { return step->strip_h > 0; }
+
+/* From output to output in the data that strips are cut from: more than one where they are gathered, or read by turned
+ * kernels, with the stride, from x as it is. */
+static inline int32_t cln_x_step(const cln_cnm *step) {
+  return (step->packed || cln_is_turned(step)) && !step->prepare ? step->stride_w : 1;
+}
+
+/* The turned kernel for lines of `width` positions; NULL: there is none. */
+static inline cln_turned_kernel cln_turned_kernel_of(const cln_isa *isa, const cln_cnm *step, int32_t lines, int32_t width) {
+  const int32_t stride = cln_x_step(step);
+  const bool inside = lines <= CLN_MAX_TURNED_LINES && width <= CLN_MAX_TURNED_WIDTH && stride <= CLN_MAX_TURNED_STRIDE;
+  return inside ? (*isa->turned)[lines][width][stride] : NULL;
+}
 
 /* Rows and floats from the data of the first tap to that of position 0, in a masked step's planes. */
 static inline int32_t cln_rows_before(const cln_cnm *step) { return (step->pad_top + step->stride_h - 1) / step->stride_h; }

@@ -4,7 +4,9 @@
  * y_plane + line * y_pitch in the output. A direct strip covers NR consecutive x, the last one perhaps a tail more, a packed one NR consecutive y, so
  * either may hold several segments with useless lanes between them. Where x and y advance alike, those lanes fall on the
  * borders of y, and strips follow each other without a gap, all as well aligned as the first; else each begins at a
- * valid position. */
+ * valid position.
+ *
+ * Strips of turned kernels are part of a line, or some lines; a plane that is one run in x and in y is one line. */
 #include <stdlib.h>
 
 #include "internal.h"
@@ -38,11 +40,16 @@ static int32_t tail_of(const builder *b) {
   return exact && over <= b->step->tail && over <= b->last.len ? over : 0;
 }
 
-static void close_strip(builder *b) {
-  if (!b->open.segments) return;
+/* How the open strip is computed. */
+static void choose_kernels(builder *b) {
   b->open.tail = tail_of(b);
   b->open.vectors = (b->span - b->open.tail + b->lanes - 1) / b->lanes;
   while (b->open.vectors && !(*b->isa->kernels)[b->step->tile_rows][b->open.vectors]) ++b->open.vectors; /* step->vectors is one */
+}
+
+static void close_strip(builder *b) {
+  if (!b->open.segments) return;
+  if (!cln_is_turned(b->step)) choose_kernels(b);
   b->open.span = b->span;
   b->open.full = b->even;
   if (b->strips) b->strips[b->strip_count] = b->open;
@@ -95,8 +102,28 @@ static void add_row(builder *b, int64_t x, int64_t y, bool last) {
   if (b->step->rowwise) close_strip(b);
 }
 
+/* Strips of turned kernels from one image. */
+static void add_turned(builder *b, int64_t x, int64_t y) {
+  const cln_cnm *s = b->step;
+  const bool joined = b->x_step == 1 && s->pitch == s->out_w && s->y_pitch == s->out_w;
+  const int32_t lines = joined ? 1 : s->out_h, width = joined ? s->out_h * s->out_w : s->out_w;
+  for (int32_t line = 0; line < lines; line += s->strip_h)
+    for (int32_t at = 0; at < width; at += s->strip_w) {
+      const int32_t len = width - at < s->strip_w ? width - at : s->strip_w;
+      const int32_t end = lines - line < s->strip_h ? lines : line + s->strip_h;
+      for (int32_t l = line; l < end; ++l)
+        add_segment(b, (l - line) * len, len, x + (int64_t)l * s->pitch + (int64_t)at * b->x_step,
+                    y + (int64_t)l * s->y_pitch + at);
+      close_strip(b);
+    }
+}
+
 static void add_all(builder *b) {
   const cln_cnm *step = b->step;
+  if (cln_is_turned(step)) {
+    for (int64_t image = 0; image < step->batch; ++image) add_turned(b, image * step->plane, image * step->y_plane);
+    return;
+  }
   const int64_t rows = (int64_t)step->batch * step->out_h;
   for (int64_t row = 0; row < rows; ++row) {
     int64_t image = row / step->out_h, line = row % step->out_h;
@@ -112,7 +139,7 @@ static void look_ahead(const builder *b) {
   for (int32_t i = b->strip_count - 1; i >= 0; --i) {
     cln_strip *strip = b->strips + i;
     strip->borders = strip->lead || (i == 0 && b->step->y_border);
-    strip->full = strip->full && strip->y + written_lanes(b, strip) <= end;
+    strip->full = cln_is_turned(b->step) || (strip->full && strip->y + written_lanes(b, strip) <= end);
     for (int32_t k = strip->first + strip->segments - 1; k >= strip->first; --k) {
       cln_segment *segment = b->segments + k;
       segment->gap = (int32_t)(end - segment->y - segment->len);
@@ -134,6 +161,20 @@ static builder counter_for(const cln_model *model, const cln_cnm *step) {
   };
 }
 
+/* Past the last float that the strips load, from a column's first. */
+static int64_t reach_of(const builder *b, int32_t strips, int32_t segments) {
+  int64_t reach = 0;
+  for (int32_t i = 0; i < strips && !cln_is_turned(b->step); ++i) {
+    const int64_t end = b->strips[i].x + written_lanes(b, b->strips + i);
+    if (end > reach) reach = end;
+  }
+  for (int32_t i = 0; i < segments && cln_is_turned(b->step); ++i) {
+    const int64_t end = b->segments[i].x + (b->segments[i].len - 1) * (int64_t)b->x_step + 1;
+    if (end > reach) reach = end;
+  }
+  return reach;
+}
+
 static int build_strips(const cln_model *model, const cln_cnm *step, cln_cnm_plan *plan) {
   builder counter = counter_for(model, step);
   add_all(&counter);
@@ -146,10 +187,10 @@ static int build_strips(const cln_model *model, const cln_cnm *step, cln_cnm_pla
   add_all(&b);
   look_ahead(&b);
   plan->strip_count = b.strip_count;
+  plan->reach = reach_of(&b, b.strip_count, b.segment_count);
   plan->row_floats = (int64_t)step->vectors * model->lanes;
   for (int32_t i = 0; i < plan->strip_count; ++i) {
-    const int32_t lanes = written_lanes(&b, plan->strips + i);
-    if (plan->strips[i].x + lanes > plan->reach) plan->reach = plan->strips[i].x + lanes;
+    const int32_t lanes = cln_is_turned(step) ? 0 : written_lanes(&b, plan->strips + i);
     if (lanes > plan->row_floats) plan->row_floats = cln_whole_lines(lanes);
   }
   return 0;
@@ -158,10 +199,14 @@ static int build_strips(const cln_model *model, const cln_cnm *step, cln_cnm_pla
 static int build_tiles(const cln_model *model, const cln_cnm *step, cln_cnm_plan *plan) {
   plan->tiles = calloc((size_t)step->tiles, sizeof *plan->tiles);
   plan->row_at = calloc((size_t)step->rows, sizeof *plan->row_at);
+  plan->places = calloc((size_t)step->rows, sizeof *plan->places);
   plan->group_tiles = calloc((size_t)step->groups + 1, sizeof *plan->group_tiles);
-  if (!plan->tiles || !plan->row_at || !plan->group_tiles) return -1;
+  if (!plan->tiles || !plan->row_at || !plan->places || !plan->group_tiles) return -1;
   int64_t out_plane = (int64_t)step->batch * step->y_plane;
-  for (int32_t i = 0; i < step->rows; ++i) plan->row_at[i] = model->ints[step->row_table + i] * out_plane;
+  for (int32_t i = 0; i < step->rows; ++i) {
+    plan->row_at[i] = model->ints[step->row_table + i] * out_plane;
+    plan->places[i] = (uint32_t)(plan->row_at[i] * (int64_t)sizeof(float));
+  }
   const float *weights = model->floats + step->weights;
   for (int32_t t = 0; t < step->tiles; ++t) {
     const int32_t *record = model->ints + step->tile_table + 4 * (int64_t)t;
@@ -227,7 +272,10 @@ int cln_cnm_plan_build(const cln_model *model, const cln_cnm *step, cln_cnm_plan
     local = cln_extent(3, (int64_t[]){step->channels / step->groups, step->phases, plan->prepared_plane});
   if (step->packed && step->strips_buffer < 0)
     packed = cln_extent(3, (int64_t[]){plan->panel, step->pack_count, width});
-  if (step->blocks > 1) sums = cln_extent(3, (int64_t[]){step->rows, plan->panel, plan->row_floats});
+  if (step->blocks > 1 && cln_is_turned(step))
+    sums = cln_extent(5, (int64_t[]){step->tiles, plan->panel, step->strip_h, step->strip_w, width});
+  else if (step->blocks > 1)
+    sums = cln_extent(3, (int64_t[]){step->rows, plan->panel, plan->row_floats});
   if (local < 0 || packed < 0 || sums < 0) return -1;
   plan->packed_at = step->local ? cln_whole_lines(local + CLN_SLACK) : 0;
   plan->sums_at = plan->packed_at + packed;
@@ -241,6 +289,7 @@ void cln_cnm_plan_free(cln_cnm_plan *plan) {
   free(plan->segments);
   free(plan->tiles);
   free(plan->row_at);
+  free(plan->places);
   free(plan->group_tiles);
   free(plan->taps);
   free(plan->masks);

@@ -103,6 +103,19 @@ static bool masks(checker *c, const cln_cnm *s) {
          between(c, EXTENT(s->kernel_h, s->kernel_w, s->batch, s->out_h, s->out_w), 1, CLN_MAX_MASKED, "size out of range");
 }
 
+/* A step of turned kernels: their lanes are a tile's output channels. Where those lie fits their vectors of bytes. Lines
+ * of a strip are whole, so that borders follow each other. */
+static bool turned(checker *c, const cln_cnm *s) {
+  if (s->strip_h == 0) return require(c, s->strip_w == 0, "contradictory flags");
+  const int64_t outputs = EXTENT(s->rows, s->batch, s->y_plane, sizeof(float));
+  return between(c, s->strip_h, 1, CLN_MAX_TURNED_LINES, "no such micro-kernel") &&
+         between(c, s->strip_w, 1, CLN_MAX_TURNED_WIDTH, "no such micro-kernel") &&
+         require(c, s->vectors == CLN_TURNED_VECTORS && s->tile_rows <= s->vectors * c->model->lanes, "no such micro-kernel") &&
+         require(c, s->strip_h == 1 || s->strip_w >= s->out_w, "strips of parts of lines") &&
+         require(c, !s->packed && !s->masked && !s->rowwise && !s->local && s->groups == 1 && !s->tail, "contradictory flags") &&
+         between(c, outputs, 1, UINT32_MAX, "size out of range");
+}
+
 static bool cnm_sizes(checker *c, const cln_cnm *s) {
   return SIDE(s->channels) && SIDE(s->batch) && SIDE(s->in_h) && SIDE(s->in_w) && SIDE(s->plane_rows) &&
          SIDE(s->pitch) && SIDE(s->plane) && SIDE(s->x_pitch) && SIDE(s->x_plane) && SIDE(s->y_pitch) &&
@@ -117,7 +130,8 @@ static bool cnm_sizes(checker *c, const cln_cnm *s) {
          require(c, s->rows % s->groups == 0 && s->channels % s->groups == 0, "groups do not divide the channels") &&
          require(c, !(s->local && (s->packed || s->prepare || s->strips_buffer >= 0)), "contradictory flags") &&
          require(c, s->packed || s->strips_buffer < 0, "contradictory flags") && masks(c, s) && ACT(s) &&
-         kernels(c, s->tile_rows, s->vectors) && tails(c, s);
+         turned(c, s) && (cln_is_turned(s) ? between(c, s->tile_rows, 1, CLN_MAX_ROWS, "no such micro-kernel") :
+                          kernels(c, s->tile_rows, s->vectors) && tails(c, s));
 }
 
 /* Floats from the first element of the first plane to the last of the last; -1 on error. */
@@ -142,7 +156,7 @@ static int64_t cnm_readable(checker *c, const cln_cnm *s) {
   if (s->masked) return read;
   const cln_buffer *from = m->buffers + (s->prepare ? s->prepared_buffer : s->x_buffer);
   int64_t at = s->prepare ? s->prepared_at : s->x_at;
-  if (s->packed) return from->floats - at;
+  if (s->packed || cln_is_turned(s)) return from->floats - at;
   if (!require(c, from->kind == CLN_BUFFER_ARENA, "strips read past an input's end")) return -1;
   return m->header->arena_floats + CLN_SLACK - from->offset - at;
 }
@@ -463,6 +477,12 @@ static bool mask_columns(checker *c, const cln_cnm *s, const uint8_t *taps) {
 static bool cnm_strips(checker *c, const cln_cnm *s, const cln_cnm_plan *plan) {
   int64_t width = (int64_t)s->vectors * c->model->lanes;
   if (s->masked) return mask_columns(c, s, plan->taps);
+  for (int32_t i = 0; i < plan->strip_count && cln_is_turned(s); ++i) {
+    const cln_strip *strip = plan->strips + i;
+    const cln_turned_kernel kernel =
+        cln_turned_kernel_of(c->model->isa, s, strip->segments, plan->segments[strip->first].len);
+    if (!require(c, kernel != NULL, "no such micro-kernel")) return false;
+  }
   if (!s->packed)
     return offsets(c, s->off_table, s->off_count, cnm_readable(c, s) - plan->reach + 1, "column outside the data");
   if (s->strips_buffer < 0) return true;
