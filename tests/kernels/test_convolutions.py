@@ -22,6 +22,7 @@ from colonnade.plan.candidate import ALL_STRIPS, Candidate
 from colonnade.plan.columns import DataLayout
 from colonnade.plan.lower import conv_problems
 from colonnade.plan.space import loop_variants, shape_candidates
+from colonnade.plan.turned import fits_turned, turned_rows
 from colonnade.runtime.session import Session
 from colonnade.target.targets import Target
 
@@ -94,6 +95,10 @@ def layers(draw: st.DrawFn) -> Layer:
 def draw_candidate(draw: st.DrawFn, graph: Graph, target: Target, threads: int) -> Candidate:
     """Any candidate that makes sense for the graph's only convolution."""
     problem = next(iter(conv_problems(graph).values()))
+    panel, blocks, dense = draw(st.sampled_from([1, 3, ALL_STRIPS])), draw(st.integers(1, 4)), draw(st.booleans())
+    turned = Candidate(draw(st.integers(1, turned_rows(target))), 2, turned=True, panel=panel, blocks=blocks, dense=dense)
+    if draw(st.booleans()) and fits_turned(problem, turned, target):
+        return turned
     shape = draw(st.sampled_from(shapes(target.isa)))
     local = problem.geometry.groups > 1 and not problem.geometry.reads_as_is
     packed = draw(st.booleans()) and not local
@@ -103,9 +108,9 @@ def draw_candidate(draw: st.DrawFn, graph: Graph, target: Target, threads: int) 
         packed=packed,
         masked=draw(st.booleans()) and not packed and target.isa.masked and problem.geometry.maskable,
         rowwise=draw(st.booleans()) and not packed,
-        panel=draw(st.sampled_from([1, 3, ALL_STRIPS])),
-        blocks=draw(st.integers(1, 4)),
-        dense=draw(st.booleans()),
+        panel=panel,
+        blocks=blocks,
+        dense=dense,
         shared=draw(st.booleans()) and packed,
     )
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -17,11 +17,13 @@ from layers import GraphBuilder, random_array, random_feeds
 from colonnade.graph.ir import IDENTITY, RELU, Activation, Concat, Conv, Graph, Reshape
 from colonnade.graph.reference import run_reference
 from colonnade.kernels.shapes import shapes
+from colonnade.kernels.turned import STRIDES, VECTORS, most_positions
 from colonnade.modelfile.writer import write
 from colonnade.plan.candidate import ALL_STRIPS, Candidate
 from colonnade.plan.depthwise import depthwise_candidates
 from colonnade.plan.lower import conv_problems, lower
 from colonnade.plan.problem import ConvProblem
+from colonnade.plan.turned import fits_turned, turned_rows
 from colonnade.plan.vertical import vertical_candidates
 from colonnade.plan.winograd import winograd_candidates
 from colonnade.remote.runner import relative_error
@@ -101,6 +103,15 @@ def candidates(layer: Layer, threads: int) -> Iterator[Candidate]:
         )
 
 
+def turned(problem: ConvProblem, target: Target) -> Iterator[Candidate]:
+    """Every panel, without and with KC blocks, all columns and the kept ones in turn; and with fewer output channels
+    than the vectors hold."""
+    for turn, (rows, blocks, panel) in enumerate(itertools.product((turned_rows(target), 5), (1, 3), PANELS)):
+        candidate = Candidate(rows, VECTORS, turned=True, panel=panel, blocks=blocks, dense=turn % 3 == 0)
+        if fits_turned(problem, candidate, target):
+            yield candidate
+
+
 def filtered(problem: ConvProblem, target: Target) -> Iterator[Candidate]:
     """Both kinds of Winograd, where they fit: every m by every third shape, and panels in turn."""
     every = [*winograd_candidates(problem, target, SHAPES[::3]), *vertical_candidates(problem, target, SHAPES[::3])]
@@ -126,7 +137,8 @@ def test_every_candidate(name: str, layout: int, threads: int) -> None:
     expected = [run_reference(graph, feeds)[output]]
     target = laid_out_for(layout)
     problem = problems[node.name]
-    tried = [*candidates(LAYERS[name], threads), *depthwise_candidates(problem, target), *filtered(problem, target)]
+    others = (depthwise_candidates, filtered, turned)
+    tried = [*candidates(LAYERS[name], threads), *(c for found in others for c in found(problem, target))]
     models = [write(lower(graph, target, problems, {node.name: c}), checksum) for c in tried]
     for cpu in cpus():
         errors = [
@@ -160,6 +172,24 @@ def _tile_edges(lmul: int, lanes: int) -> tuple[Graph, dict[str, Candidate]]:
     return b.graph(joined), chosen
 
 
+def _turned_edges(stride: int, target: Target) -> tuple[Graph, dict[str, Candidate]]:
+    """Every turned kernel of a stride, in place: outputs of 1 to P + 1 columns and 1 to 3 rows, of T - 1, T and T + 1
+    channels, without and with KC blocks, a residual, and bounds. All outputs joined to one."""
+    b, chosen, parts = GraphBuilder(), {}, []
+    widths = range(1, most_positions(target.isa) + 2)
+    images = {across: b.input(1, 5, stride * 3, stride * (across - 1) + 3) for across in widths}
+    for turn, (down, (across, x)) in enumerate(itertools.product((1, 2, 3), images.items())):
+        rows, kernel = turned_rows(target) + turn % 3 - 1, (stride * (3 - down) + 1, 3)
+        plain = Conv((stride, stride))
+        residual = [b.conv(plain, x, random_array((rows, 5, *kernel), turn))] if turn % 2 else []
+        op = replace(plain, residual=bool(residual), act=(IDENTITY, RELU, Activation(lo=-0.75, hi=1.5))[turn % 3])
+        chosen[f"n{len(b.nodes)}"] = Candidate(turned_rows(target), VECTORS, turned=True, blocks=1 + turn % 2, panel=2)
+        value = b.conv(op, x, random_array((rows, 5, *kernel), turn + 1), *residual)
+        parts.append(b.add(Reshape(), (1, rows * down * across), value))
+    joined = b.add(Concat(1), (1, sum(b.shape(part)[1] for part in parts)), *parts)
+    return b.graph(joined), chosen
+
+
 def _around(size: int) -> range:
     return range(max(1, size - 1), size + 2)
 
@@ -169,7 +199,19 @@ def _around(size: int) -> range:
 def test_sizes_around_the_tile(lmul: int, layout: int) -> None:
     """Data laid out for one vector length runs at all."""
     target = laid_out_for(layout)
-    graph, chosen = _tile_edges(lmul, target.lanes)
+    _check_parts(*_tile_edges(lmul, target.lanes), target)
+
+
+@pytest.mark.parametrize("layout", VLENS)
+@pytest.mark.parametrize("stride", STRIDES)
+def test_turned_sizes(stride: int, layout: int) -> None:
+    """With fewer lanes than a tile has output channels these take turns."""
+    target = laid_out_for(layout)
+    _check_parts(*_turned_edges(stride, target), target)
+
+
+def _check_parts(graph: Graph, chosen: dict[str, Candidate], target: Target) -> None:
+    """Each part of the joined output, at every vector length."""
     feeds, problems = random_feeds(graph), conv_problems(graph)
     values = run_reference(graph, feeds)
     (output,) = graph.outputs

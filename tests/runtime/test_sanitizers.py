@@ -139,6 +139,18 @@ def test_lines_of_the_callers_array(memory_checked: Harness, tmp_path: Path) -> 
     memory_checked.run(_write(tmp_path, contents), threads=2)
 
 
+def test_turned_kernels(memory_checked: Harness, tmp_path: Path) -> None:
+    """Which read what callers gave element by element."""
+    rng = np.random.default_rng(24)
+    for number, good in enumerate(_turned(GENERIC)):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        contents = (content for content in (good, *_single_changes(good)))
+        memory_checked.run(_write(folder, contents), threads=2)
+        memory_checked.run(_write(folder, (_random_changes(good, rng) for _ in range(200))), threads=2)
+        memory_checked.run(_write(folder, (_table_changes(good, rng) for _ in range(200))), threads=2)
+
+
 def test_several_fields_at_once(memory_checked: Harness, good: bytes, tmp_path: Path) -> None:
     rng = np.random.default_rng(17)
     memory_checked.run(_write(tmp_path, (_random_changes(good, rng) for _ in range(500))), threads=2)
@@ -161,7 +173,7 @@ def test_kernels_of_this_machine(tmp_path_factory: pytest.TempPathFactory) -> No
     for target in (target for target in RUNNABLE if target.isa.masked):
         harness = _build(tmp_path_factory.mktemp(target.name), "address,undefined", target.arch)
         files = _write(tmp_path_factory.mktemp("crafted"), _crafted_masks(target))
-        goods = (_masked(target), _with_fused_tails(target), *_down_the_rows(target))
+        goods = (_masked(target), _with_fused_tails(target), *_down_the_rows(target), *_turned(target))
         for seed, good in enumerate(goods, 21):
             rng = np.random.default_rng(seed)
             files += _write(tmp_path_factory.mktemp("files"), iter([good, *_single_changes(good)]))
@@ -176,6 +188,22 @@ def _down_the_rows(target: Target) -> Iterator[bytes]:
         b = GraphBuilder()
         graph = b.graph(b.conv(op, b.input(1, 3, 9, 5), random_array((5, 3, side, side))))
         yield model_of(graph, target, Candidate(3, 2, dense=True, vertical=m, panel=2), threads=2).data
+
+
+def _turned(target: Target) -> Iterator[bytes]:
+    """In place with a stride, without and with sums of blocks and a residual; strips of two lines; lines joined to one."""
+    candidate = Candidate(7, 2, turned=True, panel=2)
+    for op, sides, kernel in (
+        (Conv((2, 2)), (6, 18), 1),
+        (Conv((2, 2), residual=True, act=Activation("silu")), (6, 6), 1),
+        (Conv(pads=(1, 1, 1, 1), act=Activation(lo=0)), (5, 3), 3),
+        (Conv(act=Activation(lo=-1, hi=1)), (4, 8), 1),
+    ):
+        b = GraphBuilder()
+        x = b.input(2, 5, *sides)
+        residual = [b.input(2, 9, 3, 3)] if op.residual else []
+        graph = b.graph(b.conv(op, x, random_array((9, 5, kernel, kernel)), *residual))
+        yield model_of(graph, target, replace(candidate, blocks=1 + op.residual), threads=2).data
 
 
 def _masked(target: Target) -> bytes:

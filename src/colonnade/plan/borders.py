@@ -41,7 +41,7 @@ def border_groups(graph: Graph) -> tuple[Group, ...]:
                 parts |= dict.fromkeys(parts[other], parts[one])
     wanted: dict[int, dict[str, Borders]] = {}
     for node in convolutions:
-        if node.inputs[0] in able and _plain_stride(node) and any(_pads(node)) and max(_pads(node)) <= MOST_BORDER:
+        if node.inputs[0] in able and any(_pads(node)) and max(_pads(node)) <= MOST_BORDER:
             wanted.setdefault(id(parts[node.inputs[0]]), {})[node.inputs[0]] = _pads(node)
     residual = {value for node in convolutions for value in _residual_pair(node)}
     distinct = {id(part): part for part in parts.values()}

@@ -13,13 +13,14 @@ from colonnade.plan.conv import FLOAT_BYTES
 from colonnade.plan.cost import column_cycles, count_strips, estimate_cycles, panel_bytes
 from colonnade.plan.depthwise import depthwise_candidates, depthwise_cycles
 from colonnade.plan.problem import ConvProblem
-from colonnade.plan.turned import turned_candidates, turned_cycles
+from colonnade.plan.turned import fits_turned, turned_candidates, turned_cycles
 from colonnade.plan.vertical import Rows, vertical_candidates, vertical_cycles, vertical_filters
 from colonnade.plan.winograd import filters, winograd_candidates, winograd_cycles
 from colonnade.target.targets import Target
 
 SHAPES_MEASURED = 12  # of each kind: sparse, dense, Winograd, vertical, depthwise
 ROWS_VARIED = 3  # other T of the best shapes
+TURNED_VARIED = 6  # loop orders of turned kernels
 SHARING = 4  # panels per thread: fewer, and several threads read the same panels
 KC_LEAST = 128  # columns of a KC block; shorter ones spend their time on sums
 EFFICIENCY = 0.55  # of the best shape's; less is never worth a look
@@ -70,8 +71,6 @@ def possible(problem: ConvProblem, candidate: Candidate, target: Target) -> bool
     """Whether a candidate, read from a file perhaps, can compute `problem` on `target`."""
     if candidate.window:
         return candidate in depthwise_candidates(problem, target)
-    if candidate.turned:
-        return candidate in turned_candidates(problem, target)
     apart = not candidate.packed and candidate.by_columns
     if candidate.masked and not (apart and target.isa.masked and problem.geometry.maskable):
         return False
@@ -80,6 +79,8 @@ def possible(problem: ConvProblem, candidate: Candidate, target: Target) -> bool
         or (candidate.vertical == 1 and candidate.winograd in filters(problem.geometry))
         or (candidate.winograd == 1 and candidate.vertical in vertical_filters(problem.geometry))
     )
+    if candidate.turned:
+        return way and fits_turned(problem, candidate, target)
     return way and Shape(candidate.rows, candidate.vectors) in shapes(target.isa)
 
 
@@ -128,7 +129,9 @@ def _cheapest(
 
 
 def row_variants(problem: ConvProblem, candidate: Candidate, target: Target) -> tuple[Candidate, ...]:
-    """The same, no window kernel, with other T: the cheapest few by the cost rule."""
+    """The same, no window kernel, with other T: the cheapest few by the cost rule. Turned kernels have but one."""
+    if candidate.turned:
+        return ()
     g = problem.geometry
     others = [
         replace(candidate, rows=shape.rows)
@@ -159,6 +162,9 @@ def _all_shapes(problem: ConvProblem, target: Target, dense: bool) -> Iterable[C
 
 def loop_variants(problem: ConvProblem, candidate: Candidate, target: Target, threads: int) -> tuple[Candidate, ...]:
     """The same shape, by columns, in other loop orders: panels of one strip, of some, of all; and KC blocks."""
+    if candidate.turned:
+        alike = (c for c in turned_candidates(problem, target) if c.dense == candidate.dense and c != candidate)
+        return tuple(sorted(alike, key=lambda c: candidate_cycles(problem, c, target))[:TURNED_VARIED])
     middle = _panel(problem, candidate, target)
     panels = {1, 4, middle, ALL_STRIPS} - {candidate.panel}
     variants = [replace(candidate, panel=panel) for panel in sorted(panels)]
