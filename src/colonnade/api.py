@@ -6,7 +6,6 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import onnx
@@ -24,7 +23,7 @@ from colonnade.graph.passes import optimize
 from colonnade.plan.compiler import CompiledModel, Plan, compile_graph, resolve_target
 from colonnade.plan.tiles import tile_chooser
 from colonnade.sparse import PruneReport, prune_model, save_model
-from colonnade.sparse.prune import Own
+from colonnade.sparse.prune import Own, TileWish
 
 Progress = Callable[[str, int, int], None]  # what is being done, steps done, steps in all
 
@@ -54,7 +53,7 @@ def prune(
     model: Model | str | os.PathLike[str],
     sparsity: float,
     *,
-    tile: int | Literal["auto"] = 8,
+    tile: int | TileWish = 8,
     group: int | None = None,
     skip: Sequence[str] = (),
     target: str = "native",
@@ -71,9 +70,9 @@ def prune(
     `sparsity` (0 to 1) of a layer is zeros.
 
     Of every `group` consecutive columns the same number is kept (None: one group of all columns). The stem, depthwise
-    convolutions, fully connected layers and those named in `skip` stay dense. tile "auto": per layer the smallest
-    tile that is estimated to run near the best speed on `target`. own: sparsities of single layers by name, instead of
-    `sparsity`, or `Level(sparsity, tile)`; 0 leaves a layer dense. ColonnadeError for values out of range.
+    convolutions, fully connected layers and those named in `skip` stay dense. tile "fastest": per layer the one
+    that is estimated to run fastest on `target`; "auto": the smallest near it. own: sparsities of single layers by name,
+    instead of `sparsity`, or `Level(sparsity, tile)`; 0 leaves a layer dense. ColonnadeError for values out of range.
 
     `calibrate`: images, f32 [N, C, H, W] or a path that `open_dataset` reads, of which `samples` are drawn by the
     settings' seed. Then columns, weights and biases come from what the network does on them (`calibrate_model`), by
@@ -82,8 +81,8 @@ def prune(
     if not isinstance(model, Model):
         model = load(model)
     choose = None
-    if tile == "auto":
-        choose = tile_chooser(optimize(import_model(model.proto)), resolve_target(target), group)
+    if isinstance(tile, str):
+        choose = tile_chooser(optimize(import_model(model.proto)), resolve_target(target), group, tile)
     if calibrate is None:
         proto, report = prune_model(
             model.proto, sparsity=sparsity, tile=tile, group=group, skip=skip, choose_tile=choose, own=own

@@ -96,7 +96,9 @@ def draw_candidate(draw: st.DrawFn, graph: Graph, target: Target, threads: int) 
     """Any candidate that makes sense for the graph's only convolution."""
     problem = next(iter(conv_problems(graph).values()))
     panel, blocks, dense = draw(st.sampled_from([1, 3, ALL_STRIPS])), draw(st.integers(1, 4)), draw(st.booleans())
-    turned = Candidate(draw(st.integers(1, turned_rows(target))), 2, turned=True, panel=panel, blocks=blocks, dense=dense)
+    turned = Candidate(
+        draw(st.integers(1, turned_rows(target))), 2, turned=True, panel=panel, blocks=blocks, dense=dense
+    )
     if draw(st.booleans()) and fits_turned(problem, turned, target):
         return turned
     shape = draw(st.sampled_from(shapes(target.isa)))

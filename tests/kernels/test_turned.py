@@ -49,7 +49,7 @@ def _kernels_of(graph: Graph, target: Target) -> set[Turned]:
 
 
 def test_every_kernel_at_sizes_one_below_at_and_above(target: Target) -> None:
-    """1 to P + 1 columns and 1 to 3 rows of outputs, T - 1, T and T + 1 output channels. Rows of X are longer than those
+    """1 to P + 1 columns and 1 to 3 rows of outputs, T - 1, T and T + 1 output channels. Rows of X are longer than rows
     of outputs, so that lines stay apart."""
     tried: set[Turned] = set()
     widths = range(1, most_positions(target.isa) + 2)

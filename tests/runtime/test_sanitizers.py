@@ -191,7 +191,7 @@ def _down_the_rows(target: Target) -> Iterator[bytes]:
 
 
 def _turned(target: Target) -> Iterator[bytes]:
-    """In place with a stride, without and with sums of blocks and a residual; strips of two lines; lines joined to one."""
+    """In place with a stride, without and with sums of blocks and a residual; strips of two lines; one of all lines."""
     candidate = Candidate(7, 2, turned=True, panel=2)
     for op, sides, kernel in (
         (Conv((2, 2)), (6, 18), 1),

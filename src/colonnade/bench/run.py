@@ -7,7 +7,6 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Literal
 
 import numpy as np
 
@@ -25,6 +24,7 @@ from colonnade.graph.onnx_import import import_model
 from colonnade.graph.reference import run_reference
 from colonnade.plan.compiler import Plan, resolve_target
 from colonnade.remote.open import open_runner
+from colonnade.sparse.prune import TileWish
 
 OWN_TOLERANCE = 1e-4  # of the reference's largest magnitude
 PEER_TOLERANCE = 1e-2  # peers may use Winograd transforms of large tiles
@@ -42,7 +42,7 @@ class Options:
     repeat: int = 20
     against: Sequence[str] = tuple(PEERS)
     input_size: int | None = None
-    tile: int | Literal["auto"] = 8
+    tile: int | TileWish = 8
     group: int | None = None
     skip: Sequence[str] = ()
     plan: Plan = "tuned"

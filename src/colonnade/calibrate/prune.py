@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import onnx
@@ -31,6 +30,7 @@ from colonnade.sparse.prune import (
     Own,
     Patterns,
     PruneReport,
+    TileWish,
     begin,
     finite_weights,
     layer_report,
@@ -50,7 +50,7 @@ def calibrate_model(
     samples: np.ndarray,
     *,
     sparsity: float,
-    tile: int | Literal["auto"] = DEFAULT_TILE,
+    tile: int | TileWish = DEFAULT_TILE,
     group: int | None = None,
     skip: Sequence[str] = (),
     choose_tile: ChooseTile | None = None,
@@ -69,8 +69,8 @@ def calibrate_model(
     takes, a model with several inputs, and activations that are not finite.
     """
     settings = settings or Calibration()
-    request = Pattern(sparsity, DEFAULT_TILE if tile == "auto" else tile, group)
-    patterns = Patterns(request, levels_of(own), choose_tile if tile == "auto" else None)
+    request = Pattern(sparsity, DEFAULT_TILE if isinstance(tile, str) else tile, group)
+    patterns = Patterns(request, levels_of(own), choose_tile if isinstance(tile, str) else None)
     graph = _graph_for(model, samples)
     known = sites(graph)
     task = begin(model, skip, patterns.own, _why_dense(model, known))

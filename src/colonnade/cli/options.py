@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, TypeVar, cast
+from typing import TYPE_CHECKING, Annotated, TypeVar, cast
 
 import typer
 
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
     from colonnade.api import Progress
     from colonnade.plan.compiler import Plan
+    from colonnade.sparse.prune import TileWish
 
 Item = TypeVar("Item")
 EXIT_FAULT = 1  # Colonnade itself failed or was wrong: the report says how
 _PIPE_WIDTH = 200
-Tile = int | Literal["auto"]
 
 ModelArgument = Annotated[Path, typer.Argument(metavar="MODEL", help="ONNX file.", show_default=False)]
 SubjectArgument = Annotated[str, typer.Argument(metavar="MODEL", help="Zoo name or ONNX file.", show_default=False)]
@@ -32,8 +32,8 @@ ThreadsOption = Annotated[int, typer.Option(help="Threads to run on.")]
 BatchOption = Annotated[int | None, typer.Option(help="Images per run. [default: the file's, else 1]")]
 SizeOption = Annotated[int | None, typer.Option(help="Height and width of the input. [default: the file's, else 224]")]
 SparsitiesOption = Annotated[str, typer.Option("--sparsity", help="Comma-separated fractions, each 0 to below 1.")]
-TileOption = Annotated[str, typer.Option(help="Output channels per tile, or auto.")]
-TilesOption = Annotated[str, typer.Option("--tile", help="Output channels per tile, auto, or several to choose from.")]
+TileOption = Annotated[str, typer.Option(help="Output channels per tile, auto or fastest.")]
+TilesOption = Annotated[str, typer.Option("--tile", help="Output channels per tile, auto, fastest, or several.")]
 GroupOption = Annotated[str, typer.Option(help="Columns per group that keep the same number each, or all.")]
 SkipOption = Annotated[list[str] | None, typer.Option(help="Layer to leave dense. Repeat for more.")]
 SamplesOption = Annotated[int, typer.Option(help="Images to draw from those given.")]
@@ -75,12 +75,14 @@ def parse_sparsities(text: str, option: str = "--sparsity") -> tuple[float, ...]
     return sparsities
 
 
-def parse_tile(text: str) -> Tile:
-    """A number from 1, or auto."""
-    return "auto" if text == "auto" else _parse_count(text, "--tile", "auto")
+def parse_tile(text: str) -> int | TileWish:
+    """A number from 1, auto, or fastest."""
+    if text in ("auto", "fastest"):
+        return cast("TileWish", text)
+    return _parse_count(text, "--tile", "auto, or fastest")
 
 
-def parse_tiles(text: str) -> tuple[Tile, tuple[int, ...]]:
+def parse_tiles(text: str) -> tuple[int | TileWish, tuple[int, ...]]:
     """A tile as `parse_tile` reads it, and none to choose from; or the first of several to choose from, and all."""
     if "," not in text:
         return parse_tile(text), ()

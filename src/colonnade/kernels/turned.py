@@ -55,10 +55,7 @@ def turned_kernels(isa: Isa) -> tuple[Turned, ...]:
     """Every turned kernel of `isa`: of every width, so that the end of a line finds one."""
     most = most_positions(isa)
     return tuple(
-        Turned(lines, width, stride)
-        for lines in LINES
-        for width in range(1, most // lines + 1)
-        for stride in STRIDES
+        Turned(lines, width, stride) for lines in LINES for width in range(1, most // lines + 1) for stride in STRIDES
     )
 
 

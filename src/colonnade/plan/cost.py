@@ -12,13 +12,15 @@ from dataclasses import dataclass
 
 from colonnade.kernels.cnm import LINE_FLOATS
 from colonnade.kernels.shapes import Shape
+from colonnade.kernels.tail import tail_vectors
 from colonnade.plan.candidate import Candidate
 from colonnade.plan.columns import DataLayout
+from colonnade.plan.conv import tail_limit
 from colonnade.plan.problem import ConvProblem
+from colonnade.plan.traffic import Traffic
 from colonnade.target.targets import Target
 
-CALL_CYCLES = 25.0
-STORE_CYCLES = 2.0  # per accumulator
+CALL_INSTRUCTIONS = 220
 EDGE_CYCLES = 10.0  # per accumulator of a strip that is not one whole run
 STRIDED_MOVE = 1.5  # of a move: every other float, or fewer
 OFFSET_LOADS = 2  # per column: its own offset and that of the column to prefetch
@@ -38,84 +40,95 @@ def column_cycles(shape: Shape, target: Target) -> float:
 
 @dataclass(frozen=True)
 class Strips:
-    """How many strips cover the output, how many vectors they hold, and how many need the edge path."""
+    """How many strips cover the output, how many vectors they hold, how many need the edge path, and how many positions
+    are left to a tail kernel."""
 
     strips: int
     vectors: int
     edges: int
+    tail: int
 
 
 def count_strips(problem: ConvProblem, candidate: Candidate, target: Target) -> Strips:
     """As csrc/strips.c cuts them, up to a few at the borders. Where vectors have any length, an instruction costs its
     whole register group whatever the length in use, and only strips of several segments have edges."""
-    strips = _count_strips(problem, candidate, target)
+    runs, span = _runs(problem, candidate)
+    whole, last = divmod(span, candidate.vectors * target.lanes)
+    strips, edges = runs * (whole + (last > 0)), _edges(problem, candidate, target, runs, span)
     if target.isa.lanes:
-        return strips
-    crossing = strips.edges if not candidate.rowwise and not candidate.packed else 0
-    return Strips(strips.strips, strips.strips * candidate.vectors, crossing)
+        return Strips(strips, runs * -(-span // target.lanes), edges, 0)
+    past = last % target.lanes
+    tail = past if past <= tail_limit(problem, candidate, target) else 0
+    narrowest = min((v for v in target.isa.vectors if v * target.lanes >= last - tail > 0), default=0)
+    crossing = 0 if candidate.rowwise or candidate.packed else edges
+    return Strips(strips, runs * (whole * candidate.vectors + narrowest), crossing, runs * tail)
 
 
-def _count_strips(problem: ConvProblem, candidate: Candidate, target: Target) -> Strips:
+def _runs(problem: ConvProblem, candidate: Candidate) -> tuple[int, int]:
+    """How many runs of positions are cut into strips, and how long each is: rows, or planes, those read or, packed, those
+    written."""
     g, layout = problem.geometry, DataLayout.of(problem.geometry, candidate)
-    width = candidate.vectors * target.lanes
-    lines = g.batch * g.out_h
     if candidate.rowwise:
-        per_line, tail = divmod(g.out_w, width)
-        vectors = lines * -(-g.out_w // target.lanes)
-        return Strips(lines * (per_line + (tail > 0)), vectors, lines * (tail % target.lanes > 0))
-    # Strips run over the planes that they are cut from: those read or, packed, those written.
+        return g.batch * g.out_h, g.out_w
     pitch, floats = (g.target.pitch, g.target.floats) if candidate.packed else (layout.pitch, layout.plane_floats)
-    dense = pitch * g.out_h == floats and pitch == g.out_w  # and so from image to image
-    images, span = (1, g.positions) if dense else (g.batch, (g.out_h - 1) * pitch + g.out_w)
-    strips = images * -(-span // width)
-    vectors = images * -(-span // target.lanes)
+    if pitch * g.out_h == floats and pitch == g.out_w:  # and so from image to image
+        return 1, g.positions
+    return g.batch, (g.out_h - 1) * pitch + g.out_w
+
+
+def _edges(problem: ConvProblem, candidate: Candidate, target: Target, runs: int, span: int) -> int:
+    """Strips whose outputs do not lie as their lanes do, or that end in a vector which may not be written whole."""
+    g, width = problem.geometry, candidate.vectors * target.lanes
+    if candidate.rowwise:
+        return runs * (span % width % target.lanes > 0)
+    pitch = DataLayout.of(g, candidate).pitch
     if candidate.packed or pitch == g.target.pitch:
-        tail_fits = g.target.floats - g.target.origin >= (g.out_h - 1) * pitch + g.out_w + target.lanes
-        return Strips(strips, vectors, 0 if tail_fits or span % target.lanes == 0 else images)
-    return Strips(strips, vectors, min(strips, lines))
+        own = g.target.pitch if candidate.packed else pitch
+        fits = g.target.floats - g.target.origin >= (g.out_h - 1) * own + g.out_w + target.lanes
+        return 0 if fits or span % target.lanes == 0 else runs
+    return min(runs * -(-span // width), g.batch * g.out_h)
 
 
 def estimate_cycles(problem: ConvProblem, candidate: Candidate, target: Target) -> float:
     """Estimated cycles of one thread."""
     layout, strips = DataLayout.of(problem.geometry, candidate), count_strips(problem, candidate, target)
     cycles = 0.0
+    output = output_cycles(target) * (1 + problem.residual) + 2 * store_cycles(target) * (candidate.blocks - 1)
     for (rows, columns), tiles in problem.tile_sizes(candidate.rows, candidate.dense).items():
         per_column = column_cycles(Shape(rows, candidate.vectors), target) / candidate.vectors
         of_one = columns * strips.vectors * per_column
-        of_one += strips.strips * CALL_CYCLES * candidate.blocks + strips.vectors * rows * STORE_CYCLES
+        of_one += strips.strips * call_cycles(target) * candidate.blocks + strips.vectors * rows * output
         of_one += strips.edges * rows * candidate.vectors * EDGE_CYCLES
+        of_one += strips.tail * (columns * tail_cycles(rows, target) + rows * EDGE_CYCLES / target.lanes)
         cycles += tiles * of_one
     if candidate.packed:
         moves = problem.geometry.columns * strips.vectors * (STRIDED_MOVE if layout.gathered else 1)
         cycles += moves * target.move_cycles
-    if layout.prepared:
-        cycles += layout.floats / target.lanes * target.move_cycles
-    near, far = _traffic(problem, candidate, target, strips)
-    return cycles + near * target.near_cycles + far * target.far_cycles
+    width = candidate.vectors * target.lanes
+    return cycles + prepare_cycles(layout, target) + Traffic(problem, candidate, target, strips.strips, 1, width).cycles
 
 
-def panel_bytes(problem: ConvProblem, candidate: Candidate, target: Target, panel: int) -> float:
-    """Bytes of X that the strips of one panel read, in one KC block. Columns of one channel overlap unless packed."""
-    g = problem.geometry
-    positions = panel * candidate.vectors * target.lanes
-    if candidate.packed:
-        return 4.0 * g.columns * positions / candidate.blocks
-    layout = DataLayout.of(g, candidate)
-    halo = (g.taps[-1][0] // g.strides[0]) * layout.pitch
-    per_plane = min(positions + halo, g.batch * layout.plane_floats)
-    return 4.0 * g.channels // g.groups * len(layout.phases) * per_plane / candidate.blocks
+def tail_cycles(rows: int, target: Target) -> float:
+    """Of one position of a tail, in one column: output channels are the lanes."""
+    vectors = tail_vectors(rows, target.lanes)
+    return vectors * (target.fma_cycles + target.load_cycles / 2) + target.broadcast_cycles
 
 
-def _traffic(problem: ConvProblem, candidate: Candidate, target: Target, strips: Strips) -> tuple[float, float]:
-    """Bytes read from beyond the first-level cache, and from beyond the second, each time after the first: weights
-    once per panel, X once per tile, where they do not stay."""
-    sizes = problem.tile_sizes(candidate.rows, candidate.dense)
-    weights = 4.0 * sum(tiles * rows * columns for (rows, columns), tiles in sizes.items())
-    panel = min(candidate.panel, strips.strips)
-    held = panel_bytes(problem, candidate, target, panel)
-    column_reads = sum(tiles * columns for (_, columns), tiles in sizes.items())
-    x_reads = 4.0 * column_reads * strips.vectors * target.lanes
-    weight_reads = weights * strips.strips / panel
-    near = weight_reads + (x_reads if held > target.l1_bytes / 2 else 0.0)
-    far = weight_reads - weights if weights + held > target.l2_bytes and panel < strips.strips else 0.0
-    return near, far + (x_reads if held > target.l2_bytes else 0.0)
+def call_cycles(target: Target) -> float:
+    """Of one call of a micro-kernel, and the loops around it."""
+    return CALL_INSTRUCTIONS * (target.broadcast_cycles if target.in_order else target.issue_cycles)
+
+
+def output_cycles(target: Target) -> float:
+    """Of one vector of outputs, and again for a residual's: a store or load, an operation and an address."""
+    return 1.25 * (target.load_cycles + target.fma_cycles)
+
+
+def store_cycles(target: Target) -> float:
+    """Of one vector stored, or loaded, as it is: sums between KC blocks, products that are still to be transformed."""
+    return target.load_cycles + target.fma_cycles / 2
+
+
+def prepare_cycles(layout: DataLayout, target: Target) -> float:
+    """Of padding and splitting X."""
+    return layout.floats / target.lanes * target.move_cycles if layout.prepared else 0.0

@@ -6,7 +6,7 @@ from colonnade.kernels.depthwise import Window, windows
 from colonnade.modelfile.program import Constants, Step, View
 from colonnade.plan.candidate import Candidate
 from colonnade.plan.conv import activation_fields, plane_fields
-from colonnade.plan.cost import CALL_CYCLES, STORE_CYCLES
+from colonnade.plan.cost import call_cycles, store_cycles
 from colonnade.plan.problem import ConvProblem
 from colonnade.target.targets import Target
 
@@ -58,7 +58,7 @@ def depthwise_cycles(problem: ConvProblem, candidate: Candidate, target: Target)
     loads = window.input_rows * window.kernel * candidate.vectors * target.load_cycles
     compute = arithmetic + loads if target.in_order else max(arithmetic, loads)
     turns = -(-g.out_h // window.rows) * -(-g.out_w // (window.vectors * target.lanes))
-    cycles = turns * (compute + outputs * STORE_CYCLES) + -(-g.out_h // window.rows) * CALL_CYCLES
+    cycles = turns * (compute + outputs * store_cycles(target)) + -(-g.out_h // window.rows) * call_cycles(target)
     if not g.reads_as_is and not target.isa.masked:
         moved = PAD_MOVES * g.height * -(-g.width // target.lanes)
         cycles += moved * target.move_cycles

@@ -10,9 +10,10 @@ from colonnade.kernels.shapes import Shape, shapes
 from colonnade.plan.candidate import ALL_STRIPS, Candidate
 from colonnade.plan.columns import DataLayout
 from colonnade.plan.conv import FLOAT_BYTES
-from colonnade.plan.cost import column_cycles, count_strips, estimate_cycles, panel_bytes
+from colonnade.plan.cost import column_cycles, count_strips, estimate_cycles
 from colonnade.plan.depthwise import depthwise_candidates, depthwise_cycles
 from colonnade.plan.problem import ConvProblem
+from colonnade.plan.traffic import Traffic
 from colonnade.plan.turned import fits_turned, turned_candidates, turned_cycles
 from colonnade.plan.vertical import Rows, vertical_candidates, vertical_cycles, vertical_filters
 from colonnade.plan.winograd import filters, winograd_candidates, winograd_cycles
@@ -85,13 +86,19 @@ def possible(problem: ConvProblem, candidate: Candidate, target: Target) -> bool
 
 
 def default_candidate(problem: ConvProblem, target: Target, threads: int) -> Candidate:
-    """The cheapest by the cost rule: the default plan."""
-    return _cheapest(problem, shape_candidates(problem, target, threads), target, 1)[0]
+    """The cheapest by the cost rule, in the cheapest loop order: the default plan."""
+    return _in_best_order(problem, shape_candidates(problem, target, threads), target, threads)
 
 
 def default_column_candidate(problem: ConvProblem, target: Target) -> Candidate:
-    """The cheapest for one thread of those that the kept columns make faster."""
-    return _cheapest(problem, column_candidates(problem, target, 1), target, 1)[0]
+    """The same for one thread, of those that the kept columns make faster."""
+    return _in_best_order(problem, column_candidates(problem, target, 1), target, 1)
+
+
+def _in_best_order(problem: ConvProblem, candidates: Iterable[Candidate], target: Target, threads: int) -> Candidate:
+    (best,) = _cheapest(problem, candidates, target, 1)
+    orders = loop_variants(problem, best, target, threads) if best.by_columns and not best.turned else ()
+    return min((best, *orders), key=lambda candidate: candidate_cycles(problem, candidate, target))
 
 
 def shape_candidates(problem: ConvProblem, target: Target, threads: int) -> tuple[Candidate, ...]:
@@ -166,7 +173,7 @@ def loop_variants(problem: ConvProblem, candidate: Candidate, target: Target, th
         alike = (c for c in turned_candidates(problem, target) if c.dense == candidate.dense and c != candidate)
         return tuple(sorted(alike, key=lambda c: candidate_cycles(problem, c, target))[:TURNED_VARIED])
     middle = _panel(problem, candidate, target)
-    panels = {1, 4, middle, ALL_STRIPS} - {candidate.panel}
+    panels = {1, 4, 16, middle, ALL_STRIPS} - {candidate.panel}
     variants = [replace(candidate, panel=panel) for panel in sorted(panels)]
     for blocks in (2, 4, 8):
         if problem.geometry.columns // blocks >= KC_LEAST:
@@ -185,12 +192,13 @@ def panel_variants(problem: ConvProblem, candidate: Candidate, target: Target) -
 
 def _panel(problem: ConvProblem, candidate: Candidate, target: Target) -> int:
     """As many strips as half the second-level cache holds."""
-    strips = count_strips(problem, candidate, target).strips
+    strips, width = count_strips(problem, candidate, target).strips, candidate.vectors * target.lanes
     room = target.l2_bytes // 2
-    if panel_bytes(problem, candidate, target, strips) <= room:
-        return ALL_STRIPS
-    fits = (panel for panel in (64, 32, 16, 8, 4, 2) if panel_bytes(problem, candidate, target, panel) <= room)
-    return next(fits, 1)
+
+    def fits(panel: int) -> bool:
+        return Traffic(problem, replace(candidate, panel=panel), target, strips, 1, width).held <= room
+
+    return next((panel for panel in (ALL_STRIPS, 64, 32, 16, 8, 4, 2) if fits(panel)), 1)
 
 
 def _threaded(problem: ConvProblem, candidate: Candidate, target: Target, threads: int) -> Candidate:

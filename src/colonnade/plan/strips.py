@@ -11,7 +11,7 @@ from colonnade.target.isa import Isa
 
 @dataclass(frozen=True)
 class TurnedStrips:
-    """An image is `down` lines of `line` outputs; a strip `lines` of those, `width` outputs of each, or what is left."""
+    """An image is `down` lines of `line` outputs, a strip `lines` of those, `width` of each, or what is left."""
 
     lines: int
     width: int
@@ -20,8 +20,8 @@ class TurnedStrips:
 
     @classmethod
     def of(cls, layout: DataLayout, isa: Isa) -> TurnedStrips:
-        """As csrc/strips.c cuts them: an image is one line if its rows follow each other in X and in Y. Strips of a line
-        are as equal as can be."""
+        """As csrc/strips.c cuts them: an image is one line if its rows follow each other in X and in Y. The strips of a
+        line are as equal as can be."""
         g, most = layout.geometry, most_positions(isa)
         joined = layout.x_step == 1 and layout.pitch == g.out_w and g.target.pitch == g.out_w
         line, down = (g.out_h * g.out_w, 1) if joined else (g.out_w, g.out_h)

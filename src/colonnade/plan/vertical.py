@@ -16,7 +16,7 @@ from colonnade.modelfile.program import Constants, Step, View
 from colonnade.modelfile.records import ALIGNMENT
 from colonnade.plan.candidate import ALL_STRIPS, Candidate
 from colonnade.plan.conv import FLOAT_BYTES, activation_fields, plane_fields, plane_views
-from colonnade.plan.cost import CALL_CYCLES, STORE_CYCLES, column_cycles
+from colonnade.plan.cost import call_cycles, column_cycles, store_cycles
 from colonnade.plan.problem import ConvProblem, Geometry
 from colonnade.plan.winograd import packed_products
 from colonnade.target.targets import Target
@@ -171,7 +171,9 @@ def vertical_cycles(problem: ConvProblem, candidate: Candidate, target: Target) 
         return min(1.0, LOST * held / target.l2_bytes)
 
     column = sum(column_cycles(Shape(candidate.rows, v), target) for v in strips) / candidate.rows
-    product = g.rows * (rows.lines * column + vectors * STORE_CYCLES) + tiles * len(strips) * CALL_CYCLES
+    product = g.rows * (rows.lines * column + vectors * store_cycles(target)) + tiles * len(strips) * call_cycles(
+        target
+    )
     data = FLOAT_BYTES * n * rows.planes * rows.plane
     weights = FLOAT_BYTES * n * g.rows * rows.lines
     read = FLOAT_BYTES * n * rows.lines * vectors * target.lanes

@@ -13,7 +13,7 @@ from colonnade.kernels.winograd import FILTERS, MAX_STRIDE, Filter
 from colonnade.modelfile.program import Constants, Step, View
 from colonnade.plan.candidate import Candidate
 from colonnade.plan.conv import FLOAT_BYTES, activation_fields, plane_fields, plane_views
-from colonnade.plan.cost import CALL_CYCLES, STORE_CYCLES, column_cycles
+from colonnade.plan.cost import call_cycles, column_cycles, store_cycles
 from colonnade.plan.problem import ConvProblem, Geometry
 from colonnade.target.targets import Target
 
@@ -150,7 +150,7 @@ def winograd_cycles(problem: ConvProblem, candidate: Candidate, target: Target) 
     tiles = -(-g.rows // candidate.rows)
     column = column_cycles(Shape(candidate.rows, candidate.vectors), target) / candidate.vectors
     product = g.rows / candidate.rows * t.phases * strip_vectors * column
-    product += tiles * t.strips * CALL_CYCLES + strip_vectors * g.rows * STORE_CYCLES
+    product += tiles * t.strips * call_cycles(target) + strip_vectors * g.rows * store_cycles(target)
     line_vectors = t.lines * -(-t.per_line // target.lanes)
     transforms = line_vectors * (t.phases + g.rows) * _transform_cycles(f, target)
     # Weights are read once per panel, a panel's data once per tile: from the second-level cache, or from beyond it

@@ -80,8 +80,7 @@ def kernels_source(isa: Isa) -> str:
     listed = "".join(f"    cln_run_{name}__{isa.symbol},\n" for name in steps)
     entry = f'"{isa.name}", {isa.lanes}, {isa.cpu_check}'
     tables = (
-        "&kernels, &tails, &fused, &turned, &transforms, &verticals, &windows, "
-        f"{str(isa.masked).lower()}, steps, &peak"
+        f"&kernels, &tails, &fused, &turned, &transforms, &verticals, &windows, {str(isa.masked).lower()}, steps, &peak"
     )
     peak = peak_shape(isa)
     floats = peak.vectors * isa.lanes or "CLN_MAX_VECTORS * CLN_MAX_LANES"

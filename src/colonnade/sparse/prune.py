@@ -24,6 +24,7 @@ METADATA_KEY = "colonnade.prune"
 
 # (rows, columns, sparsity) of one group of a convolution -> rows per tile.
 ChooseTile = Callable[[int, int, float], int]
+TileWish = Literal["auto", "fastest"]
 # By the names of convolutions: a sparsity, or that and a tile.
 Own = Mapping[str, float | Level]
 
@@ -74,7 +75,7 @@ def prune_model(
     model: onnx.ModelProto,
     *,
     sparsity: float,
-    tile: int | Literal["auto"] = DEFAULT_TILE,
+    tile: int | TileWish = DEFAULT_TILE,
     group: int | None = None,
     skip: Sequence[str] = (),
     choose_tile: ChooseTile | None = None,
@@ -84,15 +85,15 @@ def prune_model(
 
     own: sparsities, or levels, of single convolutions by name, instead of `sparsity` and `tile`; a sparsity of 0 leaves
     a convolution untouched.
-    tile "auto" asks `choose_tile` per layer (8 without it). The stem, depthwise convolutions, those of at most 4
-    input channels per group and those named in `skip` (names or globs such as "layer4.*") stay dense, as does every
-    operator but Conv. The copy records the request in its metadata, on which nothing depends.
+    tile "auto" or "fastest" asks `choose_tile` per layer (8 without it). The stem, depthwise convolutions, those of at
+    most 4 input channels per group and those named in `skip` (names or globs such as "layer4.*") stay dense, as does
+    every operator but Conv. The copy records the request in its metadata, on which nothing depends.
 
     Raises ColonnadeError for values out of range, a name in `skip` that matches nothing, weights that cannot be read
     or are not finite, and a model in which nothing is left to prune.
     """
-    request = Pattern(sparsity, DEFAULT_TILE if tile == "auto" else tile, group)
-    patterns = Patterns(request, levels_of(own), choose_tile if tile == "auto" else None)
+    request = Pattern(sparsity, DEFAULT_TILE if isinstance(tile, str) else tile, group)
+    patterns = Patterns(request, levels_of(own), choose_tile if isinstance(tile, str) else None)
     task = begin(model, skip, patterns.own)
     layers = tuple(
         left_dense(convolution, reason) if reason else _prune(convolution, patterns)

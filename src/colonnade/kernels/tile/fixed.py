@@ -155,8 +155,8 @@ class FixedLength:
 
     def add_gathered(self, base: str, first: int, c: str) -> Iterator[str]:
         yield "{"
-        yield f"  float lanes[{self.lanes}];"
-        yield f"  gather_floats(lanes, {base}, places + {first}, count_within(a->count, {first}, {self.lanes}), {self.lanes});"
+        yield f"  float lanes[{self.lanes}] = {{0}};"
+        yield f"  gather_floats(lanes, {base}, places + {first}, count_within(a->count, {first}, {self.lanes}));"
         yield f"  {c} = {self.add(c, self.load('lanes'))};"
         yield "}"
 

@@ -319,10 +319,9 @@ static inline int32_t count_within(size_t count, int32_t first, int32_t lanes) {
   return left < 0 ? 0 : left < lanes ? (int32_t)left : lanes;
 }
 
-/* n floats that lie apart, so many bytes from a base, and zeros up to `lanes`. */
-static inline void gather_floats(float *to, const float *from, const uint32_t *places, int32_t n, int32_t lanes) {
+/* n floats that lie apart, so many bytes from a base. */
+static inline void gather_floats(float *to, const float *from, const uint32_t *places, int32_t n) {
   for (int32_t i = 0; i < n; ++i) to[i] = from[places[i] / sizeof *from];
-  for (int32_t i = n; i < lanes; ++i) to[i] = 0.0f;
 }
 
 static inline void scatter_floats(float *to, const uint32_t *places, const float *from, int32_t n) {
