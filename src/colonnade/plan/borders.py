@@ -2,9 +2,9 @@
 
 Borders help who reads a value with padding, and cost who else reads or makes it: rows are longer, and strips that
 do not run through planes of equal rows on both sides cross their edges. A convolution of stride 1 wants them on both
-sides or on neither, and a residual is laid out as what it is added to. So values are grouped along those, and each
-group decides as one, by the sum of what its convolutions cost either way; where it stays without, its values that are
-read with padding still may decide alone.
+sides or on neither, unless its kernels are turned ones, and a residual is laid out as what it is added to. So values are
+grouped along those. All of a group have borders, or those of its values that are read with padding and gain by
+themselves, or none: whichever makes its convolutions cheapest, by the sum of their costs.
 """
 
 from __future__ import annotations
@@ -127,17 +127,20 @@ class BorderChoice:
         """The problems by node name, with borders where the convolutions together cost less by `cost`."""
         chosen: set[str] = set()
         for group in self._groups:
-            if self._saves(group.values, chosen, cost):
-                chosen |= group.values
-            else:
-                chosen |= {value for value in group.alone if self._saves({value}, chosen, cost)}
+            some: set[str] = set()
+            for value in group.alone:
+                if self._saved({value}, chosen | some, cost) > 0:
+                    some.add(value)
+            both = group.values, some
+            best = max(both, key=lambda values: self._saved(values, chosen, cost))
+            chosen |= best if self._saved(best, chosen, cost) > 0 else set()
         return {node.name: self._problem(node, chosen) for node in self._nodes}
 
-    def _saves(self, values: AbstractSet[str], chosen: AbstractSet[str], cost: Cost) -> bool:
-        """Whether borders of `values` make their convolutions cheaper, given the values `chosen` before."""
+    def _saved(self, values: AbstractSet[str], chosen: AbstractSet[str], cost: Cost) -> float:
+        """By how much borders of `values` make their convolutions cheaper, given the values `chosen` before."""
         touched = [node for node in self._nodes if {node.inputs[0], node.output} & values]
         before = sum(cost(self._problem(node, chosen)) for node in touched)
-        return sum(cost(self._problem(node, chosen | values)) for node in touched) < before
+        return before - sum(cost(self._problem(node, chosen | values)) for node in touched)
 
     def _problem(self, node: Node, chosen: AbstractSet[str]) -> ConvProblem:
         return self._problems[node.name].with_borders(*self._borders_of(node, chosen))

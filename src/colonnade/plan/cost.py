@@ -21,7 +21,7 @@ from colonnade.plan.traffic import Traffic
 from colonnade.target.targets import Target
 
 CALL_INSTRUCTIONS = 220
-EDGE_CYCLES = 10.0  # per accumulator of a strip that is not one whole run
+EDGE_INSTRUCTIONS = 60  # per accumulator of a strip that is not one whole run
 STRIDED_MOVE = 1.5  # of a move: every other float, or fewer
 OFFSET_LOADS = 2  # per column: its own offset and that of the column to prefetch
 LOOP_INSTRUCTIONS = 1.5  # per column, beside loads and multiply-adds
@@ -92,14 +92,14 @@ def _edges(problem: ConvProblem, candidate: Candidate, target: Target, runs: int
 def estimate_cycles(problem: ConvProblem, candidate: Candidate, target: Target) -> float:
     """Estimated cycles of one thread."""
     layout, strips = DataLayout.of(problem.geometry, candidate), count_strips(problem, candidate, target)
-    cycles = 0.0
+    cycles, edge = 0.0, EDGE_INSTRUCTIONS * instruction_cycles(target)
     output = output_cycles(target) * (1 + problem.residual) + 2 * store_cycles(target) * (candidate.blocks - 1)
     for (rows, columns), tiles in problem.tile_sizes(candidate.rows, candidate.dense).items():
         per_column = column_cycles(Shape(rows, candidate.vectors), target) / candidate.vectors
         of_one = columns * strips.vectors * per_column
         of_one += strips.strips * call_cycles(target) * candidate.blocks + strips.vectors * rows * output
-        of_one += strips.edges * rows * candidate.vectors * EDGE_CYCLES
-        of_one += strips.tail * (columns * tail_cycles(rows, target) + rows * EDGE_CYCLES / target.lanes)
+        of_one += strips.edges * rows * candidate.vectors * edge
+        of_one += strips.tail * (columns * tail_cycles(rows, target) + rows * edge / target.lanes)
         cycles += tiles * of_one
     if candidate.packed:
         moves = problem.geometry.columns * strips.vectors * (STRIDED_MOVE if layout.gathered else 1)
@@ -116,7 +116,12 @@ def tail_cycles(rows: int, target: Target) -> float:
 
 def call_cycles(target: Target) -> float:
     """Of one call of a micro-kernel, and the loops around it."""
-    return CALL_INSTRUCTIONS * (target.broadcast_cycles if target.in_order else target.issue_cycles)
+    return CALL_INSTRUCTIONS * instruction_cycles(target)
+
+
+def instruction_cycles(target: Target) -> float:
+    """Of a scalar instruction."""
+    return target.broadcast_cycles if target.in_order else target.issue_cycles
 
 
 def output_cycles(target: Target) -> float:

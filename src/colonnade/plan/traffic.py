@@ -18,6 +18,7 @@ from colonnade.target.targets import Target
 
 FLOAT_BYTES = 4
 LINE_BYTES = 64
+SPLIT_BYTES = 21  # of a row of a strip that begins inside a cache line: of the next one, which a strip beside has read
 # Of a cache: what is read again and again stays if it is no more than this, fitted to a simulated core's.
 NEAR_HELD, FAR_HELD = 0.3, 0.45
 
@@ -68,7 +69,13 @@ class Traffic:
         rows = g.channels // g.groups * height * apart / self.candidate.blocks
         rows *= self.lines * (1 - (1 - kept) ** (width / apart))
         floats = (self.width - 1) * layout.x_step + width / apart
-        return float(rows * FLOAT_BYTES * floats)
+        return float(rows * (FLOAT_BYTES * floats + (0 if self._aligned else SPLIT_BYTES)))
+
+    @property
+    def _aligned(self) -> bool:
+        """Whether strips begin where cache lines do."""
+        sizes = FLOAT_BYTES * self.layout.plane_floats, FLOAT_BYTES * self.width
+        return self.layout.pitch == self.problem.geometry.out_w and not any(size % LINE_BYTES for size in sizes)
 
     def _lost_near(self, reused: float) -> float:
         """The share of what is read again and again, so many bytes in all, that the first-level cache has lost by then."""
@@ -104,4 +111,7 @@ class Traffic:
             copy = FLOAT_BYTES * self.layout.floats
             near += 2 * copy
             far += copy * (1 + self._lost_far(copy))
+        if self.candidate.packed:
+            near += 2 * blocks * self.held * self.panels
+            far += blocks * self.held
         return near * target.near_cycles + far * target.far_cycles
