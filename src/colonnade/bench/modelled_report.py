@@ -28,7 +28,7 @@ from colonnade.target.targets import Target
 
 RECORDED = "xnnpack-dense (recorded)"
 MODELLED = "modelled"
-KERNELS = ("cnm_", "depthwise_f32_")  # how the names of micro-kernels begin
+KERNELS = ("cnm_", "turned_", "depthwise_f32_")  # how the names of micro-kernels begin
 _CONVOLUTION = "Conv"
 
 

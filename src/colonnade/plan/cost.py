@@ -22,6 +22,7 @@ from colonnade.target.targets import Target
 
 CALL_INSTRUCTIONS = 220
 EDGE_INSTRUCTIONS = 60  # per accumulator of a strip that is not one whole run
+APART_INSTRUCTIONS = 15  # the same where the kernel stores it in two parts
 STRIDED_MOVE = 1.5  # of a move: every other float, or fewer
 OFFSET_LOADS = 2  # per column: its own offset and that of the column to prefetch
 LOOP_INSTRUCTIONS = 1.5  # per column, beside loads and multiply-adds
@@ -92,7 +93,9 @@ def _edges(problem: ConvProblem, candidate: Candidate, target: Target, runs: int
 def estimate_cycles(problem: ConvProblem, candidate: Candidate, target: Target) -> float:
     """Estimated cycles of one thread."""
     layout, strips = DataLayout.of(problem.geometry, candidate), count_strips(problem, candidate, target)
-    cycles, edge = 0.0, EDGE_INSTRUCTIONS * instruction_cycles(target)
+    apart = not target.isa.lanes and not problem.residual
+    edge = (APART_INSTRUCTIONS if apart else EDGE_INSTRUCTIONS) * instruction_cycles(target)
+    cycles = 0.0
     output = output_cycles(target) * (1 + problem.residual) + 2 * store_cycles(target) * (candidate.blocks - 1)
     for (rows, columns), tiles in problem.tile_sizes(candidate.rows, candidate.dense).items():
         per_column = column_cycles(Shape(rows, candidate.vectors), target) / candidate.vectors

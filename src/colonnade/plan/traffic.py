@@ -18,9 +18,10 @@ from colonnade.target.targets import Target
 
 FLOAT_BYTES = 4
 LINE_BYTES = 64
-SPLIT_BYTES = 21  # of a row of a strip that begins inside a cache line: of the next one, which a strip beside has read
-# Of a cache: what is read again and again stays if it is no more than this, fitted to a simulated core's.
-NEAR_HELD, FAR_HELD = 0.3, 0.45
+SPLIT_BYTES = 10  # of a row of a strip that begins inside a cache line: of the next one, which a strip beside has read
+# Of a cache: what is read again and again stays if it is no more than this. Fitted to a simulated core, whose caches
+# replace at random.
+NEAR_HELD, FAR_HELD = 0.5, 0.75
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ class Traffic:
         return FLOAT_BYTES * g.channels // g.groups * len(layout.phases) * per_plane / self.candidate.blocks
 
     def strip_bytes(self, columns: float) -> float:
-        """Of X that a strip of a tile reads in one KC block: columns of one row of a channel, and of one phase, overlap."""
+        """Of X that a strip of a tile reads in one KC block. Columns of one row of a channel and of one phase overlap."""
         g, layout = self.problem.geometry, self.layout
         if self.candidate.packed:
             return columns * FLOAT_BYTES * self.width
@@ -78,12 +79,12 @@ class Traffic:
         return self.layout.pitch == self.problem.geometry.out_w and not any(size % LINE_BYTES for size in sizes)
 
     def _lost_near(self, reused: float) -> float:
-        """The share of what is read again and again, so many bytes in all, that the first-level cache has lost by then."""
-        return max(0.0, 1 - NEAR_HELD * self.target.l1_bytes / reused) if reused else 0.0
+        """The share of what is read again and again, so many bytes, that the first-level cache has lost by then."""
+        return max(0.0, 1 - (NEAR_HELD * self.target.l1_bytes / reused) ** 2) if reused else 0.0
 
     def _lost_far(self, reused: float) -> float:
         """The second-level one."""
-        return max(0.0, 1 - FAR_HELD * self.target.l2_bytes / reused) if reused else 0.0
+        return max(0.0, 1 - (FAR_HELD * self.target.l2_bytes / reused) ** 2) if reused else 0.0
 
     @property
     def cycles(self) -> float:

@@ -180,13 +180,26 @@ static void zero_borders(const work *w, const cln_cnm_tile *tile, const cln_stri
     zero_rows(w->y + segments[i].y + segments[i].len, rows, tile->rows, segments[i].gap);
 }
 
+/* Whether a kernel of any length may store a strip of two segments as it is: those lie in the order of their lanes, and
+ * there is nothing to add or to do afterwards. */
+static bool lies_apart(const work *w, const cln_strip *strip, cln_act act) {
+  const cln_segment *s = w->plan->segments + strip->first;
+  return !w->isa->lanes && !w->residual && act.kind == CLN_ACT_CLAMP && strip->segments == 2 && !strip->tail &&
+         !strip->lead && s[1].lane == s[0].len && s[1].y > s[0].y + s[0].len;
+}
+
 static void finish_strip(const work *w, cln_tile *a, const cln_cnm_tile *tile, const cln_strip *strip) {
   cln_act act = CLN_ACT_OF(w->step);
   if (act.kind == CLN_ACT_CLAMP) {
     a->lo = act.lo;
     a->hi = act.hi;
   }
-  if (!strip->full) {
+  a->split = a->gap = 0;
+  if (!strip->full && lies_apart(w, strip, act)) {
+    const cln_segment *s = w->plan->segments + strip->first;
+    a->split = (size_t)s->len;
+    a->gap = (size_t)(s[1].y - s[0].y - s[0].len);
+  } else if (!strip->full) {
     finish_edge(w, a, tile, strip, act);
     return;
   }

@@ -18,6 +18,7 @@
  *   y[y_rows[t] + p] = clamp(sum_k w[k * T + t] * x[off[k] / 4 + p] + c[c_rows[t] + p] + r[r_rows[t] + p] + bias[t])
  * c, r, bias: NULL for none. Kernels of a fixed vector length
  * compute whole vectors; those of any length exactly `count` positions.
+ * gap: of kernels of any length: floats by which outputs from position `split` on lie further than that; 0: they don't.
  * masks: NULL, or for each tap CLN_MASK_BYTES with a bit for each lane: x counts as zero where that of the column's tap
  * is not set, and is not read there. */
 typedef struct cln_tile {
@@ -34,6 +35,7 @@ typedef struct cln_tile {
   const int64_t *y_rows;
   const float *r;
   const int64_t *r_rows;
+  size_t split, gap;
   float lo, hi;
   float *tail; /* for sums of the positions that follow, each in vectors that hold T, of kernels that compute these too */
 } cln_tile;
