@@ -23,15 +23,17 @@ class Lifetime:
 
 def lifetimes(program: Program) -> dict[Storage, Lifetime]:
     """Of every arena storage some step touches, but for parts. What repeated steps fill part by part is alive from the
-    first step on."""
+    first step on; what a chained step or the next one touches, as long as both run."""
     alive: dict[Storage, Lifetime] = {}
     for index, step in enumerate(program.steps):
+        begin = index - (index > 0 and program.steps[index - 1].chained)
         for view in step.views.values():
             if view is not None and view.storage.kind == "arena":
                 storage = view.storage.part_of or view.storage
                 known = alive.get(storage)
-                first = 0 if view.storage.part_of else known.first if known else index
-                alive[storage] = Lifetime(first, index)
+                first = 0 if view.storage.part_of else known.first if known else begin
+                last = max(index + step.chained, known.last if known else 0)
+                alive[storage] = Lifetime(first, last)
     return alive
 
 

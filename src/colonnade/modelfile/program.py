@@ -46,6 +46,11 @@ class Step:
     views: dict[str, View | None]
     fields: dict[str, object]
 
+    @property
+    def chained(self) -> bool:
+        """Whether the next step is computed with this one."""
+        return bool(self.fields.get("chained"))
+
 
 @dataclass(frozen=True)
 class Value:

@@ -171,6 +171,7 @@ STEPS: tuple[Record, ...] = (
         kernel_w="i32",
         rowwise="i32",  # strips stay within one output row
         strip_h="i32",  # 0, or the kernels are turned ones, of so many lines
+        chained="i32",  # 1: each panel is followed by that of the next step, which reads what this one makes
         strip_w="i32",  # of so many positions; x is read as it is with any stride, or prepared
         tile_rows="i32",  # T
         vectors="i32",  # V

@@ -17,6 +17,7 @@ class Candidate:
     turned: read where they lie, by turned kernels, whose lanes are output channels and which take any stride.
     rowwise: direct strips stay within one output row. panel: strips a tile's weights are used for before the next
     tile. blocks: KC blocks. dense: all columns, zeros included. shared: strips are packed once for all threads.
+    chained: the convolution after it reads each panel of outputs at once, in as large panels (plan/chain.py).
     winograd: side m of the output tile of Winograd's F(m x m, r x r) (csrc/winograd.c), for which all but rows, vectors
     and panel stay as they are; 1: not so. vertical: rows m of the output tile of F(m, r) down the rows of the image
     (csrc/vertical.c), likewise, panel in rows of tiles; 1: not so.
@@ -34,6 +35,7 @@ class Candidate:
     blocks: int = 1
     dense: bool = False
     shared: bool = False
+    chained: bool = False
     winograd: int = 1
     vertical: int = 1
     window: bool = False
@@ -69,4 +71,5 @@ class Candidate:
         extras += ["masked"] if self.masked else []
         extras += ["rowwise"] if self.rowwise else []
         extras += [f"{self.blocks} KC blocks"] if self.blocks > 1 else []
+        extras += ["chained"] if self.chained else []
         return f"{kind} {self.rows}x{self.vectors}v, {', '.join(extras)}"

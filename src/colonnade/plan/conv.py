@@ -175,6 +175,7 @@ def _candidate_fields(candidate: Candidate) -> dict[str, object]:
         "vectors": candidate.vectors,
         "blocks": candidate.blocks,
         "panel": candidate.panel,
+        "chained": candidate.chained,
     }
 
 

@@ -48,6 +48,19 @@ class Traffic:
         return -(-self.strips // self.panel)
 
     @cached_property
+    def weights(self) -> float:
+        """Bytes of the kept columns of all tiles."""
+        sizes = self.problem.tile_sizes(self.candidate.rows, self.candidate.dense)
+        return FLOAT_BYTES * sum(rows * columns * tiles for (rows, columns), tiles in sizes.items())
+
+    @property
+    def passing(self) -> float:
+        """Bytes that go through the caches from one read of a weight to the next: those of a panel."""
+        g = self.problem.geometry
+        outputs = FLOAT_BYTES * g.rows * g.positions * (1 + self.problem.residual)
+        return self.weights + self.held * self.candidate.blocks + outputs / self.panels
+
+    @cached_property
     def held(self) -> float:
         """Bytes of X that the strips of a panel read in one KC block. Columns of a channel overlap unless packed."""
         g, layout = self.problem.geometry, self.layout
@@ -78,11 +91,11 @@ class Traffic:
         sizes = FLOAT_BYTES * self.layout.plane_floats, FLOAT_BYTES * self.width
         return self.layout.pitch == self.problem.geometry.out_w and not any(size % LINE_BYTES for size in sizes)
 
-    def _lost_near(self, reused: float) -> float:
+    def lost_near(self, reused: float) -> float:
         """The share of what is read again and again, so many bytes, that the first-level cache has lost by then."""
         return max(0.0, 1 - (NEAR_HELD * self.target.l1_bytes / reused) ** 2) if reused else 0.0
 
-    def _lost_far(self, reused: float) -> float:
+    def lost_far(self, reused: float) -> float:
         """The second-level one."""
         return max(0.0, 1 - (FAR_HELD * self.target.l2_bytes / reused) ** 2) if reused else 0.0
 
@@ -91,27 +104,23 @@ class Traffic:
         """What these reads cost, and the writes of outputs and of sums."""
         g, target, blocks = self.problem.geometry, self.target, self.candidate.blocks
         sizes = self.problem.tile_sizes(self.candidate.rows, self.candidate.dense)
-        weights = FLOAT_BYTES * sum(rows * columns * tiles for (rows, columns), tiles in sizes.items())
         near = far = 0.0
         for (rows, columns), tiles in sizes.items():
             of_tile, x = FLOAT_BYTES * rows * columns / blocks, self.strip_bytes(columns / blocks)
-            again = max(self.panels, self.strips * self._lost_near(of_tile + x))
+            again = max(self.panels, self.strips * self.lost_near(of_tile + x))
             near += tiles * blocks * again * of_tile
-            near += tiles * blocks * self.strips * x * self._lost_near(self.held + of_tile)
-            far += tiles * blocks * self.panels * min(self.held, self.panel * x) * self._lost_far(self.held)
+            near += tiles * blocks * self.strips * x * self.lost_near(self.held + of_tile)
+            far += tiles * blocks * self.panels * min(self.held, self.panel * x) * self.lost_far(self.held)
         outputs = FLOAT_BYTES * g.rows * g.positions
         near += (1 + self.problem.residual) * (outputs + LINE_BYTES * g.rows * self.panels)
-        passing = (
-            (1 + self.problem.residual) * outputs / self.panels
-        )  # through the caches, between two reads of weights
-        far += (self.panels - 1) * weights * self._lost_far(weights + self.held + passing)
+        far += (self.panels - 1) * self.weights * self.lost_far(self.passing)
         if blocks > 1:
             near += blocks * outputs
-            far += blocks * outputs * self._lost_far(outputs / self.panels + weights / blocks)
+            far += blocks * outputs * self.lost_far(outputs / self.panels + self.weights / blocks)
         if self.layout.prepared and not self.layout.local:
             copy = FLOAT_BYTES * self.layout.floats
             near += 2 * copy
-            far += copy * (1 + self._lost_far(copy))
+            far += copy * (1 + self.lost_far(copy))
         if self.candidate.packed:
             near += 2 * blocks * self.held * self.panels
             far += blocks * self.held

@@ -6,6 +6,7 @@
  *   pack     copy a strip of NR positions of every column that some tile keeps to [column][NR].
  *   compute  for panel of strips / for KC block / for tile / for strip of the panel: one micro-kernel call.
  *            panel = 1 streams weights past one strip of X; panel = all streams X past one tile's weights.
+ *            A chained step's outputs of a panel are read by the next step at once, before the next panel.
  *
  * The last few positions past whole vectors are computed by a tail kernel, or in the same pass, where the plan says so.
  * Strips that end in the middle of a vector or cross rows go through a small edge buffer, unless borders of y take what
@@ -340,7 +341,7 @@ static void run_group(const work *w, int32_t group) {
             w->plan->group_tiles[group + 1], w->scratch);
 }
 
-void CLN_ISA(cln_run_cnm)(cln_session *session, int32_t order, int thread) {
+static work work_of(cln_session *session, int32_t order, int thread) {
   const cln_model *model = session->model;
   const cln_cnm *s = model->order[order].record;
   work w = {
@@ -359,6 +360,23 @@ void CLN_ISA(cln_run_cnm)(cln_session *session, int32_t order, int thread) {
       .held = -1,
   };
   for (int32_t t = 0; t < s->tile_rows; ++t) w.edge_rows[t] = t * w.plan->row_floats;
+  return w;
+}
+
+/* Whether the step before has computed this one with it. */
+static bool is_done(const cln_model *model, int32_t order) {
+  const cln_order_entry *before = model->order + order - 1;
+  return order > 0 && before->op == CLN_OP_CNM && ((const cln_cnm *)before->record)->chained;
+}
+
+void CLN_ISA(cln_run_cnm)(cln_session *session, int32_t order, int thread) {
+  const cln_cnm *s = session->model->order[order].record;
+  if (is_done(session->model, order)) return;
+  work w = work_of(session, order, thread), next = {0};
+  if (s->chained) {
+    next = work_of(session, order + 1, thread);
+    next.panel = w.panel;
+  }
   int64_t i;
   if (s->local) {
     memset(w.scratch, 0, (size_t)w.plan->packed_at * sizeof *w.scratch);
@@ -382,8 +400,11 @@ void CLN_ISA(cln_run_cnm)(cln_session *session, int32_t order, int thread) {
       pack_strip(&w, w.plan->strips + i, x, shared + i * strip_floats);
     cln_barrier(session);
   }
-  int64_t parts = cln_parts(session, panels(&w), s->tiles);
-  while ((i = cln_claim(session, order, 2, thread, panels(&w) * parts)) >= 0) run_item(&w, i, parts, x, shared);
+  int64_t parts = s->chained ? 1 : cln_parts(session, panels(&w), s->tiles);
+  while ((i = cln_claim(session, order, 2, thread, panels(&w) * parts)) >= 0) {
+    run_item(&w, i, parts, x, shared);
+    if (s->chained) run_item(&next, i, 1, next.x, NULL);
+  }
 }
 
 /* The fully connected step: the micro-kernel with its operands' roles swapped. Strips of outputs are its vectors,

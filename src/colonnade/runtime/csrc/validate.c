@@ -130,6 +130,7 @@ static bool cnm_sizes(checker *c, const cln_cnm *s) {
          require(c, s->rows % s->groups == 0 && s->channels % s->groups == 0, "groups do not divide the channels") &&
          require(c, !(s->local && (s->packed || s->prepare || s->strips_buffer >= 0)), "contradictory flags") &&
          require(c, s->packed || s->strips_buffer < 0, "contradictory flags") && masks(c, s) && ACT(s) &&
+         between(c, s->chained, 0, 1, "contradictory flags") &&
          turned(c, s) && (cln_is_turned(s) ? between(c, s->tile_rows, 1, CLN_MAX_ROWS, "no such micro-kernel") :
                           kernels(c, s->tile_rows, s->vectors) && tails(c, s));
 }
@@ -509,6 +510,20 @@ static int64_t step_scratch(const cln_model *model, const cln_order_entry *entry
   return (int64_t)s->chunk * (s->columns + (int64_t)s->vectors * model->lanes) + CLN_SLACK;
 }
 
+/* A chained step computes the panels of the next one, of as many strips, which reads x as it is. */
+static bool chain(checker *c, int32_t step) {
+  const cln_model *m = c->model;
+  const cln_order_entry *entry = m->order + step, *next = entry + 1;
+  if (entry->op != CLN_OP_CNM || !((const cln_cnm *)entry->record)->chained) return true;
+  const int32_t repeated = m->header->repeats > 1 ? m->header->repeat_steps : 0;
+  const char *what = "no step to be chained to";
+  if (!require(c, step + 1 < m->step_count && step + 1 != repeated && next->op == CLN_OP_CNM, what)) return false;
+  const cln_cnm *a = entry->record, *b = next->record;
+  return require(c, !a->local && a->strips_buffer < 0, what) &&
+         require(c, !b->packed && !b->prepare && !b->local && !b->masked && !b->chained, what) &&
+         require(c, entry->cnm->strip_count == next->cnm->strip_count && entry->cnm->panel == next->cnm->panel, what);
+}
+
 int cln_model_validate(cln_model *model, char *error, size_t error_size) {
   checker c = {.model = model};
   if (!buffers(&c) || !values(&c)) return cln_fail(error, error_size, "%s", c.what);
@@ -528,5 +543,7 @@ int cln_model_validate(cln_model *model, char *error, size_t error_size) {
     }
     if (c.what) return cln_fail(error, error_size, "step %d '%s': %s", i, entry->name, c.what);
   }
+  for (int32_t i = 0; i < model->step_count; ++i)
+    if (!chain(&c, i)) return cln_fail(error, error_size, "step %d '%s': %s", i, model->order[i].name, c.what);
   return 0;
 }
