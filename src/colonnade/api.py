@@ -71,8 +71,9 @@ def prune(
 
     Of every `group` consecutive columns the same number is kept (None: one group of all columns). The stem, depthwise
     convolutions, fully connected layers and those named in `skip` stay dense. tile "fastest": per layer the one
-    that is estimated to run fastest on `target`; "auto": the smallest near it. own: sparsities of single layers by name,
-    instead of `sparsity`, or `Level(sparsity, tile)`; 0 leaves a layer dense. ColonnadeError for values out of range.
+    that is estimated to run fastest on `target`; "auto": the smallest near it. own: sparsities of single layers by
+    name, instead of `sparsity`, or `Level(sparsity, tile)`; 0 leaves a layer dense. ColonnadeError for values out of
+    range.
 
     `calibrate`: images, f32 [N, C, H, W] or a path that `open_dataset` reads, of which `samples` are drawn by the
     settings' seed. Then columns, weights and biases come from what the network does on them (`calibrate_model`), by

@@ -8,7 +8,7 @@ nodes. Every node's output is compared with the numpy oracle first.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import astuple, dataclass, replace
 from pathlib import Path
 
@@ -34,11 +34,16 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass(frozen=True)
 class NodeCost:
-    """One node of a network: its name, its operator, and what it costs."""
+    """One node of a network, or two convolutions that run panel by panel: names, operator, and what they cost."""
 
-    name: str
+    names: tuple[str, ...]
     op: str
     cost: ModelledCost
+
+    @property
+    def name(self) -> str:
+        """Of both, if there are two."""
+        return ", ".join(self.names)
 
 
 class CostCache:
@@ -75,8 +80,9 @@ def model_network(
     """Cost of every node of an optimised graph, convolutions by `plan`. Nodes that only arrange data (such as a
     concatenation, into which producers write) cost nothing and are left out."""
     borders = borders_of(graph, plan.problems)
-    keys = {node.name: _key(graph, node, plan, borders) for node in graph.nodes if not isinstance(node.op, Concat)}
-    distinct = {keys[node.name]: node for node in reversed(graph.nodes) if node.name in keys}
+    units = [unit for unit in _units(graph, plan) if not isinstance(unit[0].op, Concat)]
+    keys = ["; ".join(_key(graph, node, plan, borders) for node in unit) for unit in units]
+    distinct = dict(zip(reversed(keys), reversed(units), strict=True))
     costs: dict[str, ModelledCost | None] = {key: cache.load(key) if cache else None for key in distinct}
     missing = [key for key, cost in costs.items() if cost is None]
     for done, (key, cost) in enumerate(
@@ -85,12 +91,20 @@ def model_network(
         costs[key] = cost
         if cache and cost:
             cache.store(key, cost)
-        progress(distinct[key].name, done + 1, len(missing))
+        progress(distinct[key][0].name, done + 1, len(missing))
     return tuple(
-        NodeCost(node.name, type(node.op).__name__, cost)
-        for node in graph.nodes
-        if node.name in keys and (cost := costs[keys[node.name]])
+        NodeCost(tuple(node.name for node in unit), type(unit[0].op).__name__, cost)
+        for unit, key in zip(units, keys, strict=True)
+        if (cost := costs[key])
     )
+
+
+def _units(graph: Graph, plan: NetworkPlan) -> Iterator[tuple[Node, ...]]:
+    """The nodes, chained ones with those that follow them."""
+    nodes = iter(graph.nodes)
+    for node in nodes:
+        chained = node.name in plan.candidates and plan.candidates[node.name].chained
+        yield (node, next(nodes)) if chained else (node,)
 
 
 def _key(graph: Graph, node: Node, plan: NetworkPlan, borders: Mapping[str, Borders]) -> str:
@@ -100,14 +114,15 @@ def _key(graph: Graph, node: Node, plan: NetworkPlan, borders: Mapping[str, Bord
     return repr((node.op, [(graph.shape(name), borders.get(name)) for name in (*node.inputs, node.output)]))
 
 
-def _measure(graph: Graph, node: Node, target: Target, plan: NetworkPlan, runner: SpikeRunner) -> ModelledCost | None:
-    """Cost of one node; None if it makes no step."""
-    alone = _alone(graph, node)
+def _measure(
+    graph: Graph, unit: tuple[Node, ...], target: Target, plan: NetworkPlan, runner: SpikeRunner
+) -> ModelledCost | None:
+    """Cost of nodes that run together; None if they make no step."""
+    alone = _alone(graph, unit)
     program = lower(alone, target, plan.problems, plan.candidates, borders_of(graph, plan.problems))
     data = write(program, checksum)
-    own = [
-        i for i, (name, _) in enumerate(describe(data).steps) if name == node.name or name.startswith(f"{node.name}:")
-    ]
+    names = [node.name for node in unit]
+    own = [i for i, (name, _) in enumerate(describe(data).steps) if any(_is_of(name, node) for node in names)]
     if not own:
         return None
     rng = np.random.default_rng(0)
@@ -116,25 +131,34 @@ def _measure(graph: Graph, node: Node, target: Target, plan: NetworkPlan, runner
     expected = run_reference(alone, feeds)[_READ]
     error = relative_error([output.reshape(expected.shape) for output in measured.outputs], [expected])
     if not error <= TOLERANCE:
-        raise WrongResultError(f"{node.name} is wrong by {error} of the largest output")
+        raise WrongResultError(f"{', '.join(names)} is wrong by {error} of the largest output")
     return measured.cost
+
+
+def _is_of(step: str, node: str) -> bool:
+    """Whether a step of that name is the node's, or one of what it needs."""
+    return step == node or step.startswith(f"{node}:")
 
 
 _MADE = "made:"  # prefix of the steps that stand for the nodes before
 _READ = "read"  # the step that stands for a node behind
 
 
-def _alone(graph: Graph, node: Node) -> Graph:
-    """A graph of one node between others, as in the network: its inputs are made by nodes that copy the graph's inputs,
-    the last input first, since a residual is older than what it is added to; its output is read by one more copy."""
-    data = [name for name in dict.fromkeys(node.inputs) if name not in graph.constants]
+def _alone(graph: Graph, unit: tuple[Node, ...]) -> Graph:
+    """A graph of nodes that run together between others, as in the network: their inputs are made by nodes that copy
+    the graph's inputs, the last input first, since a residual is older than what it is added to; the output is read by
+    one more copy."""
+    every = dict.fromkeys(name for node in unit for name in node.inputs)
+    made = {node.output: graph.shape(node.output) for node in unit}
+    data = [name for name in every if name not in graph.constants and name not in made]
+    output = unit[-1].output
     makers = tuple(Node(f"{_MADE}{name}", Act(IDENTITY), (f"in:{name}",), name) for name in reversed(data))
-    shapes = {name: graph.shape(name) for name in (*data, node.output)}
+    shapes = {name: graph.shape(name) for name in data}
     return replace(
         graph,
         inputs=tuple(f"in:{name}" for name in data),
         outputs=(_READ,),
-        nodes=(*makers, node, Node(_READ, Act(IDENTITY), (node.output,), _READ)),
-        constants={name: graph.constants[name] for name in node.inputs if name in graph.constants},
-        shapes=shapes | {f"in:{name}": shapes[name] for name in data} | {_READ: shapes[node.output]},
+        nodes=(*makers, *unit, Node(_READ, Act(IDENTITY), (output,), _READ)),
+        constants={name: graph.constants[name] for name in every if name in graph.constants},
+        shapes=shapes | {f"in:{name}": shapes[name] for name in data} | made | {_READ: made[output]},
     )

@@ -20,6 +20,7 @@ from colonnade.files import write_atomic
 from colonnade.graph.onnx_import import import_model
 from colonnade.graph.passes import optimize
 from colonnade.plan.cache import PlanCache, default_cache_dir
+from colonnade.plan.chain import chained
 from colonnade.plan.compiler import machine_key, resolve_target
 from colonnade.plan.tuner import NetworkPlan, default_plan, tuned_plan
 from colonnade.remote.spike import SpikeRunner, open_spike
@@ -34,8 +35,9 @@ _CONVOLUTION = "Conv"
 
 @dataclass(frozen=True)
 class LayerRow:
-    """One node. cycles: reading stream; the others: reading instr. gemm_cycles are its micro-kernels alone, of which
-    mac_cycles multiply-adds; packing_cycles all else: padding, phases, packing, transforms, edges, loops."""
+    """One node, or a chained pair. cycles: reading stream; the others: reading instr. gemm_cycles are its micro-kernels
+    alone, of which mac_cycles multiply-adds; packing_cycles all else: padding, phases, packing, transforms, edges,
+    loops."""
 
     name: str
     op: str
@@ -133,14 +135,18 @@ def model_nodes(
     tell: api.Progress,
     cache_dir: Path | None = None,
     merge: bool = True,
+    chain: bool = True,
 ) -> tuple[tuple[NodeCost, ...], NetworkPlan]:
-    """The cost of every node of a model by the plan of `options`, and that plan. merge: as for `optimize`."""
+    """The cost of every node of a model by the plan of `options`, and that plan. merge: as for `optimize`; chain: pairs
+    of convolutions may run panel by panel, and are one entry."""
     graph = optimize(import_model(model.proto, batch=1, input_size=options.input_size), merge=merge)
     machine = machine_key(runner, target, 1)
     if options.plan == "default":
         plan = default_plan(graph, target, 1)
     else:
         plan = tuned_plan(graph, target, 1, runner, PlanCache(default_cache_dir(), machine), tell)
+    if chain:
+        plan = chained(plan, graph, target)
     cache = CostCache(cache_dir or default_cache_dir("modelled"), machine, runner.core)
     return model_network(graph, target, plan, runner, tell, cache), plan
 
@@ -168,16 +174,16 @@ def _row(
         packing_cycles=_total(convolutions, INSTR) - gemm,
         tile=options.tile if sparsity else None,
         plan=options.plan,
-        layers=tuple(_layer_row(node, algorithms.get(node.name, "")) for node in nodes),
+        layers=tuple(_layer_row(node, algorithms) for node in nodes),
     )
 
 
-def _layer_row(node: NodeCost, algorithm: str) -> LayerRow:
+def _layer_row(node: NodeCost, algorithms: dict[str, str]) -> LayerRow:
     cost, gemm = node.cost, _gemm_cycles(node.cost)
     return LayerRow(
         name=node.name,
         op=node.op,
-        algorithm=algorithm,
+        algorithm="; ".join(filter(None, (algorithms.get(name) for name in node.names))),
         cycles=cost.cycles(STREAM),
         cycles_instr=cost.cycles(INSTR),
         gemm_cycles=gemm,

@@ -56,8 +56,9 @@ def time_variants(
     merge: bool = True,
 ) -> Times:
     """Compile each model by the plan of `options` and run all in turns on its runner; the spike runner models them node
-    by node instead (docs/riscv-model.md). batch: None is the file's; merge: as for `optimize`, False to have layers
-    apart. ColonnadeError for what the runner cannot time."""
+    by node instead (docs/riscv-model.md). No convolution runs panel by panel with the next: then their times would be
+    one. batch: None is the file's; merge: as for `optimize`, False to have layers apart. ColonnadeError for what the
+    runner cannot time."""
     options.check()
     if options.runner == "spike":
         return _modelled(models, options, tell, merge)
@@ -72,6 +73,7 @@ def time_variants(
                 threads=options.threads,
                 plan=options.plan,
                 runner=options.runner,
+                chain=False,
                 progress=labelled(tell, name),
             ).data
             for name, model in models.items()
@@ -95,7 +97,7 @@ def _modelled(models: Mapping[str, api.Model], options: Options, tell: api.Progr
     with open_spike(target) as runner:
         profiles = []
         for name, model in models.items():
-            nodes, _ = model_nodes(model, options, target, runner, labelled(tell, name), merge=merge)
+            nodes, _ = model_nodes(model, options, target, runner, labelled(tell, name), merge=merge, chain=False)
             profiles.append([(node.name, node.op, node.cost.milliseconds()) for node in nodes])
     total = tuple(sum(ms for _, _, ms in profile) for profile in profiles)
     return Times(_by_layer(profiles), total, runner.clock)

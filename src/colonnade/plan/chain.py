@@ -1,39 +1,39 @@
 """Pairs of convolutions that run panel by panel: a 1x1 one reads a panel of what the one before has just made while it
-is still in the caches, instead of all of it from memory later. In residual networks these are the end of a block and the
-beginning of the next.
+is still in the caches, instead of all of it from memory later. In residual networks these are the end of a block and
+the beginning of the next.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from colonnade.graph.ir import Conv, Graph
-from colonnade.modelfile.program import Step
 from colonnade.plan.candidate import Candidate
 from colonnade.plan.cost import count_strips
 from colonnade.plan.problem import ConvProblem
 from colonnade.plan.space import candidate_cycles
 from colonnade.plan.traffic import FLOAT_BYTES, Traffic
+from colonnade.plan.tuner import NetworkPlan
 from colonnade.target.targets import Target
 
 PANELS = (4, 16)  # strips, beside those that the two have by themselves
 
 
-def chain(
-    graph: Graph, problems: Mapping[str, ConvProblem], chosen: Mapping[str, Candidate], target: Target
-) -> dict[str, Candidate]:
-    """The candidates by node name, chained where the cost rule says that it is worth it, both with the same panels."""
-    found, taken = dict(chosen), ""
+def chained(plan: NetworkPlan, graph: Graph, target: Target) -> NetworkPlan:
+    """The plan of `graph`, chained where the cost rule says that it is worth it, both of a pair with equal panels."""
+    choices, taken = dict(plan.choices), ""
     for first, second in _pairs(graph):
-        pair = _Pair((problems[first], problems[second]), (found[first], found[second]), target)
-        if first != taken and pair.fits:
-            panel = max(pair.panels, key=pair.saved)
-            if pair.saved(panel) > 0:
-                found[first], found[second] = pair.chained(panel)
-                taken = second
-    return found
+        one, other = (_Layer(plan.problems[name], choices[name].candidate, target) for name in (first, second))
+        if first == taken or not _fit(one, other):
+            continue
+        panel = max((*PANELS, one.candidate.panel, other.candidate.panel), key=lambda p: _saved(one, other, p))
+        if _saved(one, other, panel) > 0:
+            choices[first] = replace(choices[first], candidate=replace(one.candidate, panel=panel, chained=True))
+            choices[second] = replace(choices[second], candidate=replace(other.candidate, panel=panel))
+            taken = second
+    return NetworkPlan(plan.problems, choices)
 
 
 def _pairs(graph: Graph) -> Iterator[tuple[str, str]]:
@@ -47,73 +47,41 @@ def _pairs(graph: Graph) -> Iterator[tuple[str, str]]:
 
 
 @dataclass(frozen=True)
-class _Pair:
-    """Two convolutions and their candidates."""
+class _Layer:
+    """One of a pair."""
 
-    problems: tuple[ConvProblem, ConvProblem]
-    candidates: tuple[Candidate, Candidate]
+    problem: ConvProblem
+    candidate: Candidate
     target: Target
 
     @property
-    def fits(self) -> bool:
-        """Whether strips of the one are strips of the other: see `unchain`, which looks at the steps."""
-        one, other = self.candidates
-        alike = one.vectors == other.vectors and not other.packed and not self.target.isa.fuses_tails
-        return alike and all(c.by_columns and not (c.turned or c.rowwise or c.shared) for c in self.candidates)
+    def cycles(self) -> float:
+        return candidate_cycles(self.problem, self.candidate, self.target)
 
     @property
-    def panels(self) -> tuple[int, ...]:
-        return (*PANELS, *(candidate.panel for candidate in self.candidates))
+    def traffic(self) -> Traffic:
+        strips = count_strips(self.problem, self.candidate, self.target).strips
+        width = self.candidate.vectors * self.target.lanes
+        return Traffic(self.problem, self.candidate, self.target, strips, 1, width)
 
-    def chained(self, panel: int) -> tuple[Candidate, Candidate]:
-        """The candidates so."""
-        one, other = self.candidates
-        return replace(one, panel=panel, chained=True), replace(other, panel=panel)
-
-    def saved(self, panel: int) -> float:
-        """Cycles by the rule: what is not read again from beyond the second-level cache; less what other panels cost, and
-        weights of both that take each other's place."""
-        pairs = list(zip(self.problems, self.chained(panel), strict=True))
-        before = sum(candidate_cycles(*pair, self.target) for pair in zip(self.problems, self.candidates, strict=True))
-        after = sum(candidate_cycles(*pair, self.target) for pair in pairs)
-        one, other = (self._traffic(*pair) for pair in pairs)
-        g = self.problems[0].geometry
-        made = FLOAT_BYTES * g.rows * g.batch * g.target.floats
-        kept = made * one.lost_far(made)
-        together = (one.panels - 1) * (one.weights + other.weights) * one.lost_far(one.passing + other.passing)
-        apart = sum((t.panels - 1) * t.weights * t.lost_far(t.passing) for t in (one, other))
-        return before - after + (kept - together + apart) * self.target.far_cycles
-
-    def _traffic(self, problem: ConvProblem, candidate: Candidate) -> Traffic:
-        strips = count_strips(problem, candidate, self.target).strips
-        return Traffic(problem, candidate, self.target, strips, 1, candidate.vectors * self.target.lanes)
+    def with_panel(self, panel: int) -> _Layer:
+        return replace(self, candidate=replace(self.candidate, panel=panel))
 
 
-def unchain(steps: Sequence[Step]) -> None:
-    """Chained steps whose next one can't follow panel by panel are no longer."""
-    for step, after in zip(steps, (*steps[1:], None), strict=True):
-        if step.chained and not (after and _follows(step, after)):
-            step.fields["chained"] = False
+def _fit(one: _Layer, other: _Layer) -> bool:
+    """Whether strips of the one may be strips of the other; plan/follow.py, which sees the steps, has the last word."""
+    first, second = one.candidate, other.candidate
+    alike = first.vectors == second.vectors and not second.packed and not one.target.isa.fuses_tails
+    return alike and all(c.by_columns and not (c.turned or c.rowwise or c.shared) for c in (first, second))
 
 
-def _follows(step: Step, after: Step) -> bool:
-    """Whether the strips of both are the same positions, and nothing but what `step` makes is read by `after`."""
-    a, b = step.fields, after.fields
-    if step.op != "cnm" or after.op != "cnm" or step.views["y"] != after.views["x"] or step.views["strips"]:
-        return False
-    shape = ("out_h", "out_w", "batch", "vectors", "panel")
-    same = all(a[name] == b[name] for name in shape) and a["rows"] == b["channels"]
-    none = ("packed", "prepare", "local", "masked", "rowwise", "strip_h", "chained")
-    plain = not any(b[name] for name in none) and not (a["rowwise"] or a["local"] or a["strip_h"])
-    pointwise = (b["kernel_h"], b["kernel_w"], b["stride_h"], b["stride_w"], b["pad_top"], b["pad_left"]) == (
-        1,
-        1,
-        1,
-        1,
-        0,
-        0,
-    )
-    planes = (a["y_pitch"], a["y_plane"]) == (b["pitch"], b["plane"])
-    cut = bool(a["packed"]) or (a["pitch"], a["plane"]) == (a["y_pitch"], a["y_plane"])
-    dense = b["pitch"] == b["out_w"] and b["plane"] == b["pitch"] * b["out_h"]  # type: ignore[operator]
-    return same and plain and pointwise and planes and cut and dense
+def _saved(one: _Layer, other: _Layer, panel: int) -> float:
+    """Cycles by the rule: what is not read again from beyond the second-level cache; less what panels of that size
+    cost, and weights of the two that take each other's place."""
+    first, second = one.with_panel(panel), other.with_panel(panel)
+    lost = first.cycles + second.cycles - one.cycles - other.cycles
+    a, b, g = first.traffic, second.traffic, one.problem.geometry
+    made = FLOAT_BYTES * g.rows * g.batch * g.target.floats
+    together = (a.panels - 1) * (a.weights + b.weights) * a.lost_far(a.passing + b.passing)
+    apart = sum((t.panels - 1) * t.weights * t.lost_far(t.passing) for t in (a, b))
+    return (made * a.lost_far(made) - together + apart) * one.target.far_cycles - lost

@@ -19,8 +19,8 @@ class DataLayout:
     Element (y, x) of the padded input is in phase (y mod stride, x mod stride) at (y div stride, x div stride); a
     plane has `plane_rows` rows of `pitch` floats, and is [channel][phase][image][plane].
 
-    strided: strips are gathered, or read by turned kernels, for which an input whose borders hold its padding may lie as
-    it is, with any stride; `pitch` is then from what one row of outputs reads to what the next one does.
+    strided: strips are gathered, or read by turned kernels, for which an input whose borders hold its padding may lie
+    as it is, with any stride; `pitch` is then from what one row of outputs reads to what the next one does.
     masked: the padding lies nowhere: the input itself is split, or lies as it is with stride 1.
     """
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -13,6 +13,7 @@ from colonnade.files import write_atomic
 from colonnade.graph.ir import Graph
 from colonnade.modelfile.writer import write
 from colonnade.plan.cache import PlanCache, default_cache_dir
+from colonnade.plan.chain import chained
 from colonnade.plan.images import lower_parts, plan_parts
 from colonnade.plan.problem import ConvProblem
 from colonnade.plan.tuner import Choice, default_plan, tuned_plan
@@ -59,13 +60,15 @@ def compile_graph(
     threads: int = 1,
     plan: Plan = "tuned",
     runner: str = "local",
+    chain: bool = True,
     progress: Callable[[str, int, int], None] | None = None,
     cache_dir: Path | None = None,
 ) -> CompiledModel:
     """Compile `graph` (optimised, static shapes) for `target`, to be run with `threads` threads.
 
-    A tuned plan is measured on `runner` (remote/open.py). progress(name, done, total) is called before each problem is
-    tuned and at the end. Profiles are kept in `cache_dir`, by default the user's cache directory."""
+    A tuned plan is measured on `runner` (remote/open.py). chain: pairs of convolutions may run panel by panel, and then
+    the second's own step has nothing to do (plan/chain.py). progress(name, done, total) is called before each problem
+    is tuned and at the end. Profiles are kept in `cache_dir`, by default the user's cache directory."""
     if threads < 1:
         raise ColonnadeError(f"threads must be at least 1, not {threads}")
     if plan not in get_args(Plan):
@@ -79,6 +82,8 @@ def compile_graph(
             cache = PlanCache(cache_dir or default_cache_dir(), machine_key(machine, planned, threads))
             tell = progress or (lambda *_: None)
             parts = plan_parts(graph, lambda part: tuned_plan(part, planned, threads, machine, cache, tell))
+    if chain:
+        parts = tuple(replace(part, plan=chained(part.plan, part.graph, planned)) for part in parts)
     layers = tuple(
         _layer(part.plan.problems[name], choice, part.repeats)
         for part in parts

@@ -66,8 +66,8 @@ def count_strips(problem: ConvProblem, candidate: Candidate, target: Target) -> 
 
 
 def _runs(problem: ConvProblem, candidate: Candidate) -> tuple[int, int]:
-    """How many runs of positions are cut into strips, and how long each is: rows, or planes, those read or, packed, those
-    written."""
+    """How many runs of positions are cut into strips, and how long each is: rows, or planes, those read or, packed,
+    those written."""
     g, layout = problem.geometry, DataLayout.of(problem.geometry, candidate)
     if candidate.rowwise:
         return g.batch * g.out_h, g.out_w

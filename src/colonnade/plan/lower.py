@@ -12,9 +12,9 @@ from colonnade.kernels.shapes import Shape, shapes
 from colonnade.modelfile.program import Program, Step, Storage, Value, View
 from colonnade.modelfile.writer import floats_of
 from colonnade.plan.candidate import Candidate
-from colonnade.plan.chain import unchain
 from colonnade.plan.conv import FLOAT_BYTES, activation_fields
 from colonnade.plan.copy import Strided, copy_step, dense, row_major
+from colonnade.plan.follow import unchain
 from colonnade.plan.layout import Order, Places, same_in_both_orders, swapped
 from colonnade.plan.planes import Borders
 from colonnade.plan.problem import ConvProblem, conv_problem

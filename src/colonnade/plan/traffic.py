@@ -73,7 +73,7 @@ class Traffic:
         return FLOAT_BYTES * g.channels // g.groups * len(layout.phases) * per_plane / self.candidate.blocks
 
     def strip_bytes(self, columns: float) -> float:
-        """Of X that a strip of a tile reads in one KC block. Columns of one row of a channel and of one phase overlap."""
+        """Of X that a strip of a tile reads in one KC block. Columns of a row of a channel and of a phase overlap."""
         g, layout = self.problem.geometry, self.layout
         if self.candidate.packed:
             return columns * FLOAT_BYTES * self.width

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from colonnade.graph.ir import Graph
 from colonnade.plan.borders import BorderChoice
 from colonnade.plan.cache import PlanCache
 from colonnade.plan.candidate import Candidate
-from colonnade.plan.chain import chain
 from colonnade.plan.lower import conv_problems
 from colonnade.plan.measure import LayerBench, time_together
 from colonnade.plan.problem import ConvProblem
@@ -67,7 +66,7 @@ def default_plan(graph: Graph, target: Target, threads: int) -> NetworkPlan:
     problems = borders.choose(cost)
     for problem in problems.values():
         cost(problem)
-    return _network_plan(graph, target, problems, chosen)
+    return _network_plan(problems, chosen)
 
 
 def tuned_plan(
@@ -92,16 +91,11 @@ def tuned_plan(
             best = min(measured, key=lambda candidate: measured[candidate])
             chosen[problem.digest] = Choice(best, measured[best])
     progress("", total, total)
-    return _network_plan(graph, target, borders.choose(lambda problem: chosen[problem.digest].ms or 0.0), chosen)
+    return _network_plan(borders.choose(lambda problem: chosen[problem.digest].ms or 0.0), chosen)
 
 
-def _network_plan(
-    graph: Graph, target: Target, problems: Mapping[str, ConvProblem], chosen: Mapping[str, Choice]
-) -> NetworkPlan:
-    """The best of every problem, in pairs where that is better still."""
-    choices = {name: chosen[problem.digest] for name, problem in problems.items()}
-    linked = chain(graph, problems, {name: choice.candidate for name, choice in choices.items()}, target)
-    return NetworkPlan(problems, {name: replace(choice, candidate=linked[name]) for name, choice in choices.items()})
+def _network_plan(problems: Mapping[str, ConvProblem], chosen: Mapping[str, Choice]) -> NetworkPlan:
+    return NetworkPlan(problems, {name: chosen[problem.digest] for name, problem in problems.items()})
 
 
 def profile(

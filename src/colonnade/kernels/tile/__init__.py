@@ -55,8 +55,8 @@ class TileOps(Protocol):
 
 
 class AnyLengthOps(TileOps, Protocol):
-    """Those of an instruction set whose vectors have any length: lanes from a->split on are stored a->gap floats further
-    than those before it."""
+    """Those of an instruction set whose vectors have any length: lanes from a->split on are stored a->gap floats
+    further than those before it."""
 
     def apart(self) -> Iterable[str]: ...  # statements before the others, once
     def store_first(self, address: str, value: str) -> str: ...
