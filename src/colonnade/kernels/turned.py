@@ -12,7 +12,7 @@ A strip is one line of outputs, or part of one, or two short lines. Standard lib
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from colonnade.kernels.cnm import indent, lane
@@ -72,8 +72,14 @@ def _accumulators(ops: TileOps, kernel: Turned) -> list[tuple[int, int, str]]:
     return [(p, v, f"c{p}_{v}") for p in range(kernel.shape.rows) for v in range(ops.parts)]
 
 
-def _sums(ops: TileOps, isa: Isa, base: str, p: int, v: int) -> str:
-    return f"{base}{ops.at} + {p} * step + {lane(isa, v)}"
+def _each_sum(
+    ops: TileOps, isa: Isa, kernel: Turned, pointer: str, statement: Callable[[str, str], str]
+) -> Iterator[str]:
+    """A statement of (address, accumulator) for all sums, position after position."""
+    for p in range(kernel.shape.rows):
+        for v in range(ops.parts):
+            yield statement(f"{pointer} + {lane(isa, v)}", f"c{p}_{v}")
+        yield f"{pointer} += step;"
 
 
 def _start(ops: TileOps, isa: Isa, kernel: Turned) -> Iterator[str]:
@@ -87,11 +93,12 @@ def _start(ops: TileOps, isa: Isa, kernel: Turned) -> Iterator[str]:
     if kernel.lines > 1:
         yield "const int64_t x_line = a->x_line, y_line = a->y_line;"
     yield "const size_t rows = a->count;"
-    yield "const float *c = a->c, *r = a->r;"
-    yield "float *sums = a->sums, *y = a->y;"
+    yield "const float *r = a->r;"
+    yield "float *y = a->y;"
     yield f"{ops.vector} {', '.join(name for _, _, name in found)};"
-    yield "if (c) {"
-    yield from (f"  {name} = {ops.load(_sums(ops, isa, 'c', p, v))};" for p, v, name in found)
+    yield "if (a->c) {"
+    yield f"  const float *c = a->c{ops.at};"
+    yield from indent(_each_sum(ops, isa, kernel, "c", lambda address, name: f"{name} = {ops.load(address)};"))
     yield "} else if (n) {"
     yield from indent(_column(ops, isa, kernel, 0, first=True))
     yield "  ++off, --n;"
@@ -137,8 +144,9 @@ def _element(kernel: Turned, p: int) -> str:
 
 def _finish(ops: TileOps, isa: Isa, kernel: Turned) -> Iterator[str]:
     found = _accumulators(ops, kernel)
-    yield "if (sums) {"
-    yield from (f"  {ops.store(_sums(ops, isa, 'sums', p, v), name)};" for p, v, name in found)
+    yield "if (a->sums) {"
+    yield f"  float *sums = a->sums{ops.at};"
+    yield from indent(_each_sum(ops, isa, kernel, "sums", lambda address, name: f"{ops.store(address, name)};"))
     yield "} else {"
     for v in range(ops.parts):
         yield f"  const {ops.vector} bias{v} = {ops.load(f'a->bias{ops.at} + {lane(isa, v)}')};"

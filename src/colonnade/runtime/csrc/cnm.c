@@ -216,38 +216,48 @@ static void finish_strip(const work *w, cln_tile *a, const cln_cnm_tile *tile, c
     }
 }
 
-/* A tile by a strip of a turned kernel, from the sums of the KC blocks before; sums: where those of this one go, NULL if it
- * is the last. */
-static void run_turned(const work *w, const cln_tile *a, const cln_cnm_tile *tile, const cln_strip *strip, float *sums) {
-  const cln_cnm *s = w->step;
-  const cln_segment *segments = w->plan->segments + strip->first;
-  const int64_t *rows = w->plan->row_at + tile->first;
-  const cln_act act = CLN_ACT_OF(s);
-  const bool clamps = act.kind == CLN_ACT_CLAMP && act.lo >= 0.0f;
-  const bool activates = !clamps && !(act.kind == CLN_ACT_CLAMP && act.lo == -INFINITY && act.hi == INFINITY);
-  cln_turned_kernel_of(w->isa, s, strip->segments, segments->len)(&(cln_turned){
-      .x = a->x,
+/* What a turned kernel needs for a tile, whatever the strip. */
+static cln_turned turned_of(const work *w, const cln_tile *a, const cln_cnm_tile *tile) {
+  const cln_act act = CLN_ACT_OF(w->step);
+  const bool bounds = act.kind == CLN_ACT_CLAMP && act.lo >= 0.0f;
+  return (cln_turned){
       .off = a->off,
       .w = a->w,
       .n = a->n,
       .count = (size_t)tile->rows,
-      .x_line = s->pitch,
-      .y_line = s->y_pitch,
+      .x_line = w->step->pitch,
+      .y_line = w->step->y_pitch,
       .step = w->width,
       .bias = a->bias,
-      .c = a->c,
-      .sums = sums,
-      .y = w->y + strip->y,
-      .r = w->residual ? w->residual + strip->y : NULL,
       .places = w->plan->places + tile->first,
-      .lo = clamps ? act.lo : -INFINITY,
-      .hi = clamps ? act.hi : INFINITY,
-  });
-  for (int32_t t = 0; t < tile->rows && activates && !sums; ++t)
+      .lo = bounds ? act.lo : -INFINITY,
+      .hi = bounds ? act.hi : INFINITY,
+  };
+}
+
+/* A tile by a strip, from the sums of the KC blocks before; sums: where those of this one go, NULL if it is the last. */
+static void run_turned(const work *w, cln_turned *a, const cln_strip *strip, const float *x, const float *c, float *sums) {
+  a->x = x;
+  a->c = c;
+  a->sums = sums;
+  a->y = w->y + strip->y;
+  a->r = w->residual ? w->residual + strip->y : NULL;
+  strip->turned(a);
+}
+
+/* An activation that turned kernels don't know, after them. */
+static void activate_strip(const work *w, const cln_cnm_tile *tile, const cln_strip *strip, cln_act act) {
+  const int64_t *rows = w->plan->row_at + tile->first;
+  for (int32_t t = 0; t < tile->rows; ++t)
     for (int32_t i = 0; i < strip->segments; ++i) {
-      float *row = w->y + rows[t] + segments[i].y;
-      cln_activate(row, row, segments[i].len, act);
+      const cln_segment *segment = w->plan->segments + strip->first + i;
+      float *row = w->y + rows[t] + segment->y;
+      cln_activate(row, row, segment->len, act);
     }
+}
+
+static bool is_left_to_activate(cln_act act) {
+  return act.kind != CLN_ACT_CLAMP || (act.lo < 0.0f && (act.lo != -INFINITY || act.hi != INFINITY));
 }
 
 /* Tiles first_tile .. end_tile - 1 over one panel. x: prepared or raw data; or the panel's packed strips. */
@@ -256,7 +266,7 @@ static void compute(const work *w, int32_t first_strip, int32_t strips, int32_t 
   const cln_cnm *s = w->step;
   const cln_cnm_plan *plan = w->plan;
   int64_t sum_pitch = plan->panel * plan->row_floats, sum_rows[CLN_MAX_ROWS];
-  const bool turned = cln_is_turned(s);
+  const bool turned = cln_is_turned(s), activates = turned && is_left_to_activate(CLN_ACT_OF(s));
   const int64_t sum_floats = turned ? (int64_t)s->strip_h * s->strip_w * w->width : plan->row_floats; /* of a strip */
   const int64_t masks = (int64_t)s->kernel_h * s->kernel_w * CLN_MASK_BYTES;
   for (int32_t t = 0; t < s->tile_rows; ++t) sum_rows[t] = t * sum_pitch;
@@ -275,6 +285,7 @@ static void compute(const work *w, int32_t first_strip, int32_t strips, int32_t 
           .lo = -INFINITY,
           .hi = INFINITY,
       };
+      cln_turned by_lanes = turned_of(w, &a, tile);
       for (int32_t i = 0; i < strips; ++i) {
         const cln_strip *strip = plan->strips + first_strip + i;
         a.x = s->packed ? x + i * (int64_t)s->pack_count * w->width : x + strip->x;
@@ -282,7 +293,8 @@ static void compute(const work *w, int32_t first_strip, int32_t strips, int32_t 
         const bool last = block + 1 == s->blocks;
         a.c = block ? sums + i * sum_floats : NULL;
         if (turned) {
-          run_turned(w, &a, tile, strip, last ? NULL : sums + i * sum_floats);
+          run_turned(w, &by_lanes, strip, a.x, a.c, last ? NULL : sums + i * sum_floats);
+          if (last && activates) activate_strip(w, tile, strip, CLN_ACT_OF(s));
         } else if (last) {
           finish_strip(w, &a, tile, strip);
         } else {

@@ -219,6 +219,7 @@ typedef struct {
   int64_t x, y;
   int32_t vectors, span, tail, first, segments, lead;
   int32_t mask; /* its block of masks */
+  cln_turned_kernel turned; /* with turned kernels: its own, as soon as it is known to be there */
   bool full, borders; /* borders: some of y's are its own to make zero */
 } cln_strip;
 

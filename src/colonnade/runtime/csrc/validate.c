@@ -479,10 +479,9 @@ static bool cnm_strips(checker *c, const cln_cnm *s, const cln_cnm_plan *plan) {
   int64_t width = (int64_t)s->vectors * c->model->lanes;
   if (s->masked) return mask_columns(c, s, plan->taps);
   for (int32_t i = 0; i < plan->strip_count && cln_is_turned(s); ++i) {
-    const cln_strip *strip = plan->strips + i;
-    const cln_turned_kernel kernel =
-        cln_turned_kernel_of(c->model->isa, s, strip->segments, plan->segments[strip->first].len);
-    if (!require(c, kernel != NULL, "no such micro-kernel")) return false;
+    cln_strip *strip = plan->strips + i;
+    strip->turned = cln_turned_kernel_of(c->model->isa, s, strip->segments, plan->segments[strip->first].len);
+    if (!require(c, strip->turned != NULL, "no such micro-kernel")) return false;
   }
   if (!s->packed)
     return offsets(c, s->off_table, s->off_count, cnm_readable(c, s) - plan->reach + 1, "column outside the data");
