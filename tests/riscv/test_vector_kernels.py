@@ -181,7 +181,10 @@ def _turned_edges(stride: int, target: Target) -> tuple[Graph, dict[str, Candida
     for turn, (down, (across, x)) in enumerate(itertools.product((1, 2, 3), images.items())):
         rows, kernel = turned_rows(target) + turn % 3 - 1, (stride * (3 - down) + 1, 3)
         plain = Conv((stride, stride))
-        residual = [b.conv(plain, x, random_array((rows, 5, *kernel), turn))] if turn % 2 else []
+        residual = []
+        if turn % 2:
+            chosen[f"n{len(b.nodes)}"] = Candidate(2, 1)
+            residual = [b.conv(plain, x, random_array((rows, 5, *kernel), turn))]
         op = replace(plain, residual=bool(residual), act=(IDENTITY, RELU, Activation(lo=-0.75, hi=1.5))[turn % 3])
         chosen[f"n{len(b.nodes)}"] = Candidate(turned_rows(target), VECTORS, turned=True, blocks=1 + turn % 2, panel=2)
         value = b.conv(op, x, random_array((rows, 5, *kernel), turn + 1), *residual)
@@ -208,6 +211,51 @@ def test_turned_sizes(stride: int, layout: int) -> None:
     """With fewer lanes than a tile has output channels these take turns."""
     target = laid_out_for(layout)
     _check_parts(*_turned_edges(stride, target), target)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_chained(threads: int) -> None:
+    """Panels of two convolutions in turn, with tails, residuals added in place, and strips stored in two parts."""
+    for layout in VLENS:
+        target = laid_out_for(layout)
+        b = GraphBuilder()
+        x = b.conv(Conv(), b.input(1, 5, 9, 19), random_array((20, 5, 1, 1)))
+        for _ in range(2):
+            inner = b.conv(Conv(act=RELU), x, random_array((17, 20, 1, 1), len(b.nodes)))
+            x = b.conv(Conv(residual=True, act=RELU), inner, random_array((20, 17, 1, 1), len(b.nodes)), x)
+        graph = b.graph(x)
+        candidate = Candidate(15, 2, panel=2)
+        chosen = {node.name: replace(candidate, chained=i % 2 == 0) for i, node in enumerate(graph.nodes)}
+        program = lower(graph, target, conv_problems(graph), chosen)
+        assert sum(step.chained for step in program.steps) == 2
+        feeds = random_feeds(graph)
+        expected = run_reference(graph, feeds)[graph.outputs[0]]
+        for cpu in cpus():
+            (y,) = cpu.run(write(program, checksum), feeds, threads=threads)
+            assert relative_error([y], [expected]) <= TOLERANCE, cpu.name
+
+
+@pytest.mark.parametrize("layout", VLENS)
+def test_outputs_with_borders_of_inputs_without(layout: int) -> None:
+    """Strips that cross rows: they lie apart in memory, and are stored so."""
+    target = laid_out_for(layout)
+    for side, rows, op in ((9, 17, Conv(act=RELU)), (19, 31, Conv()), (5, 4, Conv(act=Activation(lo=0, hi=6)))):
+        b = GraphBuilder()
+        first = b.conv(Conv(), b.input(1, 6, side, side), random_array((rows, 6, 1, 1)))
+        inner = b.conv(op, first, random_array((rows, rows, 1, 1), 1))
+        graph = b.graph(b.conv(Conv(pads=(1, 1, 1, 1)), inner, random_array((3, rows, 3, 3))))
+        problems = conv_problems(graph)
+        bordered = (1, 1, 1, 1)
+        problems["n1"] = problems["n1"].with_borders((0, 0, 0, 0), bordered)
+        problems["n2"] = problems["n2"].with_borders(bordered, (0, 0, 0, 0))
+        feeds = random_feeds(graph)
+        expected = run_reference(graph, feeds)[graph.outputs[0]]
+        for shape in SHAPES[::5]:
+            chosen = dict.fromkeys(problems, Candidate(shape.rows, shape.vectors, panel=2))
+            model = write(lower(graph, target, problems, chosen), checksum)
+            for cpu in cpus():
+                (y,) = cpu.run(model, feeds)
+                assert relative_error([y], [expected]) <= TOLERANCE, f"{cpu.name}: {shape}"
 
 
 def _check_parts(graph: Graph, chosen: dict[str, Candidate], target: Target) -> None:

@@ -151,6 +151,14 @@ def test_turned_kernels(memory_checked: Harness, tmp_path: Path) -> None:
         memory_checked.run(_write(folder, (_table_changes(good, rng) for _ in range(200))), threads=2)
 
 
+def test_chained_steps(memory_checked: Harness, thread_checked: Harness, tmp_path: Path) -> None:
+    rng = np.random.default_rng(25)
+    good = _chained(GENERIC)
+    memory_checked.run(_write(tmp_path, (content for content in (good, *_single_changes(good)))), threads=2)
+    memory_checked.run(_write(tmp_path, (_random_changes(good, rng) for _ in range(200))), threads=2)
+    thread_checked.run(_write(tmp_path, iter([good])), threads=3, runs=50)
+
+
 def test_several_fields_at_once(memory_checked: Harness, good: bytes, tmp_path: Path) -> None:
     rng = np.random.default_rng(17)
     memory_checked.run(_write(tmp_path, (_random_changes(good, rng) for _ in range(500))), threads=2)
@@ -204,6 +212,20 @@ def _turned(target: Target) -> Iterator[bytes]:
         residual = [b.input(2, 9, 3, 3)] if op.residual else []
         graph = b.graph(b.conv(op, x, random_array((9, 5, kernel, kernel)), *residual))
         yield model_of(graph, target, replace(candidate, blocks=1 + op.residual), threads=2).data
+
+
+def _chained(target: Target) -> bytes:
+    """Two pairs: the second of the first pair is read by the first of the next."""
+    b = GraphBuilder()
+    x = b.input(1, 3, 5, 9)
+    for rows in (6, 4, 7, 5):
+        x = b.conv(Conv(), x, random_array((rows, b.shape(x)[1], 1, 1)))
+    candidate = Candidate(3, 2, panel=2)
+    chosen = {f"n{i}": replace(candidate, chained=i % 2 == 0, blocks=1 + i // 2) for i in range(4)}
+    data = model_of(b.graph(x), target, chosen, threads=2).data
+    steps = [step for step in program_of(b.graph(x), target, chosen).steps if step.op == "cnm"]
+    assert [step.chained for step in steps] == [True, False, True, False]
+    return data
 
 
 def _masked(target: Target) -> bytes:

@@ -1,0 +1,177 @@
+"""Convolutions whose panels follow each other: results, where their data lies, and when the planner wants them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from layers import ACTIVATIONS, GraphBuilder, check_graph, model_of, program_of, random_array
+
+from colonnade.graph.ir import Activation, Conv, Graph
+from colonnade.modelfile.arena import lifetimes, place
+from colonnade.modelfile.program import Program
+from colonnade.plan.candidate import ALL_STRIPS, Candidate
+from colonnade.plan.chain import chained
+from colonnade.plan.lower import lower
+from colonnade.plan.tuner import default_plan
+from colonnade.runtime.session import Session
+from colonnade.target.targets import Target, target_named
+
+X60 = target_named("spacemit-x60")
+
+
+def _pair(
+    sides: tuple[int, int] = (5, 9),
+    channels: tuple[int, int, int] = (6, 9, 7),
+    *,
+    first: Conv | None = None,
+    second: Conv | None = None,
+    kernel: int = 1,
+    batch: int = 1,
+) -> Graph:
+    """n0 and n1, of which the second reads the first."""
+    b, (x, middle, y) = GraphBuilder(), channels
+    one, other = first or Conv(), second or Conv()
+    image = b.input(batch, x, *sides)
+    residual = [b.input(batch, middle, *sides)] if one.residual else []
+    made = b.conv(one, image, random_array((middle, x, 1, 1), 1), *residual)
+    residual = [b.input(batch, y, *sides)] if other.residual else []
+    return b.graph(b.conv(other, made, random_array((y, middle, kernel, kernel), 2), *residual))
+
+
+def _chain(rows: int = 3, vectors: int = 2, panel: int = 2, **first: int) -> dict[str, Candidate]:
+    candidate = Candidate(rows, vectors, panel=panel)
+    return {"n0": replace(candidate, chained=True, **first), "n1": candidate}
+
+
+def _is_chained(program: Program) -> bool:
+    return any(step.chained for step in program.steps)
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3])
+def test_any_pair(target: Target, threads: int) -> None:
+    """Wherever strips of both are the same positions they are chained, and right either way."""
+
+    @settings(max_examples=60, deadline=None)
+    @given(st.data())
+    def check(data: st.DataObject) -> None:
+        draw = data.draw
+        sides = draw(st.tuples(st.integers(1, 9), st.integers(1, 24)))
+        channels = draw(st.tuples(*[st.integers(1, 20)] * 3))
+        first, second = (Conv(residual=draw(st.booleans()), act=draw(st.sampled_from(ACTIVATIONS))) for _ in range(2))
+        graph = _pair(sides, channels, first=first, second=second, batch=draw(st.integers(1, 2)))
+        candidates = _chain(panel=draw(st.sampled_from([1, 2, 5, ALL_STRIPS])))
+        candidates["n0"] = replace(candidates["n0"], packed=draw(st.booleans()), blocks=draw(st.integers(1, 2)))
+        candidates["n1"] = replace(candidates["n1"], blocks=draw(st.integers(1, 2)))
+        check_graph(graph, target, None, candidates, threads)
+
+    check()
+
+
+def test_residual_blocks(target: Target) -> None:
+    """The first adds in place, and what it makes is read again later."""
+    b = GraphBuilder()
+    x = b.conv(Conv(), b.input(1, 4, 6, 11), random_array((8, 4, 1, 1)))
+    for _ in range(3):
+        inner = b.conv(Conv(act=Activation(lo=0.0)), x, random_array((5, 8, 1, 1), len(b.nodes)))
+        x = b.conv(Conv(residual=True, act=Activation(lo=0.0)), inner, random_array((8, 5, 1, 1), len(b.nodes)), x)
+    graph = b.graph(x)
+    plain = Candidate(4, 2, panel=2)
+    chosen = {node.name: replace(plain, chained=i % 2 == 0) for i, node in enumerate(graph.nodes)}
+    assert sum(step.chained for step in program_of(graph, target, chosen).steps) == 3
+    for threads in (1, 2):
+        check_graph(graph, target, None, chosen, threads)
+
+
+def test_the_second_step_has_nothing_left_to_do(target: Target) -> None:
+    """Its time goes to the first."""
+    graph = _pair((40, 40), (32, 64, 64))
+    session = Session(model_of(graph, target, _chain(4, 2, 4)))
+    feeds = {"x0": random_array((1, 32, 40, 40))}
+    steps = [ms for name, _, ms in session.profile(feeds, repeat=20) if name in ("n0", "n1")]
+    assert steps[1] < steps[0] / 4
+
+
+@pytest.mark.parametrize(
+    ("graph", "changed"),
+    [
+        (_pair(), {"n1": {"panel": 3}}),
+        (_pair(), {"n1": {"vectors": 1}}),
+        (_pair(), {"n1": {"packed": True}}),
+        (_pair(), {"n1": {"rowwise": True}}),
+        (_pair(), {"n0": {"rowwise": True}}),
+        (_pair(), {"n1": {"turned": True}}),
+        (_pair(), {"n0": {"turned": True}}),
+        (_pair(kernel=3, second=Conv(pads=(1, 1, 1, 1))), {}),
+        (_pair(second=Conv(strides=(2, 2))), {}),
+        (_pair(second=Conv(pads=(1, 1, 1, 1))), {}),
+    ],
+)  # fmt: skip
+def test_what_does_not_follow_is_not_chained(graph: Graph, changed: dict[str, dict[str, object]]) -> None:
+    target = target_named("generic")
+    candidates = _chain()
+    for name, values in changed.items():
+        candidates[name] = replace(candidates[name], **values)  # type: ignore[arg-type]
+    assert not _is_chained(program_of(graph, target, candidates))
+    check_graph(graph, target, None, candidates, 2)
+
+
+def test_a_convolution_alone_is_not_chained() -> None:
+    b = GraphBuilder()
+    graph = b.graph(b.conv(Conv(), b.input(1, 3, 4, 4), random_array((5, 3, 1, 1))))
+    target = target_named("generic")
+    assert not _is_chained(program_of(graph, target, Candidate(2, 2, chained=True)))
+    check_graph(graph, target, None, Candidate(2, 2, chained=True))
+
+
+def test_nothing_of_the_second_lies_where_the_first_still_reads() -> None:
+    """The second's output may not take the memory of the first's input, which is dead only after both."""
+    b = GraphBuilder()
+    x = b.conv(Conv(), b.input(1, 4, 8, 8), random_array((8, 4, 1, 1)))
+    middle = b.conv(Conv(), x, random_array((8, 8, 1, 1)))
+    y = b.conv(Conv(), middle, random_array((8, 8, 1, 1)))
+    graph = b.graph(b.conv(Conv(), y, random_array((3, 8, 1, 1))))
+    for chained_too in (False, True):
+        candidate = Candidate(4, 2, panel=1)
+        chosen = dict.fromkeys(("n0", "n1", "n2", "n3"), candidate) | {"n1": replace(candidate, chained=chained_too)}
+        program = program_of(graph, target_named("generic"), chosen)
+        steps = {step.name: step for step in program.steps}
+        offsets, _ = place(lifetimes(program))
+        read, written = steps["n1"].views["x"], steps["n2"].views["y"]
+        assert read
+        assert written
+        assert (offsets[read.storage] == offsets[written.storage]) != chained_too
+
+
+def _bottlenecks(side: int) -> Graph:
+    b = GraphBuilder()
+    relu = Activation(lo=0.0)
+    x = b.conv(Conv(act=relu), b.input(1, 8, side, side), random_array((64, 8, 1, 1)))
+    for _ in range(2):
+        inner = b.conv(Conv(act=relu), x, random_array((16, 64, 1, 1), len(b.nodes)))
+        inner = b.conv(Conv(pads=(1, 1, 1, 1), act=relu), inner, random_array((16, 16, 3, 3), len(b.nodes)))
+        x = b.conv(Conv(residual=True, act=relu), inner, random_array((64, 16, 1, 1), len(b.nodes)), x)
+    return b.graph(x)
+
+
+def test_the_planner_chains_what_does_not_fit_the_caches() -> None:
+    """112 x 112 x 64 floats are 3 MB, 14 x 14 ones 49 KB, of a second-level cache of 512 KB."""
+    for side, expected in ((112, ["n0", "n3"]), (14, [])):
+        graph = _bottlenecks(side)
+        plan = chained(default_plan(graph, X60, 1), graph, X60)
+        found = [name for name, candidate in plan.candidates.items() if candidate.chained]
+        assert found == expected
+        program = lower(graph, X60, plan.problems, plan.candidates)
+        assert [step.name for step in program.steps if step.chained] == expected
+        for name, after in (("n0", "n1"), ("n3", "n4")):
+            if name in expected:
+                assert plan.candidates[name].panel == plan.candidates[after].panel
+
+
+def test_nothing_is_chained_where_memory_costs_nothing_by_the_rule() -> None:
+    for name in ("generic", "x86-64-v3", "x86-64-v4"):
+        graph, target = _bottlenecks(112), target_named(name)
+        plan = chained(default_plan(graph, target, 1), graph, target)
+        assert not any(candidate.chained for candidate in plan.candidates.values())
