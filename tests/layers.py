@@ -165,6 +165,18 @@ def small_network(batch: int = 1) -> Graph:
     return b.graph(b.add(Softmax(1), (batch, 10), dense), dense, affine)
 
 
+def bottlenecks(side: int) -> Graph:
+    """A convolution and two residual blocks of three: n0 and n1, n3 and n4 follow each other at the ends of blocks."""
+    b = GraphBuilder()
+    relu = Activation(lo=0.0)
+    x = b.conv(Conv(act=relu), b.input(1, 8, side, side), random_array((60, 8, 1, 1)))
+    for _ in range(2):
+        inner = b.conv(Conv(act=relu), x, random_array((15, 60, 1, 1), len(b.nodes)))
+        inner = b.conv(Conv(pads=(1, 1, 1, 1), act=relu), inner, random_array((15, 15, 3, 3), len(b.nodes)))
+        x = b.conv(Conv(residual=True, act=relu), inner, random_array((60, 15, 1, 1), len(b.nodes)), x)
+    return b.graph(x)
+
+
 def small_classifier(batch: int) -> Graph:
     """n0, n1: convolutions; n2: pool; n3: flattened; n4: fully connected. All but the last are the same for each image
     of a batch."""

@@ -95,7 +95,8 @@ static void cnm_f32_2x2v__rvv(const cln_tile *a) {
           c0_0 = __riscv_vreinterpret_v_i32m2_f32m2(__riscv_vreinterpret_v_u32m2_i32m2(__riscv_vadd_vx_u32m2(__riscv_vminu_vx_u32m2(__riscv_vsub_vx_u32m2(__riscv_vreinterpret_v_i32m2_u32m2(__riscv_vreinterpret_v_f32m2_i32m2(c0_0)), nan, vl), bound, vl), nan, vl)));
           c1_0 = __riscv_vreinterpret_v_i32m2_f32m2(__riscv_vreinterpret_v_u32m2_i32m2(__riscv_vadd_vx_u32m2(__riscv_vminu_vx_u32m2(__riscv_vsub_vx_u32m2(__riscv_vreinterpret_v_i32m2_u32m2(__riscv_vreinterpret_v_f32m2_i32m2(c1_0)), nan, vl), bound, vl), nan, vl)));
         }
-      } else if (a->lo != -__builtin_inff() || a->hi != __builtin_inff()) {
+      }
+      else if (a->lo != -__builtin_inff() || a->hi != __builtin_inff()) {
         const float lo = a->lo, hi = a->hi;
         c0_0 = __riscv_vfmerge_vfm_f32m2(c0_0, lo, __riscv_vmflt_vf_f32m2_b16(c0_0, lo, vl), vl);
         c0_0 = __riscv_vfmerge_vfm_f32m2(c0_0, hi, __riscv_vmfgt_vf_f32m2_b16(c0_0, hi, vl), vl);
@@ -105,8 +106,16 @@ static void cnm_f32_2x2v__rvv(const cln_tile *a) {
     }
     float *y = a->y + p;
     const int64_t *y_rows = a->y_rows;  /* a local: the stores below might change a->y_rows, for all C knows */
-    __riscv_vse32_v_f32m2(y + y_rows[0] + 0, c0_0, vl);
-    __riscv_vse32_v_f32m2(y + y_rows[1] + 0, c1_0, vl);
+    if (a->gap) {
+      const size_t to_gap = a->split > p ? a->split - p : 0, first = to_gap < vl ? to_gap : vl;
+      __riscv_vse32_v_f32m2(y + y_rows[0], c0_0, first);
+      __riscv_vse32_v_f32m2(y + y_rows[1], c1_0, first);
+      __riscv_vse32_v_f32m2(y + y_rows[0] + first + a->gap, __riscv_vslidedown_vx_f32m2(c0_0, first, vl), vl - first);
+      __riscv_vse32_v_f32m2(y + y_rows[1] + first + a->gap, __riscv_vslidedown_vx_f32m2(c1_0, first, vl), vl - first);
+    } else {
+      __riscv_vse32_v_f32m2(y + y_rows[0] + 0, c0_0, vl);
+      __riscv_vse32_v_f32m2(y + y_rows[1] + 0, c1_0, vl);
+    }
     p += vl;
   }
 }

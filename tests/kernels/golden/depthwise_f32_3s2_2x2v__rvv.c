@@ -110,7 +110,8 @@ static void depthwise_f32_3s2_2x2v__rvv(const cln_window *a) {
           c0_0 = __riscv_vreinterpret_v_i32m2_f32m2(__riscv_vreinterpret_v_u32m2_i32m2(__riscv_vadd_vx_u32m2(__riscv_vminu_vx_u32m2(__riscv_vsub_vx_u32m2(__riscv_vreinterpret_v_i32m2_u32m2(__riscv_vreinterpret_v_f32m2_i32m2(c0_0)), nan, vl), bound, vl), nan, vl)));
           c1_0 = __riscv_vreinterpret_v_i32m2_f32m2(__riscv_vreinterpret_v_u32m2_i32m2(__riscv_vadd_vx_u32m2(__riscv_vminu_vx_u32m2(__riscv_vsub_vx_u32m2(__riscv_vreinterpret_v_i32m2_u32m2(__riscv_vreinterpret_v_f32m2_i32m2(c1_0)), nan, vl), bound, vl), nan, vl)));
         }
-      } else if (a->lo != -__builtin_inff() || a->hi != __builtin_inff()) {
+      }
+      else if (a->lo != -__builtin_inff() || a->hi != __builtin_inff()) {
         const float lo = a->lo, hi = a->hi;
         c0_0 = __riscv_vfmerge_vfm_f32m2(c0_0, lo, __riscv_vmflt_vf_f32m2_b16(c0_0, lo, vl), vl);
         c0_0 = __riscv_vfmerge_vfm_f32m2(c0_0, hi, __riscv_vmfgt_vf_f32m2_b16(c0_0, hi, vl), vl);

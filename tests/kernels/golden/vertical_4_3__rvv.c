@@ -100,7 +100,8 @@ static void vertical_out_4_3__rvv(const cln_vertical_out *a) {
             const uint32_t nan = 0x7fc00000u, bound = (uint32_t)most - nan;
             y0 = __riscv_vreinterpret_v_i32m2_f32m2(__riscv_vreinterpret_v_u32m2_i32m2(__riscv_vadd_vx_u32m2(__riscv_vminu_vx_u32m2(__riscv_vsub_vx_u32m2(__riscv_vreinterpret_v_i32m2_u32m2(__riscv_vreinterpret_v_f32m2_i32m2(y0)), nan, vl), bound, vl), nan, vl)));
           }
-        } else if (a->lo != -__builtin_inff() || a->hi != __builtin_inff()) {
+        }
+        else if (a->lo != -__builtin_inff() || a->hi != __builtin_inff()) {
           const float lo = a->lo, hi = a->hi;
           y0 = __riscv_vfmerge_vfm_f32m2(y0, lo, __riscv_vmflt_vf_f32m2_b16(y0, lo, vl), vl);
           y0 = __riscv_vfmerge_vfm_f32m2(y0, hi, __riscv_vmfgt_vf_f32m2_b16(y0, hi, vl), vl);
@@ -124,7 +125,8 @@ static void vertical_out_4_3__rvv(const cln_vertical_out *a) {
             const uint32_t nan = 0x7fc00000u, bound = (uint32_t)most - nan;
             y1 = __riscv_vreinterpret_v_i32m2_f32m2(__riscv_vreinterpret_v_u32m2_i32m2(__riscv_vadd_vx_u32m2(__riscv_vminu_vx_u32m2(__riscv_vsub_vx_u32m2(__riscv_vreinterpret_v_i32m2_u32m2(__riscv_vreinterpret_v_f32m2_i32m2(y1)), nan, vl), bound, vl), nan, vl)));
           }
-        } else if (a->lo != -__builtin_inff() || a->hi != __builtin_inff()) {
+        }
+        else if (a->lo != -__builtin_inff() || a->hi != __builtin_inff()) {
           const float lo = a->lo, hi = a->hi;
           y1 = __riscv_vfmerge_vfm_f32m2(y1, lo, __riscv_vmflt_vf_f32m2_b16(y1, lo, vl), vl);
           y1 = __riscv_vfmerge_vfm_f32m2(y1, hi, __riscv_vmfgt_vf_f32m2_b16(y1, hi, vl), vl);
@@ -148,7 +150,8 @@ static void vertical_out_4_3__rvv(const cln_vertical_out *a) {
             const uint32_t nan = 0x7fc00000u, bound = (uint32_t)most - nan;
             y2 = __riscv_vreinterpret_v_i32m2_f32m2(__riscv_vreinterpret_v_u32m2_i32m2(__riscv_vadd_vx_u32m2(__riscv_vminu_vx_u32m2(__riscv_vsub_vx_u32m2(__riscv_vreinterpret_v_i32m2_u32m2(__riscv_vreinterpret_v_f32m2_i32m2(y2)), nan, vl), bound, vl), nan, vl)));
           }
-        } else if (a->lo != -__builtin_inff() || a->hi != __builtin_inff()) {
+        }
+        else if (a->lo != -__builtin_inff() || a->hi != __builtin_inff()) {
           const float lo = a->lo, hi = a->hi;
           y2 = __riscv_vfmerge_vfm_f32m2(y2, lo, __riscv_vmflt_vf_f32m2_b16(y2, lo, vl), vl);
           y2 = __riscv_vfmerge_vfm_f32m2(y2, hi, __riscv_vmfgt_vf_f32m2_b16(y2, hi, vl), vl);
@@ -172,7 +175,8 @@ static void vertical_out_4_3__rvv(const cln_vertical_out *a) {
             const uint32_t nan = 0x7fc00000u, bound = (uint32_t)most - nan;
             y3 = __riscv_vreinterpret_v_i32m2_f32m2(__riscv_vreinterpret_v_u32m2_i32m2(__riscv_vadd_vx_u32m2(__riscv_vminu_vx_u32m2(__riscv_vsub_vx_u32m2(__riscv_vreinterpret_v_i32m2_u32m2(__riscv_vreinterpret_v_f32m2_i32m2(y3)), nan, vl), bound, vl), nan, vl)));
           }
-        } else if (a->lo != -__builtin_inff() || a->hi != __builtin_inff()) {
+        }
+        else if (a->lo != -__builtin_inff() || a->hi != __builtin_inff()) {
           const float lo = a->lo, hi = a->hi;
           y3 = __riscv_vfmerge_vfm_f32m2(y3, lo, __riscv_vmflt_vf_f32m2_b16(y3, lo, vl), vl);
           y3 = __riscv_vfmerge_vfm_f32m2(y3, hi, __riscv_vmfgt_vf_f32m2_b16(y3, hi, vl), vl);

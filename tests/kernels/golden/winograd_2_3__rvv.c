@@ -178,7 +178,8 @@ static void winograd_output_2_3__rvv(const cln_transform *a) {
           y0_0 = __riscv_vreinterpret_v_i32m1_f32m1(__riscv_vreinterpret_v_u32m1_i32m1(__riscv_vadd_vx_u32m1(__riscv_vminu_vx_u32m1(__riscv_vsub_vx_u32m1(__riscv_vreinterpret_v_i32m1_u32m1(__riscv_vreinterpret_v_f32m1_i32m1(y0_0)), nan, vl), bound, vl), nan, vl)));
           y0_1 = __riscv_vreinterpret_v_i32m1_f32m1(__riscv_vreinterpret_v_u32m1_i32m1(__riscv_vadd_vx_u32m1(__riscv_vminu_vx_u32m1(__riscv_vsub_vx_u32m1(__riscv_vreinterpret_v_i32m1_u32m1(__riscv_vreinterpret_v_f32m1_i32m1(y0_1)), nan, vl), bound, vl), nan, vl)));
         }
-      } else if (a->lo != -__builtin_inff() || a->hi != __builtin_inff()) {
+      }
+      else if (a->lo != -__builtin_inff() || a->hi != __builtin_inff()) {
         const float lo = a->lo, hi = a->hi;
         y0_0 = __riscv_vfmerge_vfm_f32m1(y0_0, lo, __riscv_vmflt_vf_f32m1_b32(y0_0, lo, vl), vl);
         y0_0 = __riscv_vfmerge_vfm_f32m1(y0_0, hi, __riscv_vmfgt_vf_f32m1_b32(y0_0, hi, vl), vl);
@@ -188,15 +189,15 @@ static void winograd_output_2_3__rvv(const cln_transform *a) {
       __riscv_vsse32_v_f32m1(y + 0, 2 * sizeof(float), y0_0, vl0);
       __riscv_vsse32_v_f32m1(y + 1, 2 * sizeof(float), y0_1, vl1);
     }
-    vfloat32m1_t v81 = __riscv_vfadd_vv_f32m1(v18, v28, vl);
-    vfloat32m1_t v82 = __riscv_vfmacc_vf_f32m1(v18, k0, v28, vl);
-    vfloat32m1_t v83 = __riscv_vfadd_vv_f32m1(v8, v81, vl);
-    vfloat32m1_t v84 = __riscv_vfadd_vv_f32m1(v38, v82, vl);
+    vfloat32m1_t v82 = __riscv_vfadd_vv_f32m1(v18, v28, vl);
+    vfloat32m1_t v83 = __riscv_vfmacc_vf_f32m1(v18, k0, v28, vl);
+    vfloat32m1_t v84 = __riscv_vfadd_vv_f32m1(v8, v82, vl);
+    vfloat32m1_t v85 = __riscv_vfadd_vv_f32m1(v38, v83, vl);
     if (1 < a->lines) {
       float *y = a->y + 2 * p + 1 * a->y_step;
       const float *r = a->r ? a->r + 2 * p + 1 * a->y_step : NULL;
-      vfloat32m1_t y1_0 = __riscv_vfadd_vf_f32m1(v83, bias, vl);
-      vfloat32m1_t y1_1 = __riscv_vfadd_vf_f32m1(v84, bias, vl);
+      vfloat32m1_t y1_0 = __riscv_vfadd_vf_f32m1(v84, bias, vl);
+      vfloat32m1_t y1_1 = __riscv_vfadd_vf_f32m1(v85, bias, vl);
       if (r) {
         y1_0 = __riscv_vfadd_vv_f32m1(y1_0, __riscv_vlse32_v_f32m1(r + 0, 2 * sizeof(float), vl0), vl0);
         y1_1 = __riscv_vfadd_vv_f32m1(y1_1, __riscv_vlse32_v_f32m1(r + 1, 2 * sizeof(float), vl1), vl1);
@@ -213,7 +214,8 @@ static void winograd_output_2_3__rvv(const cln_transform *a) {
           y1_0 = __riscv_vreinterpret_v_i32m1_f32m1(__riscv_vreinterpret_v_u32m1_i32m1(__riscv_vadd_vx_u32m1(__riscv_vminu_vx_u32m1(__riscv_vsub_vx_u32m1(__riscv_vreinterpret_v_i32m1_u32m1(__riscv_vreinterpret_v_f32m1_i32m1(y1_0)), nan, vl), bound, vl), nan, vl)));
           y1_1 = __riscv_vreinterpret_v_i32m1_f32m1(__riscv_vreinterpret_v_u32m1_i32m1(__riscv_vadd_vx_u32m1(__riscv_vminu_vx_u32m1(__riscv_vsub_vx_u32m1(__riscv_vreinterpret_v_i32m1_u32m1(__riscv_vreinterpret_v_f32m1_i32m1(y1_1)), nan, vl), bound, vl), nan, vl)));
         }
-      } else if (a->lo != -__builtin_inff() || a->hi != __builtin_inff()) {
+      }
+      else if (a->lo != -__builtin_inff() || a->hi != __builtin_inff()) {
         const float lo = a->lo, hi = a->hi;
         y1_0 = __riscv_vfmerge_vfm_f32m1(y1_0, lo, __riscv_vmflt_vf_f32m1_b32(y1_0, lo, vl), vl);
         y1_0 = __riscv_vfmerge_vfm_f32m1(y1_0, hi, __riscv_vmfgt_vf_f32m1_b32(y1_0, hi, vl), vl);

@@ -120,12 +120,8 @@ static void finish_tail(const cln_tile *a, const cln_cnm_tile *tile, const cln_s
     }
 }
 
-static void run_strip(const work *w, cln_tile *a, const cln_cnm_tile *tile, const cln_strip *strip) {
-  if (!strip->tail) {
-    a->count = (size_t)strip->span;
-    (*w->isa->kernels)[tile->rows][strip->vectors](a);
-    return;
-  }
+/* A strip and the tail after it. Apart, for its frame is large. */
+__attribute__((noinline)) static void run_with_tail(const work *w, cln_tile *a, const cln_cnm_tile *tile, const cln_strip *strip) {
   _Alignas(CLN_ALIGNMENT) float sums[CLN_MAX_TAIL * CLN_MAX_TAIL_VECTORS * CLN_MAX_LANES];
   const cln_kernel fused = cln_fused_kernel(w->isa, tile->rows, strip->vectors, strip->tail);
   const int32_t step = w->lanes * cln_tail_vectors(fused ? tile->rows : w->step->tile_rows, w->lanes);
@@ -138,6 +134,15 @@ static void run_strip(const work *w, cln_tile *a, const cln_cnm_tile *tile, cons
     sum_tail(w, a, tile, strip, step);
   }
   finish_tail(a, tile, strip, step);
+}
+
+static inline void run_strip(const work *w, cln_tile *a, const cln_cnm_tile *tile, const cln_strip *strip) {
+  if (strip->tail) {
+    run_with_tail(w, a, tile, strip);
+    return;
+  }
+  a->count = (size_t)strip->span;
+  tile->kernels[strip->vectors](a);
 }
 
 /* The last KC block of a strip that is not one whole run of outputs: compute beside, then copy the segments. */
@@ -189,60 +194,58 @@ static bool lies_apart(const work *w, const cln_strip *strip, cln_act act) {
          !strip->lead && s[1].lane == s[0].len && s[1].y > s[0].y + s[0].len;
 }
 
-static void finish_strip(const work *w, cln_tile *a, const cln_cnm_tile *tile, const cln_strip *strip) {
-  cln_act act = CLN_ACT_OF(w->step);
-  if (act.kind == CLN_ACT_CLAMP) {
-    a->lo = act.lo;
-    a->hi = act.hi;
-  }
-  a->split = a->gap = 0;
-  if (!strip->full && lies_apart(w, strip, act)) {
-    const cln_segment *s = w->plan->segments + strip->first;
-    a->split = (size_t)s->len;
-    a->gap = (size_t)(s[1].y - s[0].y - s[0].len);
-  } else if (!strip->full) {
-    finish_edge(w, a, tile, strip, act);
-    return;
-  }
+/* The last KC block of a strip whose outputs go straight to y, by itself or in two parts. */
+static inline void finish_in_place(const work *w, cln_tile *a, const cln_cnm_tile *tile, const cln_strip *strip) {
   a->y = w->y + strip->y;
   a->y_rows = w->plan->row_at + tile->first;
   a->r = w->residual ? w->residual + strip->y : NULL;
   a->r_rows = a->y_rows;
   run_strip(w, a, tile, strip);
-  if (act.kind != CLN_ACT_CLAMP)
+}
+
+static void finish_apart(const work *w, cln_tile *a, const cln_cnm_tile *tile, const cln_strip *strip) {
+  const cln_segment *s = w->plan->segments + strip->first;
+  a->split = (size_t)s->len;
+  a->gap = (size_t)(s[1].y - s[0].y - s[0].len);
+  finish_in_place(w, a, tile, strip);
+  a->gap = 0;
+}
+
+static inline void finish_strip(const work *w, cln_tile *a, const cln_cnm_tile *tile, const cln_strip *strip,
+                                const cln_act *act) {
+  if (!strip->full) {
+    if (lies_apart(w, strip, *act))
+      finish_apart(w, a, tile, strip);
+    else
+      finish_edge(w, a, tile, strip, *act);
+    return;
+  }
+  finish_in_place(w, a, tile, strip);
+  if (act->kind != CLN_ACT_CLAMP)
     for (int32_t t = 0; t < tile->rows; ++t) {
       float *row = a->y + a->y_rows[t];
-      cln_activate(row, row, strip->span, act);
+      cln_activate(row, row, strip->span, *act);
     }
 }
 
-/* What a turned kernel needs for a tile, whatever the strip. */
-static cln_turned turned_of(const work *w, const cln_tile *a, const cln_cnm_tile *tile) {
-  const cln_act act = CLN_ACT_OF(w->step);
+/* What a turned kernel needs for the columns of a tile in a KC block, whatever the strip. */
+static cln_turned turned_of(const work *w, const cln_cnm_tile *tile, int32_t block, cln_act act) {
+  const cln_cnm *s = w->step;
+  const int32_t begin = tile->blocks[block], end = tile->blocks[block + 1];
   const bool bounds = act.kind == CLN_ACT_CLAMP && act.lo >= 0.0f;
   return (cln_turned){
-      .off = a->off,
-      .w = a->w,
-      .n = a->n,
+      .off = tile->off + begin,
+      .w = tile->weights + (int64_t)begin * tile->rows,
+      .n = (size_t)(end - begin),
       .count = (size_t)tile->rows,
-      .x_line = w->step->pitch,
-      .y_line = w->step->y_pitch,
+      .x_line = s->pitch,
+      .y_line = s->y_pitch,
       .step = w->width,
-      .bias = a->bias,
+      .bias = w->bias + tile->first,
       .places = w->plan->places + tile->first,
       .lo = bounds ? act.lo : -INFINITY,
       .hi = bounds ? act.hi : INFINITY,
   };
-}
-
-/* A tile by a strip, from the sums of the KC blocks before; sums: where those of this one go, NULL if it is the last. */
-static void run_turned(const work *w, cln_turned *a, const cln_strip *strip, const float *x, const float *c, float *sums) {
-  a->x = x;
-  a->c = c;
-  a->sums = sums;
-  a->y = w->y + strip->y;
-  a->r = w->residual ? w->residual + strip->y : NULL;
-  strip->turned(a);
 }
 
 /* An activation that turned kernels don't know, after them. */
@@ -260,51 +263,84 @@ static bool is_left_to_activate(cln_act act) {
   return act.kind != CLN_ACT_CLAMP || (act.lo < 0.0f && (act.lo != -INFINITY || act.hi != INFINITY));
 }
 
+/* What a micro-kernel needs for the columns of a tile in a KC block, whatever the strip. */
+static cln_tile tile_of(const work *w, const cln_cnm_tile *tile, int32_t block, const cln_act *act) {
+  const cln_cnm *s = w->step;
+  const int32_t begin = tile->blocks[block], end = tile->blocks[block + 1];
+  const bool last = block + 1 == s->blocks, bounds = last && act->kind == CLN_ACT_CLAMP;
+  return (cln_tile){
+      .off = tile->off + begin,
+      .taps = s->masked ? w->plan->taps + (tile->off - (w->ints + s->off_table)) + begin : NULL,
+      .w = tile->weights + (int64_t)begin * tile->rows,
+      .n = (size_t)(end - begin),
+      .bias = last ? w->bias + tile->first : NULL,
+      .lo = bounds ? act->lo : -INFINITY,
+      .hi = bounds ? act->hi : INFINITY,
+  };
+}
+
+/* One tile in one KC block over the strips of a panel. sums: those of the tile. */
+static void compute_tile(const work *w, const cln_cnm_tile *tile, const cln_strip *strip, int32_t strips, int32_t block,
+                         const float *x, float *sums, const int64_t *sum_rows) {
+  const cln_cnm *s = w->step;
+  const cln_act act = CLN_ACT_OF(s);
+  const int64_t packed = s->packed ? (int64_t)s->pack_count * w->width : 0;
+  const int64_t masks = s->masked ? (int64_t)s->kernel_h * s->kernel_w * CLN_MASK_BYTES : 0;
+  const bool last = block + 1 == s->blocks;
+  cln_tile a = tile_of(w, tile, block, &act);
+  a.c_rows = sum_rows;
+  for (const cln_strip *end = strip + strips; strip < end; ++strip, sums += w->plan->row_floats, x += packed) {
+    a.x = packed ? x : x + strip->x;
+    if (masks) a.masks = w->plan->masks + strip->mask * masks;
+    a.c = block ? sums : NULL;
+    if (last) {
+      finish_strip(w, &a, tile, strip, &act);
+      if (strip->borders) zero_borders(w, tile, strip);
+    } else {
+      a.y = sums;
+      a.y_rows = sum_rows;
+      run_strip(w, &a, tile, strip);
+    }
+  }
+}
+
+/* The same with turned kernels. */
+static void turn_tile(const work *w, const cln_cnm_tile *tile, const cln_strip *strip, int32_t strips, int32_t block,
+                      const float *x, float *sums) {
+  const cln_cnm *s = w->step;
+  const cln_act act = CLN_ACT_OF(s);
+  const bool last = block + 1 == s->blocks, activates = last && is_left_to_activate(act);
+  cln_turned a = turned_of(w, tile, block, act);
+  for (const cln_strip *end = strip + strips; strip < end; ++strip, sums += w->plan->strip_floats) {
+    a.x = x + strip->x;
+    a.c = block ? sums : NULL;
+    a.sums = last ? NULL : sums;
+    a.y = w->y + strip->y;
+    a.r = w->residual ? w->residual + strip->y : NULL;
+    strip->turned(&a);
+    if (activates) activate_strip(w, tile, strip, act);
+    if (last && strip->borders) zero_borders(w, tile, strip);
+  }
+}
+
 /* Tiles first_tile .. end_tile - 1 over one panel. x: prepared or raw data; or the panel's packed strips. */
 static void compute(const work *w, int32_t first_strip, int32_t strips, int32_t first_tile, int32_t end_tile,
                     const float *x) {
   const cln_cnm *s = w->step;
   const cln_cnm_plan *plan = w->plan;
-  int64_t sum_pitch = plan->panel * plan->row_floats, sum_rows[CLN_MAX_ROWS];
-  const bool turned = cln_is_turned(s), activates = turned && is_left_to_activate(CLN_ACT_OF(s));
-  const int64_t sum_floats = turned ? (int64_t)s->strip_h * s->strip_w * w->width : plan->row_floats; /* of a strip */
-  const int64_t masks = (int64_t)s->kernel_h * s->kernel_w * CLN_MASK_BYTES;
-  for (int32_t t = 0; t < s->tile_rows; ++t) sum_rows[t] = t * sum_pitch;
+  const cln_strip *strip = plan->strips + first_strip;
+  const bool turned = cln_is_turned(s);
+  int64_t sum_rows[CLN_MAX_ROWS];
+  for (int32_t t = 0; t < s->tile_rows; ++t) sum_rows[t] = t * plan->panel * plan->row_floats;
   for (int32_t block = 0; block < s->blocks; ++block) {
     float *sums = w->scratch + plan->sums_at;
     for (int32_t t = first_tile; t < end_tile; ++t) {
       const cln_cnm_tile *tile = plan->tiles + t;
-      int32_t begin = tile->blocks[block], end = tile->blocks[block + 1];
-      cln_tile a = {
-          .off = tile->off + begin,
-          .taps = s->masked ? plan->taps + (tile->off - (w->ints + s->off_table)) + begin : NULL,
-          .w = tile->weights + (int64_t)begin * tile->rows,
-          .n = (size_t)(end - begin),
-          .bias = block + 1 == s->blocks ? w->bias + tile->first : NULL,
-          .c_rows = sum_rows,
-          .lo = -INFINITY,
-          .hi = INFINITY,
-      };
-      cln_turned by_lanes = turned_of(w, &a, tile);
-      for (int32_t i = 0; i < strips; ++i) {
-        const cln_strip *strip = plan->strips + first_strip + i;
-        a.x = s->packed ? x + i * (int64_t)s->pack_count * w->width : x + strip->x;
-        if (s->masked) a.masks = plan->masks + strip->mask * masks;
-        const bool last = block + 1 == s->blocks;
-        a.c = block ? sums + i * sum_floats : NULL;
-        if (turned) {
-          run_turned(w, &by_lanes, strip, a.x, a.c, last ? NULL : sums + i * sum_floats);
-          if (last && activates) activate_strip(w, tile, strip, CLN_ACT_OF(s));
-        } else if (last) {
-          finish_strip(w, &a, tile, strip);
-        } else {
-          a.y = sums + i * sum_floats;
-          a.y_rows = sum_rows;
-          run_strip(w, &a, tile, strip);
-        }
-        if (last && strip->borders) zero_borders(w, tile, strip);
-      }
-      sums += turned ? plan->panel * sum_floats : tile->rows * sum_pitch;
+      if (turned)
+        turn_tile(w, tile, strip, strips, block, x, sums);
+      else
+        compute_tile(w, tile, strip, strips, block, x, sums, sum_rows);
+      sums += plan->panel * (turned ? plan->strip_floats : tile->rows * plan->row_floats);
     }
   }
 }

@@ -228,6 +228,7 @@ typedef struct {
   int32_t rows, first;
   const int32_t *off;
   const int32_t *blocks; /* column counts at the KC block borders: 0 .. n */
+  const cln_kernel *kernels; /* of as many rows, by vectors */
   const float *weights;
 } cln_cnm_tile;
 
@@ -243,6 +244,7 @@ typedef struct {
   int32_t panel;            /* strips per panel, at most all */
   int64_t prepared_plane;   /* floats of one phase of one channel, all images */
   int64_t row_floats;       /* of a strip's row of sums, or of its edges: whole lines */
+  int64_t strip_floats;     /* of a strip's sums, with turned kernels */
   int64_t reach;            /* past the last float that direct strips load, from a column's first */
   uint8_t *taps, *masks;    /* with `masked`: of each entry of the offset table; blocks of [tap][CLN_MASK_BYTES] */
   int64_t packed_at, sums_at, edge_at; /* in a thread's scratch: packed panel, KC sums, edges of strips */

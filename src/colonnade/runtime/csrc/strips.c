@@ -216,6 +216,7 @@ static int build_tiles(const cln_model *model, const cln_cnm *step, cln_cnm_plan
         .first = record[1],
         .off = model->ints + step->off_table + record[2],
         .blocks = blocks,
+        .kernels = (*model->isa->kernels)[record[0]],
         .weights = weights,
     };
     weights += (int64_t)record[0] * blocks[step->blocks];
@@ -272,8 +273,9 @@ int cln_cnm_plan_build(const cln_model *model, const cln_cnm *step, cln_cnm_plan
     local = cln_extent(3, (int64_t[]){step->channels / step->groups, step->phases, plan->prepared_plane});
   if (step->packed && step->strips_buffer < 0)
     packed = cln_extent(3, (int64_t[]){plan->panel, step->pack_count, width});
+  plan->strip_floats = (int64_t)step->strip_h * step->strip_w * width;
   if (step->blocks > 1 && cln_is_turned(step))
-    sums = cln_extent(5, (int64_t[]){step->tiles, plan->panel, step->strip_h, step->strip_w, width});
+    sums = cln_extent(3, (int64_t[]){step->tiles, plan->panel, plan->strip_floats});
   else if (step->blocks > 1)
     sums = cln_extent(3, (int64_t[]){step->rows, plan->panel, plan->row_floats});
   if (local < 0 || packed < 0 || sums < 0) return -1;
