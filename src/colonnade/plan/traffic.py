@@ -18,7 +18,6 @@ from colonnade.target.targets import Target
 
 FLOAT_BYTES = 4
 LINE_BYTES = 64
-SPLIT_BYTES = 10  # of a row of a strip that begins inside a cache line: of the next one, which a strip beside has read
 # Of a cache: what is read again and again stays if it is no more than this. Fitted to a simulated core, whose caches
 # replace at random.
 NEAR_HELD, FAR_HELD = 0.5, 0.75
@@ -83,13 +82,7 @@ class Traffic:
         rows = g.channels // g.groups * height * apart / self.candidate.blocks
         rows *= self.lines * (1 - (1 - kept) ** (width / apart))
         floats = (self.width - 1) * layout.x_step + width / apart
-        return float(rows * (FLOAT_BYTES * floats + (0 if self._aligned else SPLIT_BYTES)))
-
-    @property
-    def _aligned(self) -> bool:
-        """Whether strips begin where cache lines do."""
-        sizes = FLOAT_BYTES * self.layout.plane_floats, FLOAT_BYTES * self.width
-        return self.layout.pitch == self.problem.geometry.out_w and not any(size % LINE_BYTES for size in sizes)
+        return float(rows * FLOAT_BYTES * floats)
 
     def lost_near(self, reused: float) -> float:
         """The share of what is read again and again, so many bytes, that the first-level cache has lost by then."""
