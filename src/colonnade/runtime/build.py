@@ -20,7 +20,7 @@ from colonnade.target.toolchain import Compiler
 
 CSRC = Path(__file__).parent / "csrc"
 LIBRARY_SOURCES = ("model.c", "validate.c", "strips.c", "session.c", "threads.c", "checksum.c", "cpu.c", "probe.c")
-ISA_SOURCES = ("cnm.c", "winograd.c", "vertical.c", "depthwise.c", "ops.c", "read.c")
+ISA_SOURCES = ("cnm.c", "dense.c", "winograd.c", "vertical.c", "depthwise.c", "ops.c", "read.c")
 RUNNER_SOURCES = ("main.c", "turns.c", "npy.c")
 SONAME = "libcolonnade.so"  # what programs linked with the shared library look for
 OPTIONS = ("-std=gnu11", "-O3", "-fPIC", "-fvisibility=hidden", "-Wall", "-Wextra", "-Werror")

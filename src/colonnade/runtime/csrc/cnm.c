@@ -14,6 +14,7 @@
 #include "activation.h"
 #include "internal.h"
 #include "isa.h"
+#include "prepare.h"
 #include "rows.h"
 
 typedef struct {
@@ -28,45 +29,6 @@ typedef struct {
   int32_t panel; /* strips */
   int64_t held;  /* the panel that is packed in scratch; -1: none */
 } work;
-
-/* Whether phase `phase` and the next one are the two columns of the same rows: they are split from x together. */
-static bool are_pair(const cln_cnm *s, const int32_t *phases, int32_t phase) {
-  const int32_t *p = phases + 2 * phase;
-  return s->stride_w == 2 && phase + 1 < s->phases && p[0] == p[2] && p[1] == 0 && p[3] == 1;
-}
-
-/* Rows of one phase, or of a pair, of one image; their padding, unless there are zeros already. */
-static void prepare_plane(const cln_cnm *s, const int32_t *phase, bool pair, const float *x, float *to, bool zeroed) {
-  const int64_t next = (int64_t)s->batch * s->plane; /* phase */
-  const int32_t pad_top = s->masked ? 0 : s->pad_top, pad_left = s->masked ? 0 : s->pad_left;
-  const int32_t tail = s->plane - s->plane_rows * s->pitch;
-  row_span spans[2];
-  for (int32_t i = 0; i <= pair; ++i) spans[i] = span_of(s->pitch, s->in_w, phase[2 * i + 1] - pad_left, s->stride_w);
-  for (int32_t row = 0; row < s->plane_rows; ++row, to += s->pitch) {
-    int32_t y = row * s->stride_h + phase[0] - pad_top;
-    const float *from = x + (int64_t)y * s->x_pitch;
-    if (y < 0 || y >= s->in_h) {
-      for (int32_t i = 0; i <= pair && !zeroed; ++i) zero_floats(to + i * next, s->pitch);
-    } else if (pair) {
-      pad_pairs(to, to + next, s->pitch, from, spans, zeroed);
-    } else {
-      pad_row(to, s->pitch, from, spans[0], s->stride_w, zeroed);
-    }
-  }
-  for (int32_t i = 0; i <= pair && !zeroed; ++i) zero_floats(to + i * next, tail);
-}
-
-/* All phases and images of one channel. */
-static void prepare_channel(const cln_cnm *s, const int32_t *phases, const float *x, float *to, bool zeroed) {
-  for (int32_t phase = 0; phase < s->phases; ++phase) {
-    const bool pair = are_pair(s, phases, phase);
-    for (int32_t image = 0; image < s->batch; ++image) {
-      float *plane = to + ((int64_t)phase * s->batch + image) * s->plane;
-      prepare_plane(s, phases + 2 * phase, pair, x + (int64_t)image * s->x_plane, plane, zeroed);
-    }
-    phase += pair;
-  }
-}
 
 /* Channels first .. first + count - 1 from x to `to`. */
 static void prepare_channels(const work *w, int32_t first, int32_t count, float *to, bool zeroed) {
@@ -452,47 +414,5 @@ void CLN_ISA(cln_run_cnm)(cln_session *session, int32_t order, int thread) {
   while ((i = cln_claim(session, order, 2, thread, panels(&w) * parts)) >= 0) {
     run_item(&w, i, parts, x, shared);
     if (s->chained) run_item(&next, i, 1, next.x, NULL);
-  }
-}
-
-/* The fully connected step: the micro-kernel with its operands' roles swapped. Strips of outputs are its vectors,
- * rows of the batch its T; x is [columns][batch], so a column's T scalars are contiguous. */
-void CLN_ISA(cln_run_dense)(cln_session *session, int32_t order, int thread) {
-  const cln_model *model = session->model;
-  const cln_dense *s = model->order[order].record;
-  int64_t width = (int64_t)s->vectors * model->lanes, strips = (s->outputs + width - 1) / width;
-  const float *x = cln_at(session, order, s->x_buffer, s->x_at);
-  float *y = cln_at(session, order, s->y_buffer, s->y_at), *rows = session->scratch + thread * model->scratch_floats;
-  float *edge = rows + (int64_t)s->columns * s->chunk;
-  int64_t zero_rows[CLN_MAX_ROWS] = {0}, edge_rows[CLN_MAX_ROWS];
-  cln_act act = CLN_ACT_OF(s);
-  for (int32_t t = 0; t < s->chunk; ++t) edge_rows[t] = t * width;
-  int64_t item, chunks = (s->batch + s->chunk - 1) / s->chunk;
-  while ((item = cln_claim(session, order, 0, thread, strips * chunks)) >= 0) {
-    int64_t strip = item / chunks, first = item % chunks * s->chunk;
-    int32_t count = (int32_t)(s->batch - first < s->chunk ? s->batch - first : s->chunk);
-    const float *scalars = x;
-    if (count != s->batch) {
-      for (int32_t k = 0; k < s->columns; ++k)
-        copy_floats(rows + (int64_t)k * count, x + (int64_t)k * s->batch + first, count);
-      scalars = rows;
-    }
-    cln_tile a = {
-        .x = model->floats + s->weights + strip * s->columns * width,
-        .off = model->ints + s->off_table,
-        .w = scalars,
-        .n = (size_t)s->columns,
-        .count = (size_t)width,
-        .c = model->floats + s->bias + strip * width,
-        .c_rows = zero_rows,
-        .y = edge,
-        .y_rows = edge_rows,
-        .lo = -INFINITY,
-        .hi = INFINITY,
-    };
-    (*model->isa->kernels)[count][s->vectors](&a);
-    int64_t left = s->outputs - strip * width, len = left < width ? left : width;
-    for (int32_t t = 0; t < count; ++t)
-      cln_activate(y + (first + t) * s->outputs + strip * width, edge + t * width, len, act);
   }
 }
