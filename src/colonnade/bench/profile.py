@@ -163,9 +163,12 @@ def algorithm(layer: Layer) -> str:
         rows=f["tile_rows"],
         vectors=f["vectors"],
         packed=bool(f["packed"]),
+        masked=bool(f["masked"]),
+        turned=f["strip_h"] > 0,
         rowwise=bool(f["rowwise"]),
         panel=f["panel"],
         blocks=f["blocks"],
+        chained=bool(f["chained"]),
         dense=not layer.sparse,
     )
     return str(chosen)

@@ -11,7 +11,7 @@ from itertools import pairwise
 
 from colonnade.graph.ir import Conv, Graph
 from colonnade.plan.candidate import Candidate
-from colonnade.plan.cost import count_strips
+from colonnade.plan.cost import traffic_of
 from colonnade.plan.problem import ConvProblem
 from colonnade.plan.space import candidate_cycles
 from colonnade.plan.traffic import FLOAT_BYTES, Traffic
@@ -60,9 +60,7 @@ class _Layer:
 
     @property
     def traffic(self) -> Traffic:
-        strips = count_strips(self.problem, self.candidate, self.target).strips
-        width = self.candidate.vectors * self.target.lanes
-        return Traffic(self.problem, self.candidate, self.target, strips, 1, width)
+        return traffic_of(self.problem, self.candidate, self.target)
 
     def with_panel(self, panel: int) -> _Layer:
         return replace(self, candidate=replace(self.candidate, panel=panel))

@@ -107,8 +107,13 @@ def estimate_cycles(problem: ConvProblem, candidate: Candidate, target: Target) 
     if candidate.packed:
         moves = problem.geometry.columns * strips.vectors * (STRIDED_MOVE if layout.gathered else 1)
         cycles += moves * target.move_cycles
-    width = candidate.vectors * target.lanes
-    return cycles + prepare_cycles(layout, target) + Traffic(problem, candidate, target, strips.strips, 1, width).cycles
+    return cycles + prepare_cycles(layout, target) + traffic_of(problem, candidate, target).cycles
+
+
+def traffic_of(problem: ConvProblem, candidate: Candidate, target: Target) -> Traffic:
+    """That of a candidate whose strips are vectors of positions."""
+    strips, width = count_strips(problem, candidate, target).strips, candidate.vectors * target.lanes
+    return Traffic(problem, candidate, target, strips, 1, width)
 
 
 def tail_cycles(rows: int, target: Target) -> float:

@@ -10,10 +10,9 @@ from colonnade.kernels.shapes import Shape, shapes
 from colonnade.plan.candidate import ALL_STRIPS, Candidate
 from colonnade.plan.columns import DataLayout
 from colonnade.plan.conv import FLOAT_BYTES
-from colonnade.plan.cost import column_cycles, count_strips, estimate_cycles
+from colonnade.plan.cost import column_cycles, count_strips, estimate_cycles, traffic_of
 from colonnade.plan.depthwise import depthwise_candidates, depthwise_cycles
 from colonnade.plan.problem import ConvProblem
-from colonnade.plan.traffic import Traffic
 from colonnade.plan.turned import fits_turned, turned_candidates, turned_cycles
 from colonnade.plan.vertical import Rows, vertical_candidates, vertical_cycles, vertical_filters
 from colonnade.plan.winograd import filters, winograd_candidates, winograd_cycles
@@ -192,11 +191,10 @@ def panel_variants(problem: ConvProblem, candidate: Candidate, target: Target) -
 
 def _panel(problem: ConvProblem, candidate: Candidate, target: Target) -> int:
     """As many strips as half the second-level cache holds."""
-    strips, width = count_strips(problem, candidate, target).strips, candidate.vectors * target.lanes
-    room = target.l2_bytes // 2
+    traffic, room = traffic_of(problem, candidate, target), target.l2_bytes // 2
 
     def fits(panel: int) -> bool:
-        return Traffic(problem, replace(candidate, panel=panel), target, strips, 1, width).held <= room
+        return replace(traffic, candidate=replace(candidate, panel=panel)).held <= room
 
     return next((panel for panel in (ALL_STRIPS, 64, 32, 16, 8, 4, 2) if fits(panel)), 1)
 
