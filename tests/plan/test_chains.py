@@ -2,20 +2,36 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from layers import ACTIVATIONS, GraphBuilder, bottlenecks, check_graph, model_of, program_of, random_array
+from layers import (
+    ACTIVATIONS,
+    Compiled,
+    GraphBuilder,
+    assert_close,
+    bottlenecks,
+    check_graph,
+    model_of,
+    program_of,
+    random_array,
+    random_feeds,
+)
 
 from colonnade.graph.ir import Activation, Conv, Graph
+from colonnade.graph.reference import run_reference
+from colonnade.kernels.shapes import Shape, shapes
 from colonnade.modelfile.arena import lifetimes, place
 from colonnade.modelfile.program import Program
+from colonnade.modelfile.writer import write
 from colonnade.plan.candidate import ALL_STRIPS, Candidate
 from colonnade.plan.chain import chained
-from colonnade.plan.lower import lower
+from colonnade.plan.lower import conv_problems, lower
 from colonnade.plan.tuner import default_plan
+from colonnade.runtime.binding import checksum
 from colonnade.runtime.session import Session
 from colonnade.target.targets import Target, target_named
 
@@ -44,6 +60,54 @@ def _pair(
 def _chain(rows: int = 3, vectors: int = 2, panel: int = 2, **first: int) -> dict[str, Candidate]:
     candidate = Candidate(rows, vectors, panel=panel)
     return {"n0": replace(candidate, chained=True, **first), "n1": candidate}
+
+
+def _read_around(padded: bool) -> Graph:
+    """n1 reads rows around each of its outputs, and n2 adds to what n1 reads, which nothing else reads then."""
+    b = GraphBuilder()
+    x = b.conv(Conv(), b.input(1, 4, 6, 11), random_array((8, 4, 1, 1)))
+    op, kernel = (Conv(pads=(1, 1, 1, 1)), 3) if padded else (Conv(), 1)
+    inner = b.conv(op, x, random_array((8, 8, kernel, kernel), 1))
+    y = b.conv(Conv(residual=True), inner, random_array((8, 8, 1, 1), 2), x)
+    return b.graph(b.conv(Conv(), y, random_array((8, 8, 1, 1), 3)))
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_the_first_finds_its_input_in_later_panels(target: Target, threads: int) -> None:
+    """Packed from borders, or under masks, it reads where the second adds in place: not chained. Where both are 1x1
+    they read and write the same positions."""
+    inside, around = (0, 0, 0, 0), (1, 1, 1, 1)
+    plain = Candidate(4, 2, panel=2)
+    for padded, first in ((True, {"packed": True}), (True, {"masked": target.isa.masked}), (False, {})):
+        graph = _read_around(padded)
+        problems = conv_problems(graph)
+        if first.get("packed"):
+            for name, x, y in (("n0", inside, around), ("n1", around, inside), ("n2", inside, around)):
+                problems[name] = problems[name].with_borders(x, y)
+            problems["n3"] = problems["n3"].with_borders(around, inside)
+        chosen = dict.fromkeys(problems, plain) | {"n1": replace(plain, chained=True, **first)}
+        program = lower(graph, target, problems, chosen)
+        steps = {step.name: step for step in program.steps}
+        read, written = steps["n1"].views["x"], steps["n2"].views["y"]
+        assert read
+        assert written
+        assert read.storage is written.storage
+        assert steps["n1"].chained == (not padded)
+        feeds = random_feeds(graph)
+        session = Session(Compiled(write(program, checksum)), threads=threads)
+        assert_close(session.run(None, feeds)[0], run_reference(graph, feeds)[graph.outputs[0]])
+
+
+def test_last_strips_that_are_longer_with_a_tail(target: Target) -> None:
+    """Whatever kernels either has, the runtime takes the file."""
+    many = 8 if Shape(8, 2) in shapes(target.isa) else 4
+    for count in (33, 36, 49, 65, 68, 97, 100):
+        for rows, packed, other in itertools.product((many, 3), (False, True), (many, 3)):
+            chosen = {
+                "n0": Candidate(rows, 2, packed=packed, panel=2, chained=True),
+                "n1": Candidate(other, 2, panel=2),
+            }
+            check_graph(_pair((1, count), (20, 24, 16)), target, None, chosen)
 
 
 def _is_chained(program: Program) -> bool:

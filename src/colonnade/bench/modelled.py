@@ -81,7 +81,7 @@ def model_network(
     concatenation, into which producers write) cost nothing and are left out."""
     borders = borders_of(graph, plan.problems)
     units = [unit for unit in _units(graph, plan) if not isinstance(unit[0].op, Concat)]
-    keys = ["; ".join(_key(graph, node, plan, borders) for node in unit) for unit in units]
+    keys = [_unit_key(graph, unit, plan, borders) for unit in units]
     distinct = dict(zip(reversed(keys), reversed(units), strict=True))
     costs: dict[str, ModelledCost | None] = {key: cache.load(key) if cache else None for key in distinct}
     missing = [key for key, cost in costs.items() if cost is None]
@@ -105,6 +105,13 @@ def _units(graph: Graph, plan: NetworkPlan) -> Iterator[tuple[Node, ...]]:
     for node in nodes:
         chained = node.name in plan.candidates and plan.candidates[node.name].chained
         yield (node, next(nodes)) if chained else (node,)
+
+
+def _unit_key(graph: Graph, unit: tuple[Node, ...], plan: NetworkPlan, borders: Mapping[str, Borders]) -> str:
+    """Equal for units that do the same work; of a pair, who reads what counts too."""
+    values = list(dict.fromkeys(name for node in unit for name in (*node.inputs, node.output)))
+    wiring = [[values.index(name) for name in node.inputs] for node in unit[1:]]
+    return "; ".join(_key(graph, node, plan, borders) for node in unit) + (f" {wiring}" if wiring else "")
 
 
 def _key(graph: Graph, node: Node, plan: NetworkPlan, borders: Mapping[str, Borders]) -> str:

@@ -11,6 +11,7 @@ from itertools import pairwise
 
 from colonnade.graph.ir import Conv, Graph
 from colonnade.plan.candidate import Candidate
+from colonnade.plan.columns import DataLayout
 from colonnade.plan.cost import traffic_of
 from colonnade.plan.problem import ConvProblem
 from colonnade.plan.space import candidate_cycles
@@ -67,10 +68,18 @@ class _Layer:
 
 
 def _fit(one: _Layer, other: _Layer) -> bool:
-    """Whether strips of the one may be strips of the other; plan/follow.py, which sees the steps, has the last word."""
+    """Whether strips of the one are strips of the other, and its input stays: as plan/follow.py finds in the steps. Not
+    with tails that are computed beside strips, which lengthen the last one."""
     first, second = one.candidate, other.candidate
-    alike = first.vectors == second.vectors and not second.packed and not one.target.isa.fuses_tails
-    return alike and all(c.by_columns and not (c.turned or c.rowwise or c.shared) for c in (first, second))
+    if first.vectors != second.vectors or second.packed or second.masked or one.target.isa.fuses_tails:
+        return False
+    if not all(c.by_columns and not (c.turned or c.rowwise or c.shared) for c in (first, second)):
+        return False
+    g, layout = one.problem.geometry, DataLayout.of(one.problem.geometry, first)
+    dense = not (any(g.y_borders) or any(other.problem.geometry.x_borders) or layout.local)
+    cut = first.packed or (layout.pitch, layout.plane_floats) == (g.target.pitch, g.target.floats)
+    pointwise = g.kernel == (1, 1) and g.strides == (1, 1) and not any(g.pads)
+    return dense and cut and (pointwise or layout.prepared or not other.problem.residual)
 
 
 def _saved(one: _Layer, other: _Layer, panel: int) -> float:

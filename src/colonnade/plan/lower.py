@@ -80,7 +80,7 @@ def lower_into(
         lowering.node(node)
     for value in graph.outputs:
         lowering.output(value)
-    unchain(program.steps)
+    unchain(program)
 
 
 class _Lowering:

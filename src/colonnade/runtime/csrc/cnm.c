@@ -375,8 +375,8 @@ static work work_of(cln_session *session, int32_t order, int thread) {
 
 /* Whether the step before has computed this one with it. */
 static bool is_done(const cln_model *model, int32_t order) {
-  const cln_order_entry *before = model->order + order - 1;
-  return order > 0 && before->op == CLN_OP_CNM && ((const cln_cnm *)before->record)->chained;
+  const cln_order_entry *before = order > 0 ? model->order + order - 1 : NULL;
+  return before && before->op == CLN_OP_CNM && ((const cln_cnm *)before->record)->chained;
 }
 
 void CLN_ISA(cln_run_cnm)(cln_session *session, int32_t order, int thread) {
