@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from layers import ACTIVATIONS, GraphBuilder, assert_close, check_graph, program_of, random_array, run_graph
 
 from colonnade.graph.ir import Activation, Conv, Graph
-from colonnade.kernels.turned import STRIDES, VECTORS, Turned, most_positions, turned_kernels
+from colonnade.kernels.turned import STRIDES, VECTORS, Turned, turned_kernels
 from colonnade.plan.candidate import ALL_STRIPS, Candidate
 from colonnade.plan.columns import DataLayout
 from colonnade.plan.lower import conv_problems
@@ -52,7 +52,7 @@ def test_every_kernel_at_sizes_one_below_at_and_above(target: Target) -> None:
     """1 to P + 1 columns and 1 to 3 rows of outputs, T - 1, T and T + 1 output channels. Rows of X are longer than rows
     of outputs, so that lines stay apart."""
     tried: set[Turned] = set()
-    widths = range(1, most_positions(target.isa) + 2)
+    widths = range(1, target.isa.turned + 2)
     for stride, down, width, residual in itertools.product(STRIDES, (1, 2, 3), widths, (False, True)):
         sides = (stride * down, stride * (width - 1) + 3)
         op = Conv((stride, stride), residual=residual, act=Activation(lo=0.0))

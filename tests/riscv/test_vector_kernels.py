@@ -17,7 +17,7 @@ from layers import GraphBuilder, random_array, random_feeds
 from colonnade.graph.ir import IDENTITY, RELU, Activation, Concat, Conv, Graph, Reshape
 from colonnade.graph.reference import run_reference
 from colonnade.kernels.shapes import shapes
-from colonnade.kernels.turned import STRIDES, VECTORS, most_positions
+from colonnade.kernels.turned import STRIDES, VECTORS
 from colonnade.modelfile.writer import write
 from colonnade.plan.candidate import ALL_STRIPS, Candidate
 from colonnade.plan.depthwise import depthwise_candidates
@@ -176,7 +176,7 @@ def _turned_edges(stride: int, target: Target) -> tuple[Graph, dict[str, Candida
     """Every turned kernel of a stride, in place: outputs of 1 to P + 1 columns and 1 to 3 rows, of T - 1, T and T + 1
     channels, without and with KC blocks, a residual, and bounds. All outputs joined to one."""
     b, chosen, parts = GraphBuilder(), {}, []
-    widths = range(1, most_positions(target.isa) + 2)
+    widths = range(1, target.isa.turned + 2)
     images = {across: b.input(1, 5, stride * 3, stride * (across - 1) + 3) for across in widths}
     for turn, (down, (across, x)) in enumerate(itertools.product((1, 2, 3), images.items())):
         rows, kernel = turned_rows(target) + turn % 3 - 1, (stride * (3 - down) + 1, 3)

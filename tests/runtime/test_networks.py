@@ -159,5 +159,7 @@ def test_a_dense_block_makes_no_copy(batch: int) -> None:
 def test_residual_networks_are_convolutions_pools_and_a_classifier() -> None:
     graph = optimize(import_model(_pruned("resnet50", 0.0), batch=1))
     kinds = [step.op for step in program_of(graph, BEST).steps]
-    assert sorted(set(kinds)) == ["cnm", "dense", "global_pool", "pool", "vertical", "winograd"]
+    # A fill makes the borders of a pool's output, if it has any.
+    assert sorted({*kinds} - {"fill"}) == ["cnm", "dense", "global_pool", "pool", "vertical", "winograd"]
+    assert kinds.count("fill") <= kinds.count("pool")
     assert sum(kinds.count(kind) for kind in ("cnm", "vertical", "winograd")) == 53

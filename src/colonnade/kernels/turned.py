@@ -18,12 +18,12 @@ from dataclasses import dataclass
 from colonnade.kernels.cnm import indent, lane
 from colonnade.kernels.shapes import Shape
 from colonnade.kernels.tile import TileOps, tile_ops
-from colonnade.target.isa import Isa
+from colonnade.target.isa import ISAS, Isa
 
 VECTORS = 2  # V: T is at most what as many hold
 LINES = (1, 2)  # of outputs in a strip
 STRIDES = (1, 2)
-MAX_WIDTH = 14  # positions of a line: half of 28, a quarter of 56
+MAX_WIDTH = max(isa.turned for isa in ISAS)  # positions of a line
 
 
 @dataclass(frozen=True, order=True)
@@ -43,20 +43,10 @@ class Turned:
         return f"turned_f32_{self.lines}x{self.width}s{self.stride}__{isa.symbol}"
 
 
-def most_positions(isa: Isa) -> int:
-    """P of the largest kernel: as many accumulators as leave registers for the weights and, at the end, for where
-    outputs go and a residual; or for one element of X."""
-    row = Shape(1, VECTORS).row_registers(isa)
-    others = 2 * row if isa.scalar_operands else row + 1
-    return min(MAX_WIDTH, (isa.registers - others) // row)
-
-
 def turned_kernels(isa: Isa) -> tuple[Turned, ...]:
     """Every turned kernel of `isa`: of every width, so that the end of a line finds one."""
-    most = most_positions(isa)
-    return tuple(
-        Turned(lines, width, stride) for lines in LINES for width in range(1, most // lines + 1) for stride in STRIDES
-    )
+    sizes = [(lines, width) for lines in LINES for width in range(1, isa.turned // lines + 1)]
+    return tuple(Turned(*size, stride) for size in sizes for stride in STRIDES)
 
 
 def turned_source(isa: Isa, kernel: Turned) -> str:

@@ -131,8 +131,7 @@ class BorderChoice:
             for value in group.alone:
                 if self._saved({value}, chosen | some, cost) > 0:
                     some.add(value)
-            both = group.values, some
-            best = max(both, key=lambda values: self._saved(values, chosen, cost))
+            best = max((some, group.values), key=lambda values: self._saved(values, chosen, cost))
             chosen |= best if self._saved(best, chosen, cost) > 0 else set()
         return {node.name: self._problem(node, chosen) for node in self._nodes}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from colonnade.kernels.turned import LINES, most_positions
+from colonnade.kernels.turned import LINES
 from colonnade.plan.columns import DataLayout
 from colonnade.target.isa import Isa
 
@@ -22,7 +22,7 @@ class TurnedStrips:
     def of(cls, layout: DataLayout, isa: Isa) -> TurnedStrips:
         """As csrc/strips.c cuts them: an image is one line if its rows follow each other in X and in Y. The strips of a
         line are as equal as can be."""
-        g, most = layout.geometry, most_positions(isa)
+        g, most = layout.geometry, isa.turned
         joined = layout.x_step == 1 and layout.pitch == g.out_w and g.target.pitch == g.out_w
         line, down = (g.out_h * g.out_w, 1) if joined else (g.out_w, g.out_h)
         lines = max(lines for lines in LINES if lines == 1 or (lines * line <= most and lines <= down))

@@ -20,6 +20,7 @@ PANELS = (4, 16, ALL_STRIPS)
 BLOCKS = (1, 2, 4, 8)
 KC_LEAST = 128  # columns of a KC block, zeros included
 COLUMN_SCALARS = 3  # per column, beside elements of X: its offset, where its row is, where the next weights are
+MEMORY_OPERANDS = 1.25  # of a column's time, where multiply-adds take X from memory: measured on Zen 5
 LONGER_CALLS = 1.2  # than of other micro-kernels
 SCATTER_CYCLES = 1.3  # per element
 MOST_BYTES = (1 << 32) - 1  # of all outputs: places of scattered ones are 32 bits
@@ -35,7 +36,10 @@ def fits_turned(problem: ConvProblem, candidate: Candidate, target: Target) -> b
     g = problem.geometry
     kernels = candidate.rows <= turned_rows(target) and candidate.vectors == VECTORS
     plain = not (candidate.packed or candidate.masked or candidate.rowwise)
-    small = g.groups == 1 and FLOAT_BYTES * g.rows * g.batch * g.target.floats <= MOST_BYTES
+    # Where vectors are scalar registers these hold too few sums for it (Target.accumulators).
+    small = (
+        g.groups == 1 and target.accumulators is None and FLOAT_BYTES * g.rows * g.batch * g.target.floats <= MOST_BYTES
+    )
     return kernels and plain and small and DataLayout.of(g, candidate).x_step in STRIDES
 
 
@@ -72,4 +76,5 @@ def _column_cycles(strips: int, positions: int, target: Target) -> float:
     scalars = positions + strips * COLUMN_SCALARS
     loads = strips * VECTORS * target.load_cycles + scalars * target.broadcast_cycles
     issue = (positions * VECTORS + strips * VECTORS + scalars) * target.issue_cycles
-    return arithmetic + loads if target.in_order else max(arithmetic, loads, issue)
+    column = arithmetic + loads if target.in_order else max(arithmetic, loads, issue)
+    return column if target.isa.scalar_operands else column * MEMORY_OPERANDS
