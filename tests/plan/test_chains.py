@@ -19,6 +19,7 @@ from layers import (
     program_of,
     random_array,
     random_feeds,
+    small_classifier,
 )
 
 from colonnade.graph.ir import Activation, Conv, Graph
@@ -224,7 +225,9 @@ def test_the_planner_chains_what_does_not_fit_the_caches() -> None:
 
 
 def test_nothing_is_chained_where_memory_costs_nothing_by_the_rule() -> None:
+    """Nor for the sake of another panel, which the second could have without."""
     for name in ("generic", "x86-64-v3", "x86-64-v4"):
-        graph, target = bottlenecks(112), target_named(name)
-        plan = chained(default_plan(graph, target, 1), graph, target)
-        assert not any(candidate.chained for candidate in plan.candidates.values())
+        target = target_named(name)
+        for graph in (bottlenecks(112), small_classifier(1)):
+            plan = chained(default_plan(graph, target, 1), graph, target)
+            assert not any(candidate.chained for candidate in plan.candidates.values())

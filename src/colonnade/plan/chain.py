@@ -25,7 +25,7 @@ PANELS = (4, 16)  # strips, beside those that the two have by themselves
 def chained(plan: NetworkPlan, graph: Graph, target: Target) -> NetworkPlan:
     """The plan of `graph`, chained where the cost rule says that it is worth it, both of a pair with equal panels."""
     choices, taken = dict(plan.choices), ""
-    for first, second in _pairs(graph):
+    for first, second in _pairs(graph) if target.far_cycles else ():  # else there is nothing to save
         one, other = (_Layer(plan.problems[name], choices[name].candidate, target) for name in (first, second))
         if first == taken or not _fit(one, other):
             continue
