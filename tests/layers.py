@@ -109,6 +109,16 @@ class GraphBuilder:
         return Graph(tuple(self.inputs), outputs, tuple(self.nodes), self.constants, shapes)
 
 
+def one_convolution(op: Conv, x_shape: tuple[int, ...], weights: np.ndarray) -> Graph:
+    """A graph of it alone; its residual, if it adds one, is the second input."""
+    b = GraphBuilder()
+    x = b.input(*x_shape)
+    probe = GraphBuilder(inputs=dict(b.inputs))
+    shape = probe.shape(probe.conv(op, x, weights))
+    residual = [b.input(*shape)] if op.residual else []
+    return b.graph(b.conv(op, x, weights, *residual))
+
+
 def random_array(shape: tuple[int, ...], seed: int = 0) -> np.ndarray:
     """Normal numbers in float32."""
     return np.random.default_rng(seed).standard_normal(shape, dtype=np.float32)

@@ -10,7 +10,16 @@ import pytest
 from bordered import check_borders
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from layers import ACTIVATIONS, RUNNABLE, GraphBuilder, assert_close, check_graph, random_array, run_graph
+from layers import (
+    ACTIVATIONS,
+    RUNNABLE,
+    GraphBuilder,
+    assert_close,
+    check_graph,
+    one_convolution,
+    random_array,
+    run_graph,
+)
 from onnx import TensorProto, helper, numpy_helper
 
 from colonnade.api import Model
@@ -38,12 +47,7 @@ class Layer:
     op: Conv
 
     def graph(self) -> Graph:
-        builder = GraphBuilder()
-        x = builder.input(*self.x_shape)
-        probe = GraphBuilder(inputs=dict(builder.inputs))
-        shape = probe.shape(probe.conv(self.op, x, self.weights))
-        residual = [builder.input(*shape)] if self.op.residual else []
-        return builder.graph(builder.conv(self.op, x, self.weights, *residual))
+        return one_convolution(self.op, self.x_shape, self.weights)
 
 
 def masked(weights: np.ndarray, mask: str, seed: int) -> np.ndarray:

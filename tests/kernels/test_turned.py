@@ -10,7 +10,7 @@ import pytest
 from bordered import check_every_border
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from layers import ACTIVATIONS, GraphBuilder, assert_close, check_graph, program_of, random_array, run_graph
+from layers import ACTIVATIONS, assert_close, check_graph, one_convolution, program_of, random_array, run_graph
 
 from colonnade.graph.ir import Activation, Conv, Graph
 from colonnade.kernels.turned import STRIDES, VECTORS, Turned, turned_kernels
@@ -26,12 +26,7 @@ from colonnade.target.targets import Target
 def _layer(
     op: Conv, sides: tuple[int, int], rows: int, channels: int, kernel: tuple[int, int] = (1, 1), batch: int = 1
 ) -> Graph:
-    b, weights = GraphBuilder(), random_array((rows, channels, *kernel))
-    x = b.input(batch, channels, *sides)
-    probe = GraphBuilder(inputs=dict(b.inputs))
-    shape = probe.shape(probe.conv(op, x, weights))
-    residual = [b.input(*shape)] if op.residual else []
-    return b.graph(b.conv(op, x, weights, *residual))
+    return one_convolution(op, (batch, channels, *sides), random_array((rows, channels, *kernel)))
 
 
 def _turned(target: Target, *, panel: int = 1, blocks: int = 1) -> Candidate:

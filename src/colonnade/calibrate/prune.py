@@ -35,7 +35,6 @@ from colonnade.sparse.prune import (
     finite_weights,
     layer_report,
     left_dense,
-    levels_of,
 )
 
 Progress = Callable[[str, int, int], None]
@@ -69,8 +68,7 @@ def calibrate_model(
     takes, a model with several inputs, and activations that are not finite.
     """
     settings = settings or Calibration()
-    request = Pattern(sparsity, DEFAULT_TILE if isinstance(tile, str) else tile, group)
-    patterns = Patterns(request, levels_of(own), choose_tile if isinstance(tile, str) else None)
+    patterns = Patterns.asked(sparsity, tile, group, own, choose_tile)
     graph = _graph_for(model, samples)
     known = sites(graph)
     task = begin(model, skip, patterns.own, _why_dense(model, known))

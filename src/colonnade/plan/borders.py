@@ -131,8 +131,9 @@ class BorderChoice:
             for value in group.alone:
                 if self._saved({value}, chosen | some, cost) > 0:
                     some.add(value)
-            best = max((some, group.values), key=lambda values: self._saved(values, chosen, cost))
-            chosen |= best if self._saved(best, chosen, cost) > 0 else set()
+            for_some, for_all = (self._saved(values, chosen, cost) for values in (some, group.values))
+            if max(for_some, for_all) > 0:
+                chosen |= group.values if for_all > for_some else some
         return {node.name: self._problem(node, chosen) for node in self._nodes}
 
     def _saved(self, values: AbstractSet[str], chosen: AbstractSet[str], cost: Cost) -> float:

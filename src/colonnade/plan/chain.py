@@ -29,8 +29,9 @@ def chained(plan: NetworkPlan, graph: Graph, target: Target) -> NetworkPlan:
         one, other = (_Layer(plan.problems[name], choices[name].candidate, target) for name in (first, second))
         if first == taken or not _fit(one, other):
             continue
-        panel = max((*PANELS, one.candidate.panel, other.candidate.panel), key=lambda p: _saved(one, other, p))
-        if _saved(one, other, panel) > 0:
+        saved = {p: _saved(one, other, p) for p in (*PANELS, one.candidate.panel, other.candidate.panel)}
+        panel = max(saved, key=lambda p: saved[p])
+        if saved[panel] > 0:
             choices[first] = replace(choices[first], candidate=replace(one.candidate, panel=panel, chained=True))
             choices[second] = replace(choices[second], candidate=replace(other.candidate, panel=panel))
             taken = second

@@ -171,9 +171,8 @@ def vertical_cycles(problem: ConvProblem, candidate: Candidate, target: Target) 
         return min(1.0, LOST * held / target.l2_bytes)
 
     column = sum(column_cycles(Shape(candidate.rows, v), target) for v in strips) / candidate.rows
-    product = g.rows * (rows.lines * column + vectors * store_cycles(target)) + tiles * len(strips) * call_cycles(
-        target
-    )
+    product = g.rows * (rows.lines * column + vectors * store_cycles(target))
+    product += tiles * len(strips) * call_cycles(target)
     data = FLOAT_BYTES * n * rows.planes * rows.plane
     weights = FLOAT_BYTES * n * g.rows * rows.lines
     read = FLOAT_BYTES * n * rows.lines * vectors * target.lanes

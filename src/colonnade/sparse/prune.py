@@ -92,8 +92,7 @@ def prune_model(
     Raises ColonnadeError for values out of range, a name in `skip` that matches nothing, weights that cannot be read
     or are not finite, and a model in which nothing is left to prune.
     """
-    request = Pattern(sparsity, DEFAULT_TILE if isinstance(tile, str) else tile, group)
-    patterns = Patterns(request, levels_of(own), choose_tile if isinstance(tile, str) else None)
+    patterns = Patterns.asked(sparsity, tile, group, own, choose_tile)
     task = begin(model, skip, patterns.own)
     layers = tuple(
         left_dense(convolution, reason) if reason else _prune(convolution, patterns)
@@ -116,6 +115,15 @@ class Patterns:
     request: Pattern
     own: Mapping[str, Level]
     choose_tile: ChooseTile | None
+
+    @classmethod
+    def asked(
+        cls, sparsity: float, tile: int | TileWish, group: int | None, own: Own | None, choose_tile: ChooseTile | None
+    ) -> Patterns:
+        """As `prune_model` is asked: a tile that is a wish is chosen for each layer, or is the default one."""
+        if isinstance(tile, str):
+            return cls(Pattern(sparsity, DEFAULT_TILE, group), levels_of(own), choose_tile)
+        return cls(Pattern(sparsity, tile, group), levels_of(own), None)
 
     def of(self, convolution: Convolution, weights: np.ndarray) -> Pattern:
         """The pattern of one layer. ColonnadeError if its level is out of range."""

@@ -92,7 +92,7 @@ __attribute__((noinline)) static void run_with_tail(const work *w, cln_tile *a, 
   if (fused) {
     fused(a);
   } else {
-    if (strip->vectors) (*w->isa->kernels)[tile->rows][strip->vectors](a);
+    if (strip->vectors) tile->kernels[strip->vectors](a);
     sum_tail(w, a, tile, strip, step);
   }
   finish_tail(a, tile, strip, step);
@@ -173,6 +173,17 @@ static void finish_apart(const work *w, cln_tile *a, const cln_cnm_tile *tile, c
   a->gap = 0;
 }
 
+/* An activation that a kernel does not know, after it. */
+static void activate_strip(const work *w, const cln_cnm_tile *tile, const cln_strip *strip, cln_act act) {
+  const int64_t *rows = w->plan->row_at + tile->first;
+  for (int32_t t = 0; t < tile->rows; ++t)
+    for (int32_t i = 0; i < strip->segments; ++i) {
+      const cln_segment *segment = w->plan->segments + strip->first + i;
+      float *row = w->y + rows[t] + segment->y;
+      cln_activate(row, row, segment->len, act);
+    }
+}
+
 static inline void finish_strip(const work *w, cln_tile *a, const cln_cnm_tile *tile, const cln_strip *strip,
                                 const cln_act *act) {
   if (!strip->full) {
@@ -183,11 +194,7 @@ static inline void finish_strip(const work *w, cln_tile *a, const cln_cnm_tile *
     return;
   }
   finish_in_place(w, a, tile, strip);
-  if (act->kind != CLN_ACT_CLAMP)
-    for (int32_t t = 0; t < tile->rows; ++t) {
-      float *row = a->y + a->y_rows[t];
-      cln_activate(row, row, strip->span, *act);
-    }
+  if (act->kind != CLN_ACT_CLAMP) activate_strip(w, tile, strip, *act);
 }
 
 /* What a turned kernel needs for the columns of a tile in a KC block, whatever the strip. */
@@ -208,17 +215,6 @@ static cln_turned turned_of(const work *w, const cln_cnm_tile *tile, int32_t blo
       .lo = bounds ? act.lo : -INFINITY,
       .hi = bounds ? act.hi : INFINITY,
   };
-}
-
-/* An activation that turned kernels don't know, after them. */
-static void activate_strip(const work *w, const cln_cnm_tile *tile, const cln_strip *strip, cln_act act) {
-  const int64_t *rows = w->plan->row_at + tile->first;
-  for (int32_t t = 0; t < tile->rows; ++t)
-    for (int32_t i = 0; i < strip->segments; ++i) {
-      const cln_segment *segment = w->plan->segments + strip->first + i;
-      float *row = w->y + rows[t] + segment->y;
-      cln_activate(row, row, segment->len, act);
-    }
 }
 
 static bool is_left_to_activate(cln_act act) {

@@ -199,13 +199,13 @@ static int build_strips(const cln_model *model, const cln_cnm *step, cln_cnm_pla
 static int build_tiles(const cln_model *model, const cln_cnm *step, cln_cnm_plan *plan) {
   plan->tiles = calloc((size_t)step->tiles, sizeof *plan->tiles);
   plan->row_at = calloc((size_t)step->rows, sizeof *plan->row_at);
-  plan->places = calloc((size_t)step->rows, sizeof *plan->places);
+  if (cln_is_turned(step)) plan->places = calloc((size_t)step->rows, sizeof *plan->places);
   plan->group_tiles = calloc((size_t)step->groups + 1, sizeof *plan->group_tiles);
-  if (!plan->tiles || !plan->row_at || !plan->places || !plan->group_tiles) return -1;
+  if (!plan->tiles || !plan->row_at || !plan->group_tiles || (cln_is_turned(step) && !plan->places)) return -1;
   int64_t out_plane = (int64_t)step->batch * step->y_plane;
   for (int32_t i = 0; i < step->rows; ++i) {
     plan->row_at[i] = model->ints[step->row_table + i] * out_plane;
-    plan->places[i] = (uint32_t)(plan->row_at[i] * (int64_t)sizeof(float));
+    if (plan->places) plan->places[i] = (uint32_t)(plan->row_at[i] * (int64_t)sizeof(float));
   }
   const float *weights = model->floats + step->weights;
   for (int32_t t = 0; t < step->tiles; ++t) {
