@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
+from itertools import pairwise
 
 from colonnade.modelfile.program import Program, Step
 
 _POINTWISE = {"kernel_h": 1, "kernel_w": 1, "stride_h": 1, "stride_w": 1, "pad_top": 0, "pad_left": 0}
 
 
-def unchain(program: Program) -> None:
-    """Chained steps whose next one can't follow panel by panel are no longer."""
+def chain(program: Program, names: AbstractSet[str]) -> None:
+    """Marks the steps of these names whose next step can follow panel by panel."""
     steps = program.steps
-    for step, after in zip(steps, (*steps[1:], None), strict=True):
-        if step.chained and not (after and _follows(step, after, program.target.isa.fuses_tails)):
-            step.fields["chained"] = False
+    for step, after in pairwise(steps):
+        if step.name in names and _follows(step, after, program.target.isa.fuses_tails):
+            step.fields["chained"] = True
 
 
 def _follows(step: Step, after: Step, fuses_tails: bool) -> bool:

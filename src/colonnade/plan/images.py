@@ -15,9 +15,10 @@ import numpy as np
 from colonnade.graph import ir
 from colonnade.modelfile.program import Program, Storage, Value, View
 from colonnade.modelfile.writer import floats_of
+from colonnade.plan.choose.tuner import NetworkPlan
 from colonnade.plan.copy import Strided, copy_step
+from colonnade.plan.layout import Order
 from colonnade.plan.lower import lower, lower_into
-from colonnade.plan.tuner import NetworkPlan
 from colonnade.target.targets import Target
 
 
@@ -42,7 +43,7 @@ def plan_parts(graph: ir.Graph, plan_of: Callable[[ir.Graph], NetworkPlan]) -> t
 def lower_parts(parts: tuple[Part, ...], target: Target) -> Program:
     """The program of a network in one part or two."""
     first = parts[0]
-    program = lower(first.graph, target, first.plan.problems, first.plan.candidates)
+    program = lower(first.graph, target, first.plan.problems, first.plan.candidates, chains=first.plan.chains)
     if len(parts) == 1:
         return program
     second = parts[1]
@@ -52,7 +53,8 @@ def lower_parts(parts: tuple[Part, ...], target: Target) -> Program:
         image.storage.advance = image.storage.floats
     program.inputs = [replace(image, shape=(images, *image.shape[1:])) for image in program.inputs]
     whole = _collect(program, program.outputs.pop(), images, channels, floats_of(tuple(plane)))
-    lower_into(program, second.graph, {value: ("cn", whole)}, second.plan.problems, second.plan.candidates)
+    made: dict[str, tuple[Order, View]] = {value: ("cn", whole)}
+    lower_into(program, second.graph, made, second.plan.problems, second.plan.candidates, chains=second.plan.chains)
     return program
 
 

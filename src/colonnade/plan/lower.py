@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from collections.abc import Set as AbstractSet
 
 import numpy as np
 
@@ -11,28 +12,15 @@ from colonnade.graph import ir
 from colonnade.kernels.shapes import Shape, shapes
 from colonnade.modelfile.program import Program, Step, Storage, Value, View
 from colonnade.modelfile.writer import floats_of
-from colonnade.plan.candidate import Candidate
-from colonnade.plan.conv import FLOAT_BYTES, activation_fields
 from colonnade.plan.copy import Strided, copy_step, dense, row_major
-from colonnade.plan.follow import unchain
+from colonnade.plan.follow import chain
 from colonnade.plan.layout import Order, Places, same_in_both_orders, swapped
 from colonnade.plan.planes import Borders
-from colonnade.plan.problem import ConvProblem, conv_problem
-from colonnade.plan.step import convolution_step
+from colonnade.plan.problem import ConvProblem
+from colonnade.plan.ways import Candidate
+from colonnade.plan.ways.records import activation_fields
+from colonnade.plan.ways.way import FLOAT_BYTES
 from colonnade.target.targets import Target
-
-
-def conv_problems(graph: ir.Graph) -> dict[str, ConvProblem]:
-    """The problem of every convolution, by node name, in running order."""
-    return {node.name: _problem(graph, node) for node in graph.nodes if isinstance(node.op, ir.Conv)}
-
-
-def _problem(graph: ir.Graph, node: ir.Node) -> ConvProblem:
-    assert isinstance(node.op, ir.Conv)
-    x, w, b = node.inputs[:3]
-    x_shape, y_shape = graph.shape(x), graph.shape(node.output)
-    return conv_problem(node.name, node.op, x_shape, y_shape, graph.constants[w], graph.constants[b])
-
 
 _ORDERS: tuple[Order, ...] = ("cn", "plain", "bordered")
 
@@ -53,15 +41,17 @@ def lower(
     problems: Mapping[str, ConvProblem],
     chosen: Mapping[str, Candidate],
     borders: Mapping[str, Borders] | None = None,
+    chains: AbstractSet[str] = frozenset(),
 ) -> Program:
     """The program of `graph` for `target`; `problems` and `chosen` by the names of the convolutions. `borders`: of the
-    values that have some in memory, unless the problems say so."""
+    values that have some in memory, unless the problems say so. `chains`: convolutions whose panels are each to be
+    followed by the next one's, where that is possible."""
     program = Program(target)
     for index, name in enumerate(graph.inputs):
         storage = Storage(floats_of(graph.shape(name)), "input", index)
         program.inputs.append(Value(name, graph.shape(name), storage))
     made: dict[str, tuple[Order, View]] = {value.name: ("plain", View(value.storage)) for value in program.inputs}
-    lower_into(program, graph, made, problems, chosen, borders)
+    lower_into(program, graph, made, problems, chosen, borders, chains)
     return program
 
 
@@ -72,6 +62,7 @@ def lower_into(
     problems: Mapping[str, ConvProblem],
     chosen: Mapping[str, Candidate],
     borders: Mapping[str, Borders] | None = None,
+    chains: AbstractSet[str] = frozenset(),
 ) -> None:
     """Append the steps of `graph`, and its outputs, to `program`; `made`: where its inputs are, and in what order. The
     others as in `lower`."""
@@ -80,7 +71,7 @@ def lower_into(
         lowering.node(node)
     for value in graph.outputs:
         lowering.output(value)
-    unchain(program)
+    chain(program, chains)
 
 
 class _Lowering:
@@ -183,15 +174,15 @@ class _Lowering:
         assert isinstance(node.op, ir.Conv)
         problem, candidate = self.problems[node.name], self.chosen[node.name]
         x = self.read_image(node.inputs[0])
-        if x.storage.kind != "arena" and problem.geometry.reads_as_is and not candidate.packed:
+        if x.storage.kind != "arena" and candidate.reads_past(problem):
             x = self._in_arena(node.inputs[0], x)
         order = self.places.image_order(node.output)
         residual = self.read(node.inputs[3], order) if node.op.residual else None
         if residual is not None and self._replaces(node, node.inputs[3], order):
             self.places.bind(node.output, order, residual)  # what has just been read is written
         y = self.write(node, order)
-        constants = self.program.constants
-        self.program.steps.append(convolution_step(problem, candidate, self.target, constants, x, y, residual))
+        step = candidate.step(problem, self.target, self.program.constants, x, y, residual)
+        self.program.steps.append(step)
 
     def _replaces(self, node: ir.Node, value: str, order: Order) -> bool:
         """Whether a node's output may take the memory of `value`, which it is the last to read."""

@@ -9,7 +9,7 @@ from functools import cached_property
 
 import numpy as np
 
-from colonnade.graph.ir import Activation, Conv
+from colonnade.graph.ir import Activation, Conv, Graph
 from colonnade.kernels.shapes import MAX_MASKED, MAX_TAPS
 from colonnade.plan.planes import NO_BORDERS, Borders, Planes
 from colonnade.sparse.recover import Tile, recover_tiles
@@ -206,3 +206,14 @@ def conv_problem(
     )
     matrix = WeightMatrix(weights.reshape(weights.shape[0], -1), op.groups)
     return ConvProblem(name, geometry, matrix, np.asarray(bias, np.float32), op.residual, op.act)
+
+
+def conv_problems(graph: Graph) -> dict[str, ConvProblem]:
+    """The problem of every convolution, by node name, in running order."""
+    found = {}
+    for node in graph.nodes:
+        if isinstance(node.op, Conv):
+            x, w, b = node.inputs[:3]
+            shapes = graph.shape(x), graph.shape(node.output)
+            found[node.name] = conv_problem(node.name, node.op, *shapes, graph.constants[w], graph.constants[b])
+    return found

@@ -10,13 +10,13 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from colonnade.graph.ir import Conv, Graph
-from colonnade.plan.candidate import Candidate
-from colonnade.plan.columns import DataLayout
-from colonnade.plan.cost import traffic_of
+from colonnade.plan.choose.tuner import NetworkPlan
 from colonnade.plan.problem import ConvProblem
-from colonnade.plan.space import candidate_cycles
-from colonnade.plan.traffic import FLOAT_BYTES, Traffic
-from colonnade.plan.tuner import NetworkPlan
+from colonnade.plan.ways.columns.candidate import Columns
+from colonnade.plan.ways.columns.cost import traffic_of
+from colonnade.plan.ways.columns.traffic import Traffic
+from colonnade.plan.ways.costs import candidate_cycles
+from colonnade.plan.ways.way import FLOAT_BYTES
 from colonnade.target.targets import Target
 
 PANELS = (4, 16)  # strips, beside those that the two have by themselves
@@ -24,18 +24,20 @@ PANELS = (4, 16)  # strips, beside those that the two have by themselves
 
 def chained(plan: NetworkPlan, graph: Graph, target: Target) -> NetworkPlan:
     """The plan of `graph`, chained where the cost rule says that it is worth it, both of a pair with equal panels."""
-    choices, taken = dict(plan.choices), ""
+    choices, chains, taken = dict(plan.choices), set(plan.chains), ""
     for first, second in _pairs(graph) if target.far_cycles else ():  # else there is nothing to save
-        one, other = (_Layer(plan.problems[name], choices[name].candidate, target) for name in (first, second))
-        if first == taken or not _fit(one, other):
+        pair = [(plan.problems[name], choices[name].candidate) for name in (first, second)]
+        one, other = (_Layer(p, c, target) if isinstance(c, Columns) else None for p, c in pair)
+        if first == taken or one is None or other is None or not _fit(one, other):
             continue
         saved = {p: _saved(one, other, p) for p in (*PANELS, one.candidate.panel, other.candidate.panel)}
         panel = max(saved, key=lambda p: saved[p])
         if saved[panel] > 0:
-            choices[first] = replace(choices[first], candidate=replace(one.candidate, panel=panel, chained=True))
-            choices[second] = replace(choices[second], candidate=replace(other.candidate, panel=panel))
+            for name, layer in ((first, one), (second, other)):
+                choices[name] = replace(choices[name], candidate=replace(layer.candidate, panel=panel))
+            chains.add(first)
             taken = second
-    return NetworkPlan(plan.problems, choices)
+    return NetworkPlan(plan.problems, choices, frozenset(chains))
 
 
 def _pairs(graph: Graph) -> Iterator[tuple[str, str]]:
@@ -53,7 +55,7 @@ class _Layer:
     """One of a pair."""
 
     problem: ConvProblem
-    candidate: Candidate
+    candidate: Columns
     target: Target
 
     @property
@@ -74,9 +76,9 @@ def _fit(one: _Layer, other: _Layer) -> bool:
     first, second = one.candidate, other.candidate
     if first.vectors != second.vectors or second.packed or second.masked or one.target.isa.fuses_tails:
         return False
-    if not all(c.by_columns and not (c.turned or c.rowwise or c.shared) for c in (first, second)):
+    if any(c.by_channels or c.linewise or c.shared for c in (first, second)):
         return False
-    g, layout = one.problem.geometry, DataLayout.of(one.problem.geometry, first)
+    g, layout = one.problem.geometry, first.layout(one.problem.geometry)
     dense = not (any(g.y_borders) or any(other.problem.geometry.x_borders) or layout.local)
     cut = first.packed or (layout.pitch, layout.plane_floats) == (g.target.pitch, g.target.floats)
     pointwise = g.kernel == (1, 1) and g.strides == (1, 1) and not any(g.pads)

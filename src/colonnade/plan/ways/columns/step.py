@@ -7,56 +7,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from colonnade.graph.ir import Activation
-from colonnade.kernels.fused import fuses
-from colonnade.kernels.shapes import Shape
-from colonnade.kernels.tail import longest_tail
 from colonnade.modelfile.program import Constants, Step, Storage, View
-from colonnade.modelfile.records import ACTIVATIONS
-from colonnade.plan.candidate import Candidate
-from colonnade.plan.columns import DataLayout
 from colonnade.plan.problem import ConvProblem, Geometry
-from colonnade.plan.strips import TurnedStrips
+from colonnade.plan.ways.columns.layout import DataLayout
+from colonnade.plan.ways.columns.loops import Loops
+from colonnade.plan.ways.columns.strips import TurnedStrips
+from colonnade.plan.ways.columns.tails import tail_limit
+from colonnade.plan.ways.records import activation_fields, plane_fields
+from colonnade.plan.ways.way import FLOAT_BYTES
 from colonnade.sparse.recover import Tile
 from colonnade.target.targets import Target
-
-FLOAT_BYTES = 4
-TAIL_COLUMNS = 32  # of a tile, on average, for each position; fewer where a register holds several vectors
-FUSED_COLUMNS = 4  # the same where the micro-kernel computes the tail too
-
-
-def activation_fields(act: Activation) -> dict[str, object]:
-    """An activation as the fields of a record."""
-    kind = ACTIVATIONS.index(act.kind)
-    return {"act": kind, "lo": act.lo, "hi": act.hi, "alpha": act.alpha, "beta": act.beta}
-
-
-def plane_fields(g: Geometry) -> dict[str, object]:
-    """A convolution's images and the planes they lie in, as the fields of a record."""
-    return {
-        "channels": g.channels,
-        "batch": g.batch,
-        "in_h": g.height,
-        "in_w": g.width,
-        "x_pitch": g.source.pitch,
-        "x_plane": g.source.floats,
-        "pad_top": g.pads[0],
-        "pad_left": g.pads[1],
-        "out_h": g.out_h,
-        "out_w": g.out_w,
-        "y_pitch": g.target.pitch,
-        "y_plane": g.target.floats,
-        "y_border": g.target.origin,
-    }
-
-
-def plane_views(g: Geometry, x: View, y: View, residual: View | None) -> dict[str, View | None]:
-    """Whole values, borders included, as views of the first element of each."""
-    return {
-        "x": x.shifted(g.source.origin),
-        "y": y.shifted(g.target.origin),
-        "r": residual and residual.shifted(g.target.origin),
-    }
 
 
 @dataclass(frozen=True)
@@ -70,9 +30,9 @@ class _Tables:
     packed_columns: np.ndarray
 
 
-def conv_step(
+def column_step(
     problem: ConvProblem,
-    candidate: Candidate,
+    candidate: Loops,
     target: Target,
     constants: Constants,
     x: View,
@@ -82,7 +42,7 @@ def conv_step(
     """The step that computes `problem` by `candidate`. Views are of whole values, borders included. Weights and tables
     go to `constants`."""
     g = problem.geometry
-    layout = DataLayout.of(g, candidate)
+    layout = candidate.layout(g)
     tiles = problem.tiles(candidate.rows, candidate.dense)
     tables = _tables(problem, candidate, layout, tiles, target.lanes)
     weights = np.concatenate(
@@ -121,19 +81,6 @@ def conv_step(
     return Step("cnm", problem.name, views, fields)
 
 
-def tail_limit(problem: ConvProblem, candidate: Candidate, target: Target) -> int:
-    """The most positions past whole vectors that are computed as a tail: only so many that tiles keep columns enough to
-    make up for what each costs once."""
-    if candidate.turned:
-        return 0
-    sizes = problem.tile_sizes(candidate.rows, candidate.dense)
-    columns = sum(columns * tiles for (_, columns), tiles in sizes.items()) // sum(sizes.values())
-    shape = Shape(candidate.rows, candidate.vectors)
-    beside = not candidate.packed and fuses(target.isa, shape, problem.geometry.positions)
-    each = FUSED_COLUMNS if beside else TAIL_COLUMNS // target.isa.wide
-    return min(longest_tail(target.isa, candidate.rows, target.lanes), columns // each)
-
-
 def _packed_strips(g: Geometry, width: int) -> int:
     """How many strips of `width` positions csrc/strips.c cuts the output's planes into: those with an output."""
     strips, last = 0, -1
@@ -167,28 +114,26 @@ def _geometry_fields(layout: DataLayout) -> dict[str, object]:
     }
 
 
-def _candidate_fields(candidate: Candidate) -> dict[str, object]:
+def _candidate_fields(candidate: Loops) -> dict[str, object]:
     return {
         "packed": candidate.packed,
-        "rowwise": candidate.rowwise,
+        "rowwise": candidate.linewise,
         "tile_rows": candidate.rows,
         "vectors": candidate.vectors,
         "blocks": candidate.blocks,
         "panel": candidate.panel,
-        "chained": candidate.chained,
+        "chained": False,
     }
 
 
-def _strip_fields(layout: DataLayout, candidate: Candidate, target: Target) -> dict[str, object]:
-    if not candidate.turned:
+def _strip_fields(layout: DataLayout, candidate: Loops, target: Target) -> dict[str, object]:
+    if not candidate.by_channels:
         return {"strip_h": 0, "strip_w": 0}
     strips = TurnedStrips.of(layout, target.isa)
     return {"strip_h": strips.lines, "strip_w": strips.width}
 
 
-def _tables(
-    problem: ConvProblem, candidate: Candidate, layout: DataLayout, tiles: Sequence[Tile], lanes: int
-) -> _Tables:
+def _tables(problem: ConvProblem, candidate: Loops, layout: DataLayout, tiles: Sequence[Tile], lanes: int) -> _Tables:
     g = problem.geometry
     per_group = g.rows // g.groups
     borders = np.arange(candidate.blocks + 1) * g.columns // candidate.blocks

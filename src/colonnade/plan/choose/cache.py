@@ -19,7 +19,7 @@ import platformdirs
 
 from colonnade.errors import ColonnadeError
 from colonnade.files import write_atomic
-from colonnade.plan.candidate import Candidate
+from colonnade.plan.ways import WAYS, Candidate
 
 
 def default_cache_dir(kind: str = "plans") -> Path:
@@ -30,7 +30,7 @@ def default_cache_dir(kind: str = "plans") -> Path:
 @cache
 def planner_digest() -> str:
     """Of the Python sources that decide what a candidate is and how it is lowered."""
-    package = Path(__file__).parent.parent
+    package = Path(__file__).parent.parent.parent
     folders = ("kernels", "modelfile", "plan", "sparse", "target")
     digest = hashlib.sha256()
     for path in sorted(path for folder in folders for path in (package / folder).rglob("*.py")):
@@ -77,12 +77,18 @@ class PlanCache:
         """Finished measurements of a problem, fastest first; None when there are none, or none that make sense."""
         try:
             rows = self._records.read(digest)["candidates"]
-            times = {Candidate.from_fields(row["candidate"]): float(row["ms"]) for row in rows}
+            times = {_candidate(row): float(row["ms"]) for row in rows}
         except (ValueError, TypeError, KeyError):
             return None
         return times or None
 
     def store(self, digest: str, times: Mapping[Candidate, float], problem: str) -> None:
         """Keep the measurements of a problem; `problem` describes it for a reader of the file."""
-        rows = [{"candidate": asdict(c), "ms": ms} for c, ms in sorted(times.items(), key=lambda item: item[1])]
+        ranked = sorted(times.items(), key=lambda item: item[1])
+        rows = [{"way": type(c).__name__, "candidate": asdict(c), "ms": ms} for c, ms in ranked]
         self._records.write(digest, {"problem": problem, "candidates": rows})
+
+
+def _candidate(row: Mapping[str, Any]) -> Candidate:
+    """The candidate of one row of a file. KeyError, TypeError or ValueError if it makes no sense."""
+    return {way.__name__: way for way in WAYS}[row["way"]].from_fields(row["candidate"])

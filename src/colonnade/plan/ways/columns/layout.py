@@ -7,7 +7,6 @@ from functools import cached_property
 
 import numpy as np
 
-from colonnade.plan.candidate import Candidate
 from colonnade.plan.planes import Planes
 from colonnade.plan.problem import Geometry
 
@@ -27,11 +26,6 @@ class DataLayout:
     geometry: Geometry
     strided: bool = False
     masked: bool = False
-
-    @classmethod
-    def of(cls, geometry: Geometry, candidate: Candidate) -> DataLayout:
-        """What a candidate reads."""
-        return cls(geometry, candidate.packed or candidate.turned, candidate.masked)
 
     @property
     def prepared(self) -> bool:

@@ -1,42 +1,33 @@
-"""The cost rule: cycles of a convolution by a candidate, estimated without running anything.
+"""The cost rule for convolutions by columns.
 
 Per kept column a micro-kernel needs its multiply-adds, its loads and its place in the front end; the slowest of the
-three counts. Every strip of every tile adds a call, the accumulators' way to memory, and more where it ends inside a
-vector or a row. Packing and preparing move floats. The rule orders candidates for the default plan and for the
-tuner, which then measures; it claims nothing about time.
+three counts. Every strip of every tile adds a call, the way of the sums to memory, and more where the strip ends inside
+a vector or a line. Packing and preparing move floats.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from colonnade.kernels.cnm import LINE_FLOATS
 from colonnade.kernels.shapes import Shape
 from colonnade.kernels.tail import tail_vectors
-from colonnade.plan.candidate import Candidate
-from colonnade.plan.columns import DataLayout
-from colonnade.plan.conv import tail_limit
+from colonnade.kernels.turned import VECTORS
 from colonnade.plan.problem import ConvProblem
-from colonnade.plan.traffic import Traffic
+from colonnade.plan.ways.columns.layout import DataLayout
+from colonnade.plan.ways.columns.loops import Loops
+from colonnade.plan.ways.columns.strips import TurnedStrips
+from colonnade.plan.ways.columns.tails import tail_limit
+from colonnade.plan.ways.columns.traffic import Traffic
+from colonnade.plan.ways.costs import call_cycles, column_cycles, instruction_cycles, output_cycles, store_cycles
 from colonnade.target.targets import Target
 
-CALL_INSTRUCTIONS = 220
 EDGE_INSTRUCTIONS = 60  # per accumulator of a strip that is not one whole run
 APART_INSTRUCTIONS = 15  # the same where the kernel stores it in two parts
 STRIDED_MOVE = 1.5  # of a move: every other float, or fewer
-OFFSET_LOADS = 2  # per column: its own offset and that of the column to prefetch
-LOOP_INSTRUCTIONS = 1.5  # per column, beside loads and multiply-adds
-
-
-def column_cycles(shape: Shape, target: Target) -> float:
-    """Cycles of one column of one strip."""
-    accumulators = shape.rows * shape.vectors
-    arithmetic = accumulators * target.fma_cycles
-    lines = -(-shape.vectors * target.lanes // LINE_FLOATS)
-    scalars = shape.rows + OFFSET_LOADS + lines  # prefetches take a load's place too
-    loads = shape.vectors * target.load_cycles + scalars * target.broadcast_cycles
-    issue = (accumulators + shape.vectors + scalars + LOOP_INSTRUCTIONS) * target.issue_cycles
-    return arithmetic + loads if target.in_order else max(arithmetic, loads, issue)
+COLUMN_SCALARS = 3  # by channels, per column, beside elements of X: its offset, where its row is, the next weights
+MEMORY_OPERANDS = 1.25  # of a column's time, where multiply-adds take X from memory: measured on Zen 5
+LONGER_CALLS = 1.2  # of kernels by channels, than of others
+SCATTER_CYCLES = 1.3  # per element
 
 
 @dataclass(frozen=True)
@@ -50,8 +41,8 @@ class Strips:
     tail: int
 
 
-def count_strips(problem: ConvProblem, candidate: Candidate, target: Target) -> Strips:
-    """As csrc/strips.c cuts them, up to a few at the borders. Where vectors have any length, an instruction costs its
+def count_strips(problem: ConvProblem, candidate: Loops, target: Target) -> Strips:
+    """As csrc cuts them, up to a few at the borders. Where vectors have any length, an instruction costs its
     whole register group whatever the length in use, and only strips of several segments have edges."""
     runs, span = _runs(problem, candidate)
     whole, last = divmod(span, candidate.vectors * target.lanes)
@@ -61,15 +52,15 @@ def count_strips(problem: ConvProblem, candidate: Candidate, target: Target) -> 
     past = last % target.lanes
     tail = past if past <= tail_limit(problem, candidate, target) else 0
     narrowest = min((v for v in target.isa.vectors if v * target.lanes >= last - tail > 0), default=0)
-    crossing = 0 if candidate.rowwise or candidate.packed else edges
+    crossing = 0 if candidate.linewise or candidate.packed else edges
     return Strips(strips, runs * (whole * candidate.vectors + narrowest), crossing, runs * tail)
 
 
-def _runs(problem: ConvProblem, candidate: Candidate) -> tuple[int, int]:
+def _runs(problem: ConvProblem, candidate: Loops) -> tuple[int, int]:
     """How many runs of positions are cut into strips, and how long each is: rows, or planes, those read or, packed,
     those written."""
-    g, layout = problem.geometry, DataLayout.of(problem.geometry, candidate)
-    if candidate.rowwise:
+    g, layout = problem.geometry, candidate.layout(problem.geometry)
+    if candidate.linewise:
         return g.batch * g.out_h, g.out_w
     pitch, floats = (g.target.pitch, g.target.floats) if candidate.packed else (layout.pitch, layout.plane_floats)
     if pitch * g.out_h == floats and pitch == g.out_w:  # and so from image to image
@@ -77,12 +68,12 @@ def _runs(problem: ConvProblem, candidate: Candidate) -> tuple[int, int]:
     return g.batch, (g.out_h - 1) * pitch + g.out_w
 
 
-def _edges(problem: ConvProblem, candidate: Candidate, target: Target, runs: int, span: int) -> int:
+def _edges(problem: ConvProblem, candidate: Loops, target: Target, runs: int, span: int) -> int:
     """Strips whose outputs do not lie as their lanes do, or that end in a vector which may not be written whole."""
     g, width = problem.geometry, candidate.vectors * target.lanes
-    if candidate.rowwise:
+    if candidate.linewise:
         return runs * (span % width % target.lanes > 0)
-    pitch = DataLayout.of(g, candidate).pitch
+    pitch = candidate.layout(g).pitch
     if candidate.packed or pitch == g.target.pitch:
         own = g.target.pitch if candidate.packed else pitch
         fits = g.target.floats - g.target.origin >= (g.out_h - 1) * own + g.out_w + target.lanes
@@ -90,9 +81,9 @@ def _edges(problem: ConvProblem, candidate: Candidate, target: Target, runs: int
     return min(runs * -(-span // width), g.batch * g.out_h)
 
 
-def estimate_cycles(problem: ConvProblem, candidate: Candidate, target: Target) -> float:
-    """Estimated cycles of one thread."""
-    layout, strips = DataLayout.of(problem.geometry, candidate), count_strips(problem, candidate, target)
+def position_cycles(problem: ConvProblem, candidate: Loops, target: Target) -> float:
+    """Estimated cycles of one thread, lanes being positions."""
+    layout, strips = candidate.layout(problem.geometry), count_strips(problem, candidate, target)
     apart = not target.isa.lanes and not problem.residual
     edge = (APART_INSTRUCTIONS if apart else EDGE_INSTRUCTIONS) * instruction_cycles(target)
     cycles = 0.0
@@ -110,7 +101,7 @@ def estimate_cycles(problem: ConvProblem, candidate: Candidate, target: Target) 
     return cycles + prepare_cycles(layout, target) + traffic_of(problem, candidate, target).cycles
 
 
-def traffic_of(problem: ConvProblem, candidate: Candidate, target: Target) -> Traffic:
+def traffic_of(problem: ConvProblem, candidate: Loops, target: Target) -> Traffic:
     """That of a candidate whose strips are vectors of positions."""
     strips, width = count_strips(problem, candidate, target).strips, candidate.vectors * target.lanes
     return Traffic(problem, candidate, target, strips, 1, width)
@@ -122,26 +113,30 @@ def tail_cycles(rows: int, target: Target) -> float:
     return vectors * (target.fma_cycles + target.load_cycles / 2) + target.broadcast_cycles
 
 
-def call_cycles(target: Target) -> float:
-    """Of one call of a micro-kernel, and the loops around it."""
-    return CALL_INSTRUCTIONS * instruction_cycles(target)
-
-
-def instruction_cycles(target: Target) -> float:
-    """Of a scalar instruction."""
-    return target.broadcast_cycles if target.in_order else target.issue_cycles
-
-
-def output_cycles(target: Target) -> float:
-    """Of one vector of outputs, and again for a residual's: a store or load, an operation and an address."""
-    return 1.25 * (target.load_cycles + target.fma_cycles)
-
-
-def store_cycles(target: Target) -> float:
-    """Of one vector stored, or loaded, as it is: sums between KC blocks, products that are still to be transformed."""
-    return target.load_cycles + target.fma_cycles / 2
-
-
 def prepare_cycles(layout: DataLayout, target: Target) -> float:
     """Of padding and splitting X."""
     return layout.floats / target.lanes * target.move_cycles if layout.prepared else 0.0
+
+
+def channel_cycles(problem: ConvProblem, candidate: Loops, target: Target) -> float:
+    """Estimated cycles of one thread, lanes being output channels."""
+    g, layout = problem.geometry, candidate.layout(problem.geometry)
+    strips = TurnedStrips.of(layout, target.isa)
+    count, elements = g.batch * strips.count, g.positions * VECTORS * target.lanes
+    output = elements * SCATTER_CYCLES * (1 + problem.residual)
+    sums = elements / target.lanes * 2 * store_cycles(target) * (candidate.blocks - 1)
+    of_one = count * candidate.blocks * call_cycles(target) * LONGER_CALLS + output + sums
+    cycles = prepare_cycles(layout, target)
+    for (_, columns), tiles in problem.tile_sizes(candidate.rows, candidate.dense).items():
+        cycles += tiles * (columns * _column_cycles(count, g.positions, target) + of_one)
+    return cycles + Traffic(problem, candidate, target, count, strips.lines, strips.width).cycles
+
+
+def _column_cycles(strips: int, positions: int, target: Target) -> float:
+    """Of one column of all strips."""
+    arithmetic = positions * VECTORS * target.fma_cycles
+    scalars = positions + strips * COLUMN_SCALARS
+    loads = strips * VECTORS * target.load_cycles + scalars * target.broadcast_cycles
+    issue = (positions * VECTORS + strips * VECTORS + scalars) * target.issue_cycles
+    column = arithmetic + loads if target.in_order else max(arithmetic, loads, issue)
+    return column if target.isa.scalar_operands else column * MEMORY_OPERANDS

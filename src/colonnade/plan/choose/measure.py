@@ -11,11 +11,10 @@ from colonnade.graph.ir import Conv
 from colonnade.graph.reference import conv2d
 from colonnade.modelfile.program import Program, Step, Storage, Value, View
 from colonnade.modelfile.writer import write
-from colonnade.plan.candidate import Candidate
 from colonnade.plan.copy import Strided, copy_step, dense
 from colonnade.plan.planes import Planes
 from colonnade.plan.problem import ConvProblem
-from colonnade.plan.step import convolution_step
+from colonnade.plan.ways import Candidate
 from colonnade.remote.local import LocalRunner
 from colonnade.remote.runner import Runner
 from colonnade.runtime.binding import checksum
@@ -87,7 +86,7 @@ class LayerBench:
             program.steps.append(copy_step(value.name, value.shape, dense(View(value.storage), value.shape), walked))
         y, walked = _stored(self._expected.shape, g.target)
         x, r = views["x"], views.get("r")
-        step = convolution_step(self._problem, candidate, self._target, program.constants, x, y, r)
+        step = candidate.step(self._problem, self._target, program.constants, x, y, r)
         program.steps.append(step)
         out = Value("y", self._expected.shape, Storage(self._expected.size, "output", 0))
         program.outputs.append(out)

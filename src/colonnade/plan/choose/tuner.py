@@ -6,21 +6,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from colonnade.graph.ir import Graph
-from colonnade.plan.borders import BorderChoice
-from colonnade.plan.cache import PlanCache
-from colonnade.plan.candidate import Candidate
-from colonnade.plan.lower import conv_problems
-from colonnade.plan.measure import LayerBench, time_together
-from colonnade.plan.problem import ConvProblem
-from colonnade.plan.space import (
-    candidate_cycles,
-    default_candidate,
-    loop_variants,
-    panel_variants,
-    possible,
-    row_variants,
-    shape_candidates,
-)
+from colonnade.plan.choose.borders import BorderChoice
+from colonnade.plan.choose.cache import PlanCache
+from colonnade.plan.choose.measure import LayerBench, time_together
+from colonnade.plan.choose.space import default_candidate, shape_candidates
+from colonnade.plan.problem import ConvProblem, conv_problems
+from colonnade.plan.ways import Candidate
+from colonnade.plan.ways.costs import candidate_cycles
 from colonnade.remote.runner import Runner
 from colonnade.target.targets import Target
 
@@ -43,14 +35,20 @@ class Choice:
 
 @dataclass(frozen=True)
 class NetworkPlan:
-    """The convolutions of a network by node name: their problems, borders in memory included, and what was chosen."""
+    """The convolutions of a network by node name: their problems, borders in memory included, and what was chosen.
+    chains: those whose panels are each followed by the next convolution's (choose/chain.py)."""
 
     problems: Mapping[str, ConvProblem]
     choices: Mapping[str, Choice]
+    chains: frozenset[str] = frozenset()
 
     @property
     def candidates(self) -> dict[str, Candidate]:
         return {name: choice.candidate for name, choice in self.choices.items()}
+
+    def algorithm(self, name: str) -> str:
+        """What was chosen for the convolution `name`, for people."""
+        return f"{self.choices[name].candidate}{', chained' * (name in self.chains)}"
 
 
 def default_plan(graph: Graph, target: Target, threads: int) -> NetworkPlan:
@@ -81,9 +79,7 @@ def tuned_plan(
     for variants in layers:
         progress(variants[0].name, len(chosen), total)
         times = [cache.load(problem.digest) or {} for problem in variants]
-        if not all(
-            known and all(possible(p, c, target) for c in known) for p, known in zip(variants, times, strict=True)
-        ):
+        if not all(known and all(c.fits(p, target) for c in known) for p, known in zip(variants, times, strict=True)):
             times = profile(variants, target, threads, runner)
             for problem, measured in zip(variants, times, strict=True):
                 cache.store(problem.digest, measured, repr(problem.geometry))
@@ -102,9 +98,9 @@ def profile(
     variants: Sequence[ConvProblem], target: Target, threads: int, runner: Runner
 ) -> list[dict[Candidate, float]]:
     """Milliseconds of the finalists of one convolution with several borders, from three rounds of selection: shapes,
-    variants of the best two (other T; loop orders, unless they are out of the race), and the finalists of all borders
-    side by side. The best dense candidate, the best by columns and the best of both kinds of Winograd are always
-    finalists: the last need more scratch than the others, which a few runs find outside the caches."""
+    variants of the best (other T, other loop orders), and the finalists of all borders side by side. The best dense
+    candidate and the best of each family are always finalists: some need more scratch than others, which a few runs
+    find outside the caches."""
     first = LayerBench(variants[0], target, threads, runner)
     benches = [first.of(problem) for problem in variants]
     found = [_finalists(b, p, target, threads) for b, p in zip(benches, variants, strict=True)]
@@ -118,21 +114,19 @@ def _finalists(bench: LayerBench, problem: ConvProblem, target: Target, threads:
     near = {c: ms for c, ms in times.items() if ms < LOOPS_GAIN * min(times.values())}
     varied = [
         variant
-        for candidate in _fastest({c: ms for c, ms in near.items() if c.by_columns}, 2)
-        for variant in loop_variants(problem, candidate, target, threads)
+        for candidate in _fastest_of_families(near, 2)
+        for variant in candidate.loop_variants(problem, target, threads)
     ]
-    for candidate in _fastest({c: ms for c, ms in near.items() if not c.by_columns}, 2):
-        varied += panel_variants(problem, candidate, target)
-    for candidate in _fastest({c: ms for c, ms in times.items() if not c.window}, 2):
-        varied += row_variants(problem, candidate, target)
+    for candidate in _fastest({c: ms for c, ms in times.items() if c.row_variants(problem, target)}, 2):
+        varied += candidate.row_variants(problem, target)
     times |= bench.time(_unique(varied, times), VARIED_ROUNDS)
-    best = [
-        *_fastest({c: ms for c, ms in times.items() if c.dense}, 1),
-        *_fastest({c: ms for c, ms in times.items() if c.by_columns}, 1),
-        *_fastest({c: ms for c, ms in times.items() if c.winograd > 1}, 1),
-        *_fastest({c: ms for c, ms in times.items() if c.vertical > 1}, 1),
-    ]
-    return _unique([*_fastest(times, FINALISTS), *best], ())
+    dense = {c: ms for c, ms in times.items() if c.dense}
+    return _unique([*_fastest(times, FINALISTS), *_fastest(dense, 1), *_fastest_of_families(times, 1)], ())
+
+
+def _fastest_of_families(times: Mapping[Candidate, float], count: int) -> list[Candidate]:
+    families = dict.fromkeys(candidate.family for candidate in times)
+    return [c for family in families for c in _fastest({c: ms for c, ms in times.items() if c.family == family}, count)]
 
 
 def _fastest(times: Mapping[Candidate, float], count: int) -> Sequence[Candidate]:

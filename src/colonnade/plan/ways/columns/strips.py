@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from colonnade.kernels.turned import LINES
-from colonnade.plan.columns import DataLayout
+from colonnade.plan.ways.columns.layout import DataLayout
 from colonnade.target.isa import Isa
 
 

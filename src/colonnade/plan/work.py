@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
 from colonnade.modelfile.reader import StepRecord, intact, read_steps
-
-FLOAT_BYTES = 4
-Fields = Mapping[str, int]
+from colonnade.plan.ways import WAY_OF_STEP, Fields, Work
+from colonnade.plan.ways.way import FLOAT_BYTES
 
 
 @dataclass(frozen=True)
@@ -43,42 +42,28 @@ def layers(data: bytes, label: str = "compiled model") -> tuple[Layer, ...]:
 
 def _layer(step: StepRecord, ints: np.ndarray) -> Layer:
     op, f = step.op, {key: value for key, value in step.fields.items() if isinstance(value, int)}
-    macs = dense = weights = 0
-    if op == "cnm":
-        kept, positions = _kept_weights(ints, f), f["batch"] * f["out_h"] * f["out_w"]
-        macs, dense = kept * positions, f["rows"] * f["columns"] * positions
-        weights = kept + f["rows"]
-    elif op == "winograd":
-        n, pairs = f["m"] - (-f["kernel"] // f["stride"]) - 1, f["rows"] * f["channels"]
-        products = n * n * pairs * f["stride"] ** 2
-        macs = products * f["batch"] * -(-f["out_h"] // f["m"]) * -(-f["out_w"] // f["m"])
-        dense = f["kernel"] ** 2 * pairs * f["batch"] * f["out_h"] * f["out_w"]
-        weights = products + f["rows"]
-    elif op == "vertical":
-        n, pairs = f["m"] - (-f["kernel_h"] // f["stride_h"]) - 1, f["rows"] * f["channels"] * f["kernel_w"]
-        products = n * pairs * f["stride_h"]
-        macs = products * f["batch"] * -(-f["out_h"] // f["m"]) * f["out_w"]
-        dense = f["kernel_h"] * pairs * f["batch"] * f["out_h"] * f["out_w"]
-        weights = products + f["rows"]
-    elif op == "depthwise":
-        weights = f["channels"] * (f["kernel"] ** 2 + 1)
-        macs = dense = f["channels"] * f["kernel"] ** 2 * f["batch"] * f["out_h"] * f["out_w"]
-    elif op == "dense":
-        macs = dense = f["batch"] * f["outputs"] * f["columns"]
-        weights = f["outputs"] * (f["columns"] + 1)
-    elif op == "affine":
-        weights = 2 * f["channels"]
+    work = WAY_OF_STEP[op].work(op, f, ints) if op in WAY_OF_STEP else _WORK.get(op, _no_work)(f)
     dims = step.fields.get("dims")
     moved = 2 * int(np.prod(dims, dtype=np.int64)) if isinstance(dims, tuple) else _DATA[op](f)
     n = step.repeats
-    return Layer(step.name, op, n * macs, n * dense, FLOAT_BYTES * weights, n * FLOAT_BYTES * moved, f)
+    macs, dense_macs, weight_bytes = n * work.macs, n * work.dense_macs, FLOAT_BYTES * work.weights
+    return Layer(step.name, op, macs, dense_macs, weight_bytes, n * FLOAT_BYTES * moved, f)
 
 
-def _kept_weights(ints: np.ndarray, f: Fields) -> int:
-    """Rows times columns of every tile."""
-    tiles = ints[f["tile_table"] :][: 4 * f["tiles"]].reshape(-1, 4).astype(np.int64)
-    columns = ints[f["block_table"] + tiles[:, 3] + f["blocks"]]
-    return int(np.sum(tiles[:, 0] * columns))
+def _no_work(f: Fields) -> Work:
+    return Work(0, 0, 0)
+
+
+def _fully_connected(f: Fields) -> Work:
+    macs = f["batch"] * f["outputs"] * f["columns"]
+    return Work(macs, macs, f["outputs"] * (f["columns"] + 1))
+
+
+# Of steps other than convolutions.
+_WORK: dict[str, Callable[[Fields], Work]] = {
+    "dense": _fully_connected,
+    "affine": lambda f: Work(0, 0, 2 * f["channels"]),
+}
 
 
 def _conv_floats(f: Fields) -> int:

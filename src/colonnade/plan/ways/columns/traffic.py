@@ -3,7 +3,8 @@
     for panel of strips / for KC block / for tile / for strip: one micro-kernel call
 
 A strip of a tile reads the tile's columns of X and of W; the same weights for every strip of the panel, the same X for
-every tile. How much of what is read again has been pushed out by then, a cache that replaces at random is asked.
+every tile. Between two reads other data passes through the cache and pushes a part out. How large that part is follows
+from a model of a cache that replaces lines at random.
 """
 
 from __future__ import annotations
@@ -11,12 +12,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
-from colonnade.plan.candidate import Candidate
-from colonnade.plan.columns import DataLayout
 from colonnade.plan.problem import ConvProblem
+from colonnade.plan.ways.columns.layout import DataLayout
+from colonnade.plan.ways.columns.loops import Loops
+from colonnade.plan.ways.way import FLOAT_BYTES
 from colonnade.target.targets import Target
 
-FLOAT_BYTES = 4
 LINE_BYTES = 64
 # Of a cache: what is read again and again stays if it is no more than this. Fitted to a simulated core, whose caches
 # replace at random.
@@ -28,7 +29,7 @@ class Traffic:
     """Of one candidate: `strips` in all, each of `lines` lines of `width` positions."""
 
     problem: ConvProblem
-    candidate: Candidate
+    candidate: Loops
     target: Target
     strips: int
     lines: int
@@ -36,7 +37,7 @@ class Traffic:
 
     @cached_property
     def layout(self) -> DataLayout:
-        return DataLayout.of(self.problem.geometry, self.candidate)
+        return self.candidate.layout(self.problem.geometry)
 
     @property
     def panel(self) -> int:
