@@ -76,7 +76,7 @@ def _fit(one: _Layer, other: _Layer) -> bool:
     first, second = one.candidate, other.candidate
     if first.vectors != second.vectors or second.packed or second.masked or one.target.isa.fuses_tails:
         return False
-    if any(c.by_channels or c.linewise or c.shared for c in (first, second)):
+    if any(c.by_channels or c.shared for c in (first, second)):
         return False
     g, layout = one.problem.geometry, first.layout(one.problem.geometry)
     dense = not (any(g.y_borders) or any(other.problem.geometry.x_borders) or layout.local)

@@ -12,7 +12,6 @@ from colonnade.kernels.turned import STRIDES, VECTORS
 from colonnade.modelfile.program import Constants, Step, View
 from colonnade.plan.problem import ConvProblem
 from colonnade.plan.ways.columns.cost import channel_cycles, count_strips, position_cycles, traffic_of
-from colonnade.plan.ways.columns.layout import DataLayout
 from colonnade.plan.ways.columns.loops import Loops
 from colonnade.plan.ways.columns.step import column_step
 from colonnade.plan.ways.columns.strips import TurnedStrips
@@ -114,14 +113,12 @@ def _by_positions(problem: ConvProblem, target: Target, dense: bool) -> Iterable
             continue  # the same tiles as with fewer rows
         direct = Columns(shape.rows, shape.vectors, all_columns=dense)
         kinds = [direct]
-        if DataLayout(g).pitch != g.out_w:
-            kinds.append(replace(direct, linewise=True))
         if g.groups == 1:
             kinds.append(replace(direct, access="packed"))
         if target.isa.masked and g.maskable:
             kinds.append(replace(direct, access="masked"))
         for kind in kinds:
-            for panel in sorted({4, ALL_STRIPS, _cached_panel(problem, replace(kind, linewise=False), target)}):
+            for panel in sorted({4, ALL_STRIPS, _cached_panel(problem, kind, target)}):
                 yield replace(kind, panel=panel)
 
 
@@ -146,8 +143,7 @@ def _fits_by_channels(candidate: Columns, problem: ConvProblem, target: Target) 
     # Where vectors are scalar registers these hold too few sums for it (Target.accumulators).
     small = g.groups == 1 and target.accumulators is None
     small = small and FLOAT_BYTES * g.rows * g.batch * g.target.floats <= MOST_BYTES
-    plain = candidate.access == "direct" and not candidate.linewise
-    return kernels and small and plain and candidate.layout(g).x_step in STRIDES
+    return kernels and small and candidate.access == "direct" and candidate.layout(g).x_step in STRIDES
 
 
 def _by_channels(problem: ConvProblem, target: Target) -> Iterator[Columns]:

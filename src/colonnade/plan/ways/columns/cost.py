@@ -52,16 +52,14 @@ def count_strips(problem: ConvProblem, candidate: Loops, target: Target) -> Stri
     past = last % target.lanes
     tail = past if past <= tail_limit(problem, candidate, target) else 0
     narrowest = min((v for v in target.isa.vectors if v * target.lanes >= last - tail > 0), default=0)
-    crossing = 0 if candidate.linewise or candidate.packed else edges
+    crossing = 0 if candidate.packed else edges
     return Strips(strips, runs * (whole * candidate.vectors + narrowest), crossing, runs * tail)
 
 
 def _runs(problem: ConvProblem, candidate: Loops) -> tuple[int, int]:
-    """How many runs of positions are cut into strips, and how long each is: rows, or planes, those read or, packed,
-    those written."""
+    """How many runs of positions are cut into strips, and how long each is: planes, those read or, packed, those
+    written."""
     g, layout = problem.geometry, candidate.layout(problem.geometry)
-    if candidate.linewise:
-        return g.batch * g.out_h, g.out_w
     pitch, floats = (g.target.pitch, g.target.floats) if candidate.packed else (layout.pitch, layout.plane_floats)
     if pitch * g.out_h == floats and pitch == g.out_w:  # and so from image to image
         return 1, g.positions
@@ -71,8 +69,6 @@ def _runs(problem: ConvProblem, candidate: Loops) -> tuple[int, int]:
 def _edges(problem: ConvProblem, candidate: Loops, target: Target, runs: int, span: int) -> int:
     """Strips whose outputs do not lie as their lanes do, or that end in a vector which may not be written whole."""
     g, width = problem.geometry, candidate.vectors * target.lanes
-    if candidate.linewise:
-        return runs * (span % width % target.lanes > 0)
     pitch = candidate.layout(g).pitch
     if candidate.packed or pitch == g.target.pitch:
         own = g.target.pitch if candidate.packed else pitch

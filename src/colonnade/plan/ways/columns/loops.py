@@ -23,7 +23,6 @@ class Loops(Candidate):
     left out of loads; for instruction sets that can do so.
     lanes: what the lanes of a vector are. "positions": neighbouring output positions (kernels/cnm.py). "channels":
     output channels (kernels/turned.py), with any stride, only with direct access.
-    linewise: direct strips stay within one line of outputs.
     panel: the strips for which a tile's weights are used before the next tile.
     blocks: KC blocks.
     all_columns: zeros are computed too.
@@ -34,7 +33,6 @@ class Loops(Candidate):
 
     access: Access = "direct"
     lanes: Lanes = "positions"
-    linewise: bool = False
     panel: int = 1
     blocks: int = 1
     all_columns: bool = False
@@ -67,7 +65,7 @@ class Loops(Candidate):
 
     @property
     def variety(self) -> Hashable:
-        return self.vectors, self.access, self.lanes, self.linewise
+        return self.vectors, self.access, self.lanes
 
     def layout(self, geometry: Geometry) -> DataLayout:
         """Where the columns lie."""
@@ -77,7 +75,6 @@ class Loops(Candidate):
         way = "packed" if self.packed else "turned" if self.by_channels else "direct"
         extras = [f"panel {panel_text(self.panel)}"]
         extras += ["masked"] if self.masked else []
-        extras += ["linewise"] if self.linewise else []
         extras += [f"{self.blocks} KC blocks"] if self.blocks > 1 else []
         return f"{'dense' if self.dense else 'sparse'} {way} {self.rows}x{self.vectors}v, {', '.join(extras)}"
 
@@ -89,7 +86,6 @@ class Loops(Candidate):
             "vectors": fields["vectors"],
             "access": "packed" if fields["packed"] else "masked" if fields["masked"] else "direct",
             "lanes": "channels" if fields["strip_h"] else "positions",
-            "linewise": bool(fields["rowwise"]),
             "panel": fields["panel"],
             "blocks": fields["blocks"],
             "all_columns": not sparse,

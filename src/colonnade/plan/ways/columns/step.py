@@ -117,7 +117,7 @@ def _geometry_fields(layout: DataLayout) -> dict[str, object]:
 def _candidate_fields(candidate: Loops) -> dict[str, object]:
     return {
         "packed": candidate.packed,
-        "rowwise": candidate.linewise,
+        "rowwise": False,
         "tile_rows": candidate.rows,
         "vectors": candidate.vectors,
         "blocks": candidate.blocks,
