@@ -11,10 +11,10 @@ from colonnade.kernels.shapes import MAX_ROWS, Shape, shapes
 from colonnade.kernels.turned import STRIDES, VECTORS
 from colonnade.modelfile.program import Constants, Step, View
 from colonnade.plan.problem import ConvProblem
-from colonnade.plan.ways.columns.cost import channel_cycles, count_strips, position_cycles, traffic_of
+from colonnade.plan.ways.columns.cost import channel_cycles, position_cycles, traffic_of
+from colonnade.plan.ways.columns.cutting import channel_strips, strips_of
 from colonnade.plan.ways.columns.loops import Loops
 from colonnade.plan.ways.columns.step import column_step
-from colonnade.plan.ways.columns.strips import TurnedStrips
 from colonnade.plan.ways.costs import candidate_cycles, good_shapes, row_variants
 from colonnade.plan.ways.way import ALL_STRIPS, FLOAT_BYTES, Fields, Work
 from colonnade.target.targets import Target
@@ -101,7 +101,7 @@ class Columns(Loops):
         """Strips are packed once for all threads when there are few panels."""
         if threads == 1 or not self.packed:
             return replace(self, shared=False)
-        strips = count_strips(problem, self, target).strips
+        strips = len(strips_of(problem, self, target))
         panels = -(-strips // min(self.panel, strips))
         return replace(self, shared=panels < SHARING * threads)
 
@@ -152,7 +152,7 @@ def _by_channels(problem: ConvProblem, target: Target) -> Iterator[Columns]:
     candidate = Columns(channel_rows(target), VECTORS, lanes="channels")
     if not candidate.fits(problem, target):
         return
-    count = g.batch * TurnedStrips.of(candidate.layout(g), target.isa).count
+    count = g.batch * channel_strips(g, candidate, target).count
     for dense in (False, True) if problem.sparse else (True,):
         for panel in (panel for panel in PANELS_BY_CHANNELS if panel < count or panel == ALL_STRIPS):
             for blocks in (b for b in (1, *BLOCKS) if b == 1 or g.columns // b >= KC_LEAST):

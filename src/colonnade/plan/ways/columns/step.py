@@ -8,11 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from colonnade.modelfile.program import Constants, Step, Storage, View
-from colonnade.plan.problem import ConvProblem, Geometry
+from colonnade.plan.problem import ConvProblem
+from colonnade.plan.ways.columns.cutting import channel_strips, strips_of, tail_limit
 from colonnade.plan.ways.columns.layout import DataLayout
 from colonnade.plan.ways.columns.loops import Loops
-from colonnade.plan.ways.columns.strips import TurnedStrips
-from colonnade.plan.ways.columns.tails import tail_limit
 from colonnade.plan.ways.records import activation_fields, plane_fields
 from colonnade.plan.ways.way import FLOAT_BYTES
 from colonnade.sparse.recover import Tile
@@ -58,7 +57,8 @@ def column_step(
     }
     if candidate.packed and candidate.shared:
         width = candidate.vectors * target.lanes
-        views["strips"] = View(Storage(_packed_strips(g, width) * len(tables.packed_columns) * width))
+        strips = strips_of(problem, candidate, target)
+        views["strips"] = View(Storage(len(strips) * len(tables.packed_columns) * width))
     fields: dict[str, object] = {
         "weights": constants.add_floats(weights),
         "bias": constants.add_floats(problem.bias[tables.row_order]),
@@ -79,18 +79,6 @@ def column_step(
         **activation_fields(problem.act),
     }
     return Step("cnm", problem.name, views, fields)
-
-
-def _packed_strips(g: Geometry, width: int) -> int:
-    """How many strips of `width` positions csrc/strips.c cuts the output's planes into: those with an output."""
-    strips, last = 0, -1
-    for row in range(g.batch * g.out_h):
-        image, line = divmod(row, g.out_h)
-        begin = image * g.target.floats + line * g.target.pitch
-        end = (begin + g.out_w - 1) // width
-        strips += end - max(begin // width, last + 1) + 1
-        last = end
-    return strips
 
 
 def _geometry_fields(layout: DataLayout) -> dict[str, object]:
@@ -129,7 +117,7 @@ def _candidate_fields(candidate: Loops) -> dict[str, object]:
 def _strip_fields(layout: DataLayout, candidate: Loops, target: Target) -> dict[str, object]:
     if not candidate.by_channels:
         return {"strip_h": 0, "strip_w": 0}
-    strips = TurnedStrips.of(layout, target.isa)
+    strips = channel_strips(layout.geometry, candidate, target)
     return {"strip_h": strips.lines, "strip_w": strips.width}
 
 
