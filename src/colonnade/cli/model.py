@@ -151,7 +151,7 @@ def prune(
             "--latency, --speedup or --allocate"
         )
     elif several:
-        raise ColonnadeError("--tile: several tiles to choose from need a goal about time: --latency or --speedup")
+        raise ColonnadeError("--tile: several tiles to choose from are for a goal about time: --latency or --speedup")
     elif sparsity is None:
         raise ColonnadeError("give one of --sparsity, --latency and --speedup")
     else:
