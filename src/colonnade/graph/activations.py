@@ -26,10 +26,10 @@ class Row:
 
 
 ROWS = (
-    Row("clamp", "clip(x, lo, hi)"),  # identity, Relu, Relu6 and Clip: micro-kernels do it themselves
+    Row("clamp", "clamp(x, lo, hi)"),  # identity, Relu, Relu6 and Clip: micro-kernels do it themselves
     Row("sigmoid", "sigmoid(x)", onnx="Sigmoid"),
-    Row("hard_sigmoid", "clip(alpha * x + beta, 0, 1)", onnx="HardSigmoid", attributes={"alpha": 0.2, "beta": 0.5}),
-    Row("hard_swish", "x * clip(x * (1 / 6) + 0.5, 0, 1)", onnx="HardSwish"),
+    Row("hard_sigmoid", "clamp(alpha * x + beta, 0, 1)", onnx="HardSigmoid", attributes={"alpha": 0.2, "beta": 0.5}),
+    Row("hard_swish", "x * clamp(x * (1 / 6) + 0.5, 0, 1)", onnx="HardSwish"),
     Row("silu", "x * sigmoid(x)"),
 )
 

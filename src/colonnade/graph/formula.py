@@ -1,6 +1,6 @@
 """Formulas of one variable, written once as Python expressions and then spoken in numpy and in C.
 
-    x * clip(alpha * x + beta, 0, 1)
+    x * clamp(alpha * x + beta, 0, 1)
 
 A formula is made of numbers, names, + - * /, a sign, a choice (`a if x > 0 else b`) and the functions below. Nothing
 else is understood: an unknown name or function is an error where the formula is first read, which for activations is
@@ -13,8 +13,8 @@ import ast
 from collections.abc import Mapping, Sequence
 from typing import Protocol, TypeVar
 
-# Functions, with the number of their arguments. clip(x, lo, hi) keeps NaN; sigmoid(x) = 1 / (1 + exp(-x)).
-FUNCTIONS = {"exp": 1, "sigmoid": 1, "clip": 3}
+# Functions, with the number of their arguments. clamp(x, lo, hi) keeps NaN; sigmoid(x) = 1 / (1 + exp(-x)).
+FUNCTIONS = {"exp": 1, "sigmoid": 1, "clamp": 3}
 
 _OPERATIONS: Mapping[type[ast.operator], str] = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/"}
 _COMPARISONS: Mapping[type[ast.cmpop], str] = {ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">="}

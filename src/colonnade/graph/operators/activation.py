@@ -62,7 +62,7 @@ class _Numpy:
                 return np.asarray(np.exp(arguments[0]))
             case "sigmoid":
                 return np.asarray(1 / (1 + np.exp(-arguments[0])))
-            case "clip":
+            case "clamp":
                 x, lo, hi = arguments
                 return np.asarray(np.minimum(np.maximum(x, lo), hi))
         raise NotImplementedError(f"formulas have no numpy for {function}")
