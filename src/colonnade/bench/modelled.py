@@ -19,9 +19,10 @@ from colonnade.graph.reference import run_reference
 from colonnade.modelfile.reader import describe
 from colonnade.modelfile.writer import write
 from colonnade.plan.cache import Records
-from colonnade.plan.lower import borders_of, lower
+from colonnade.plan.lower import lower
 from colonnade.plan.measure import EVICT_BYTES, TOLERANCE, WrongResultError
 from colonnade.plan.planes import Borders
+from colonnade.plan.problem import borders_of
 from colonnade.plan.tuner import NetworkPlan
 from colonnade.remote.runner import relative_error
 from colonnade.remote.spike import SpikeRunner

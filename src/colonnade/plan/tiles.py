@@ -13,9 +13,8 @@ import numpy as np
 
 from colonnade.graph.ir import Graph
 from colonnade.plan.borders import MOST_BORDER
-from colonnade.plan.lower import conv_problems
 from colonnade.plan.planes import NO_BORDERS
-from colonnade.plan.problem import ConvProblem, WeightMatrix
+from colonnade.plan.problem import ConvProblem, WeightMatrix, conv_problems
 from colonnade.plan.space import candidate_cycles, default_column_candidate
 from colonnade.sparse.pattern import Pattern, convolution_mask
 from colonnade.sparse.prune import DEFAULT_TILE, TileWish

@@ -9,9 +9,8 @@ from colonnade.graph.ir import Graph
 from colonnade.plan.borders import BorderChoice
 from colonnade.plan.cache import PlanCache
 from colonnade.plan.candidate import Candidate
-from colonnade.plan.lower import conv_problems
 from colonnade.plan.measure import LayerBench, time_together
-from colonnade.plan.problem import ConvProblem
+from colonnade.plan.problem import ConvProblem, conv_problems
 from colonnade.plan.space import (
     candidate_cycles,
     default_candidate,
