@@ -20,7 +20,7 @@ from colonnade.graph.ir import (
     GlobalPool,
     Graph,
     Node,
-    Op,
+    Operator,
     Pad,
     Pool,
     Reshape,
@@ -88,7 +88,7 @@ class GraphBuilder:
     def shape(self, value: str) -> tuple[int, ...]:
         return {**self.inputs, **self.results}[value]
 
-    def add(self, op: Op, shape: tuple[int, ...], *inputs: str) -> str:
+    def add(self, op: Operator, shape: tuple[int, ...], *inputs: str) -> str:
         name = f"y{len(self.nodes)}"
         self.nodes.append(Node(f"n{len(self.nodes)}", op, inputs, name))
         self.results[name] = shape

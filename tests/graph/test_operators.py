@@ -21,7 +21,7 @@ from onnx_checks import (
 )
 
 from colonnade.graph.ir import Affine, Binary, Conv, Dense, Reshape
-from colonnade.graph.lowering import supported_operators
+from colonnade.graph.onnx_node import supported_operators
 
 opsets = st.sampled_from(OPSETS)
 sides = st.integers(1, 9)

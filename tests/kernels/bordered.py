@@ -13,8 +13,8 @@ from colonnade.modelfile.program import Program, Storage, Value, View
 from colonnade.modelfile.writer import floats_of, write
 from colonnade.plan.candidate import Candidate
 from colonnade.plan.copy import Strided, copy_step, row_major
-from colonnade.plan.lower import conv_problems
 from colonnade.plan.planes import Borders, Planes
+from colonnade.plan.problem import conv_problems
 from colonnade.plan.step import convolution_step
 from colonnade.runtime.binding import checksum
 from colonnade.runtime.session import Session

@@ -29,7 +29,7 @@ from colonnade.graph.reference import conv2d
 from colonnade.kernels.shapes import shapes
 from colonnade.plan.candidate import ALL_STRIPS, Candidate
 from colonnade.plan.columns import DataLayout
-from colonnade.plan.lower import conv_problems
+from colonnade.plan.problem import conv_problems
 from colonnade.plan.space import loop_variants, shape_candidates
 from colonnade.plan.turned import fits_turned, turned_rows
 from colonnade.runtime.session import Session

@@ -17,9 +17,8 @@ from colonnade.graph.reference import run_reference
 from colonnade.kernels.depthwise import KERNELS, STRIDES, windows
 from colonnade.plan.candidate import Candidate
 from colonnade.plan.depthwise import depthwise_candidates
-from colonnade.plan.lower import conv_problems
 from colonnade.plan.planes import Borders
-from colonnade.plan.problem import ConvProblem
+from colonnade.plan.problem import ConvProblem, conv_problems
 from colonnade.plan.space import default_candidate, shape_candidates
 from colonnade.target.targets import TARGETS, Target
 

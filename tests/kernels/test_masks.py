@@ -13,7 +13,7 @@ from colonnade.graph.ir import Conv, Graph
 from colonnade.kernels.shapes import MAX_TAPS, shapes
 from colonnade.plan.candidate import ALL_STRIPS, Candidate
 from colonnade.plan.columns import DataLayout
-from colonnade.plan.lower import conv_problems
+from colonnade.plan.problem import conv_problems
 from colonnade.plan.space import column_candidates, possible
 from colonnade.target.targets import Target
 

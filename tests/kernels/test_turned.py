@@ -16,7 +16,7 @@ from colonnade.graph.ir import Activation, Conv, Graph
 from colonnade.kernels.turned import STRIDES, VECTORS, Turned, turned_kernels
 from colonnade.plan.candidate import ALL_STRIPS, Candidate
 from colonnade.plan.columns import DataLayout
-from colonnade.plan.lower import conv_problems
+from colonnade.plan.problem import conv_problems
 from colonnade.plan.strips import TurnedStrips
 from colonnade.plan.turned import fits_turned, turned_rows
 from colonnade.target.isa import ISAS, Isa

@@ -16,7 +16,7 @@ from colonnade.kernels.shapes import shapes
 from colonnade.kernels.vertical import VERTICAL_FILTERS
 from colonnade.kernels.winograd import MAX_STRIDE
 from colonnade.plan.candidate import ALL_STRIPS, Candidate
-from colonnade.plan.lower import conv_problems
+from colonnade.plan.problem import conv_problems
 from colonnade.plan.vertical import transformed_lines, vertical_filters
 from colonnade.target.targets import Target
 

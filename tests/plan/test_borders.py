@@ -19,10 +19,10 @@ from colonnade.plan.borders import BorderChoice, border_groups
 from colonnade.plan.candidate import ALL_STRIPS, Candidate
 from colonnade.plan.columns import DataLayout
 from colonnade.plan.cost import count_strips
-from colonnade.plan.lower import borders_of, conv_problems, lower
+from colonnade.plan.lower import lower
 from colonnade.plan.measure import LayerBench
 from colonnade.plan.planes import Planes
-from colonnade.plan.problem import ConvProblem
+from colonnade.plan.problem import ConvProblem, borders_of, conv_problems
 from colonnade.runtime.binding import checksum
 from colonnade.runtime.session import Session
 from colonnade.target.targets import Target

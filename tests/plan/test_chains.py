@@ -30,7 +30,8 @@ from colonnade.modelfile.program import Program
 from colonnade.modelfile.writer import write
 from colonnade.plan.candidate import ALL_STRIPS, Candidate
 from colonnade.plan.chain import chained
-from colonnade.plan.lower import conv_problems, lower
+from colonnade.plan.lower import lower
+from colonnade.plan.problem import conv_problems
 from colonnade.plan.tuner import default_plan
 from colonnade.runtime.binding import checksum
 from colonnade.runtime.session import Session

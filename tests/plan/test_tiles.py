@@ -7,9 +7,8 @@ import pytest
 from layers import GraphBuilder, random_array
 
 from colonnade.graph.ir import RELU, Conv, Graph
-from colonnade.plan.lower import conv_problems
 from colonnade.plan.planes import NO_BORDERS
-from colonnade.plan.problem import WeightMatrix
+from colonnade.plan.problem import WeightMatrix, conv_problems
 from colonnade.plan.space import candidate_cycles, default_column_candidate
 from colonnade.plan.tiles import TILES, TOLERATED, tile_chooser
 from colonnade.sparse.pattern import Pattern, convolution_mask

@@ -13,8 +13,7 @@ from colonnade.graph.ir import RELU, Conv, Graph
 from colonnade.kernels.shapes import shapes
 from colonnade.plan.candidate import Candidate
 from colonnade.plan.compiler import compile_graph
-from colonnade.plan.lower import conv_problems
-from colonnade.plan.problem import ConvProblem
+from colonnade.plan.problem import ConvProblem, conv_problems
 from colonnade.plan.space import (
     candidate_cycles,
     default_candidate,

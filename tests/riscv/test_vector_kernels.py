@@ -21,8 +21,8 @@ from colonnade.kernels.turned import STRIDES, VECTORS
 from colonnade.modelfile.writer import write
 from colonnade.plan.candidate import ALL_STRIPS, Candidate
 from colonnade.plan.depthwise import depthwise_candidates
-from colonnade.plan.lower import conv_problems, lower
-from colonnade.plan.problem import ConvProblem
+from colonnade.plan.lower import lower
+from colonnade.plan.problem import ConvProblem, conv_problems
 from colonnade.plan.turned import fits_turned, turned_rows
 from colonnade.plan.vertical import vertical_candidates
 from colonnade.plan.winograd import winograd_candidates

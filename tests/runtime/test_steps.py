@@ -21,7 +21,7 @@ from colonnade.graph.ir import (
     Dense,
     GlobalPool,
     Graph,
-    Op,
+    Operator,
     Pad,
     Pool,
     Reshape,
@@ -34,7 +34,9 @@ SIGMOID, SILU = Activation("sigmoid"), Activation("silu")
 CURVED = (SIGMOID, Activation("hard_sigmoid", alpha=0.2, beta=0.5), Activation("hard_swish"), SILU)
 
 
-def one_op(op: Op, out: tuple[int, ...], *inputs: tuple[int, ...], constants: tuple[np.ndarray, ...] = ()) -> Graph:
+def one_op(
+    op: Operator, out: tuple[int, ...], *inputs: tuple[int, ...], constants: tuple[np.ndarray, ...] = ()
+) -> Graph:
     """A graph of one node that reads inputs of the given shapes, then constants."""
     builder = GraphBuilder()
     names = [builder.input(*shape) for shape in inputs]

@@ -11,6 +11,8 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 
+from colonnade.graph.activations import PARAMETERS, ROWS
+
 MAGIC = b"COLONNAD"
 VERSION = 9
 ALIGNMENT = 64
@@ -88,10 +90,10 @@ def _record(name: str, /, **fields: str) -> Record:
 # 3 constant (offset in FLOATS). advance: how far it moves with each repeat of the steps that are repeated.
 BUFFER_KINDS = ("arena", "input", "output", "constant")
 
-# A step's activation: lo and hi clamp; the others use alpha and beta as in graph/ir.py.
-ACTIVATIONS = ("clamp", "sigmoid", "hard_sigmoid", "hard_swish", "silu")
+# A step's activation and the parameters of its formula (graph/activations.py).
+ACTIVATIONS = tuple(row.name for row in ROWS)
 
-_ACT = {"act": "i32", "lo": "f32", "hi": "f32", "alpha": "f32", "beta": "f32"}
+_ACT = {"act": "i32", **dict.fromkeys(PARAMETERS, "f32")}
 
 
 def _view(name: str) -> dict[str, str]:

@@ -95,6 +95,7 @@ def _generated(isas: Sequence[Isa]) -> dict[str, str]:
     return {
         "format.h": model_format.c_header(),
         "limits.h": emit.limits_header(),
+        "activations.h": emit.activations_header(),
         "isas.c": emit.isas_source(tuple(isas)),
         **{f"kernels_{isa.symbol}.c": emit.kernels_source(isa) for isa in isas},
     }

@@ -9,18 +9,19 @@ import numpy as np
 
 from colonnade.errors import ColonnadeError
 from colonnade.graph.ir import F32, Affine, Binary
-from colonnade.graph.lowering import Constant, SourceNode, Tensor, Value, operator
+from colonnade.graph.onnx_node import Constant, SourceNode, Tensor, Value, operator
 
 ZERO = np.zeros(1, F32)
 ONE = np.ones(1, F32)
+BROADCAST = "equal shapes, [N, C, 1, 1] against [N, C, H, W], or a constant that broadcasts"
 
 
-@operator("Add")
+@operator("Add", limits=BROADCAST)
 def add(node: SourceNode) -> Value:
     return _add(node, *_pair(node))
 
 
-@operator("Sum")
+@operator("Sum", limits=BROADCAST)
 def sum_(node: SourceNode) -> Value:
     operands = _operands(node)
     total, *rest = sorted(operands, key=lambda value: isinstance(value, Constant))  # an activation comes first
@@ -29,7 +30,7 @@ def sum_(node: SourceNode) -> Value:
     return total
 
 
-@operator("Sub")
+@operator("Sub", limits=BROADCAST)
 def sub(node: SourceNode) -> Value:
     a, b = _pair(node)
     if isinstance(b, Constant):
@@ -37,7 +38,7 @@ def sub(node: SourceNode) -> Value:
     return _add(node, a, _mul_constant(node, b, -ONE))
 
 
-@operator("Mul")
+@operator("Mul", limits=BROADCAST)
 def mul(node: SourceNode) -> Value:
     a, b = _pair(node)
     if isinstance(a, Constant):
@@ -47,7 +48,7 @@ def mul(node: SourceNode) -> Value:
     return _binary(node, "mul", _tensor(a), b)
 
 
-@operator("Div")
+@operator("Div", limits="by a constant")
 def div(node: SourceNode) -> Value:
     """Only by a constant, which becomes a product with its reciprocal."""
     a, b = _pair(node)

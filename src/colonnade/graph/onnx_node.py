@@ -1,6 +1,6 @@
-"""What an operator's lowering function sees: the ONNX node, its operands, and a place to emit graph nodes.
+"""What the function of an ONNX operator sees: the ONNX node, its operands, and a place to emit graph nodes.
 
-The functions themselves are in `ops/`, one per ONNX operator, in a table that `operator` fills at import.
+The functions themselves are in `onnx_ops/`, one per ONNX operator, in a table that `operator` fills at import.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from colonnade.errors import ColonnadeError
-from colonnade.graph.ir import F32, Node, Op
+from colonnade.graph.ir import F32, Node, Operator
 
 MAX_ELEMENTS = 2**29  # two gigabytes of float32 in one value: more is a damaged or hostile file
 
@@ -116,7 +116,7 @@ class SourceNode:
         constant = self.constant(index)
         return None if constant is None else tuple(int(v) for v in constant.array.reshape(-1))
 
-    def emit(self, op: Op, inputs: Sequence[Value | np.ndarray], shape: Sequence[int]) -> Tensor:
+    def emit(self, op: Operator, inputs: Sequence[Value | np.ndarray], shape: Sequence[int]) -> Tensor:
         """Append a graph node; arrays among the inputs become constants of the graph."""
         if math.prod(shape) > MAX_ELEMENTS:
             raise ColonnadeError(f"its output of shape {list(shape)} is too large")
@@ -144,31 +144,41 @@ def rename_output(builder: Builder, old: Tensor, new: str) -> Tensor:
     return Tensor(new, old.shape)
 
 
-Lowering = Callable[[SourceNode], Value]
-_TABLE: dict[str, Lowering] = {}
+Reader = Callable[[SourceNode], Value]
 
 
-def operator(*op_types: str) -> Callable[[Lowering], Lowering]:
-    """Register the function that lowers ONNX operators of the default domain."""
+@dataclass(frozen=True)
+class Row:
+    """An ONNX operator that can be imported: the function that reads its nodes, and in words what of the operator is
+    not supported (docs/operators.md)."""
 
-    def register(lowering: Lowering) -> Lowering:
-        for op_type in op_types:
-            if op_type in _TABLE:
-                raise ValueError(f"operator {op_type} is registered twice")
-            _TABLE[op_type] = lowering
-        return lowering
+    read: Reader
+    limits: str
+
+
+_TABLE: dict[str, Row] = {}
+
+
+def operator(op_type: str, limits: str = "") -> Callable[[Reader], Reader]:
+    """Register the function that reads nodes of an ONNX operator of the default domain. `limits`: see Row."""
+
+    def register(read: Reader) -> Reader:
+        if op_type in _TABLE:
+            raise ValueError(f"operator {op_type} is registered twice")
+        _TABLE[op_type] = Row(read, limits)
+        return read
 
     return register
 
 
-def lowering_of(op_type: str) -> Lowering | None:
-    """The function that lowers an operator, or None when there is none."""
-    return _TABLE.get(op_type)
+def reader_of(op_type: str) -> Reader | None:
+    """The function that reads nodes of an operator, or None when there is none."""
+    return _TABLE[op_type].read if op_type in _TABLE else None
 
 
-def supported_operators() -> tuple[str, ...]:
-    """Names of the ONNX operators that can be lowered, sorted."""
-    return tuple(sorted(_TABLE))
+def supported_operators() -> dict[str, str]:
+    """The ONNX operators that can be imported, sorted by name, each with its limits."""
+    return {name: _TABLE[name].limits for name in sorted(_TABLE)}
 
 
 def normalize_axis(axis: int, rank: int) -> int:

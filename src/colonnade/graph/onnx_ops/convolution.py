@@ -6,11 +6,11 @@ import numpy as np
 
 from colonnade.errors import ColonnadeError
 from colonnade.graph.ir import F32, Conv
-from colonnade.graph.lowering import SourceNode, Value, operator
+from colonnade.graph.onnx_node import SourceNode, Value, operator
 from colonnade.graph.windows import resolve_windows
 
 
-@operator("Conv")
+@operator("Conv", limits="two-dimensional; weights and bias are constants")
 def conv(node: SourceNode) -> Value:
     x = node.tensor(0, rank=4)
     weights = node.required_weights(1, rank=4)

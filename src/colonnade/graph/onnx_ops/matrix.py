@@ -6,10 +6,10 @@ import numpy as np
 
 from colonnade.errors import ColonnadeError
 from colonnade.graph.ir import F32, Binary, Dense
-from colonnade.graph.lowering import SourceNode, Tensor, Value, operator
+from colonnade.graph.onnx_node import SourceNode, Tensor, Value, operator
 
 
-@operator("Gemm")
+@operator("Gemm", limits="transA is 0; weights and addend are constants")
 def gemm(node: SourceNode) -> Value:
     """alpha * x @ w + beta * c, with w given transposed or not."""
     if node.attributes.get("transA", 0):
@@ -30,7 +30,7 @@ def gemm(node: SourceNode) -> Value:
     return node.emit(Binary("add"), [product, np.broadcast_to(scaled, shape)], shape)
 
 
-@operator("MatMul")
+@operator("MatMul", limits="rank 2, by a constant")
 def matmul(node: SourceNode) -> Value:
     return _dense(node, node.tensor(0, rank=2), node.required_weights(1, rank=2).array.T, None)
 

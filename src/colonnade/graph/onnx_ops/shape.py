@@ -9,7 +9,7 @@ import onnx
 
 from colonnade.errors import ColonnadeError
 from colonnade.graph.ir import Concat, Pad, Reshape, Transpose
-from colonnade.graph.lowering import Constant, SourceNode, Tensor, Value, normalize_axis, operator
+from colonnade.graph.onnx_node import Constant, SourceNode, Tensor, Value, normalize_axis, operator
 
 MAX_TRANSPOSE_RANK = 6
 
@@ -19,7 +19,7 @@ def identity(node: SourceNode) -> Value:
     return node.tensor()
 
 
-@operator("Dropout")
+@operator("Dropout", limits="inference, one output")
 def dropout(node: SourceNode) -> Value:
     training = node.constant(2)
     if training is not None and training.array.any():
@@ -27,7 +27,7 @@ def dropout(node: SourceNode) -> Value:
     return node.tensor()
 
 
-@operator("Cast")
+@operator("Cast", limits="to float32")
 def cast(node: SourceNode) -> Value:
     if node.attributes["to"] != onnx.TensorProto.FLOAT:
         target = onnx.TensorProto.DataType.Name(node.attributes["to"])
@@ -35,7 +35,7 @@ def cast(node: SourceNode) -> Value:
     return node.tensor()
 
 
-@operator("Shape")
+@operator("Shape", limits="for the shapes of other operators, not as an output")
 def shape(node: SourceNode) -> Value:
     window = slice(node.attributes.get("start", 0), node.attributes.get("end"))
     return Constant(f"{node.name}/shape", np.asarray(node.tensor().shape[window], dtype=np.int64))
@@ -50,7 +50,7 @@ def flatten(node: SourceNode) -> Value:
     return _reshape(node, x, (math.prod(x.shape[:axis]), math.prod(x.shape[axis:])))
 
 
-@operator("Reshape")
+@operator("Reshape", limits="to a constant shape")
 def reshape(node: SourceNode) -> Value:
     """0 copies the input's dimension (unless allowzero), -1 takes what is left."""
     x = node.tensor()
@@ -97,7 +97,7 @@ def _reshape(node: SourceNode, x: Tensor, target: list[int] | tuple[int, ...]) -
     return node.emit(Reshape(), [x], target)
 
 
-@operator("Transpose")
+@operator("Transpose", limits="rank at most 6")
 def transpose(node: SourceNode) -> Value:
     x = node.tensor()
     rank = len(x.shape)
@@ -121,7 +121,7 @@ def concat(node: SourceNode) -> Value:
     return node.emit(Concat(axis), tensors, (*first[:axis], sum(t.shape[axis] for t in tensors), *first[axis + 1 :]))
 
 
-@operator("Pad")
+@operator("Pad", limits="constant padding of H and W at rank 4, not negative")
 def pad(node: SourceNode) -> Value:
     """Constant padding of H and W. Pads are an attribute before opset 11; axes may be given from opset 18."""
     x = node.tensor(0)

@@ -6,16 +6,16 @@ from typing import Literal
 
 from colonnade.errors import ColonnadeError
 from colonnade.graph.ir import GlobalPool, Pool, Reshape
-from colonnade.graph.lowering import SourceNode, Value, normalize_axis, operator
+from colonnade.graph.onnx_node import SourceNode, Value, normalize_axis, operator
 from colonnade.graph.windows import resolve_windows
 
 
-@operator("MaxPool")
+@operator("MaxPool", limits="two-dimensional, one output; no dilations with SAME padding")
 def max_pool(node: SourceNode) -> Value:
     return _pool(node, "max", count_include_pad=False)
 
 
-@operator("AveragePool")
+@operator("AveragePool", limits="two-dimensional; no dilations with SAME padding")
 def average_pool(node: SourceNode) -> Value:
     return _pool(node, "avg", count_include_pad=bool(node.attributes.get("count_include_pad", 0)))
 
@@ -32,12 +32,12 @@ def _pool(node: SourceNode, kind: Literal["max", "avg"], count_include_pad: bool
     return node.emit(op, [x], (*x.shape[:2], *windows.output))
 
 
-@operator("GlobalAveragePool")
+@operator("GlobalAveragePool", limits="rank 4")
 def global_average_pool(node: SourceNode) -> Value:
     return _global_pool(node, "avg")
 
 
-@operator("GlobalMaxPool")
+@operator("GlobalMaxPool", limits="rank 4")
 def global_max_pool(node: SourceNode) -> Value:
     return _global_pool(node, "max")
 
@@ -47,7 +47,7 @@ def _global_pool(node: SourceNode, kind: Literal["max", "avg"]) -> Value:
     return node.emit(GlobalPool(kind), [x], (*x.shape[:2], 1, 1))
 
 
-@operator("ReduceMean")
+@operator("ReduceMean", limits="rank 4, over H and W")
 def reduce_mean(node: SourceNode) -> Value:
     """Over H and W only, which is a global average pool. Axes are an attribute before opset 18, then an input."""
     x = node.tensor(0, rank=4)
