@@ -157,7 +157,9 @@ def check_outputs(*paths: Path | None, plot: Path | None = None) -> None:
 
 def _parse_count(text: str, option: str, other: str | None = None) -> int:
     if not text.isascii() or not text.lstrip("-").isdigit():
-        known = "not a number, and all values of a list must be" if other is None else f"neither a number nor {other}"
+        known = (
+            "not a number, which every value in a list must be" if other is None else f"neither a number nor {other}"
+        )
         raise ColonnadeError(f"{option}: '{text}' is {known}")
     check_positive(option, int(text))
     return int(text)
