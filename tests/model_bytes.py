@@ -42,7 +42,7 @@ def record_of(section: str) -> records.Record:
     return fixed.get(section) or records.STEPS[records.OPCODES[section]]
 
 
-def with_record(data: bytes, section: str, index: int, **changes: object) -> bytes:
+def with_record(data: bytes, section: str, index: int, /, **changes: object) -> bytes:
     """The file with other fields in one record, its checksum right again."""
     record, sections = record_of(section), open_sections(data)
     begin = index * record.size
