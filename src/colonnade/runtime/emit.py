@@ -8,7 +8,7 @@ from colonnade.kernels.fused import ROWS as FUSED_ROWS
 from colonnade.kernels.fused import VECTORS as FUSED_VECTORS
 from colonnade.kernels.fused import fused_kernels, fused_source
 from colonnade.kernels.peak import peak_shape, peak_source
-from colonnade.kernels.shapes import MASK_BYTES, MAX_LANES, MAX_MASKED, MAX_ROWS, MAX_TAPS, MAX_VECTORS, shapes
+from colonnade.kernels.shapes import MASK_BYTES, MAX_LANES, MAX_MASKED, MAX_ROWS, MAX_TAPS, MAX_VECTORS, SLACK, shapes
 from colonnade.kernels.tail import POSITIONS, tail_source
 from colonnade.kernels.tail import VECTORS as TAIL_VECTORS
 from colonnade.kernels.tail import tails as tails_of
@@ -22,7 +22,7 @@ from colonnade.kernels.vertical import PARTS as VERTICAL_PARTS
 from colonnade.kernels.vertical import VERTICAL_FILTERS, vertical_source
 from colonnade.kernels.vertical import kernel_name as vertical_name
 from colonnade.kernels.winograd import FILTERS, MAX_STRIDE, PARTS, transforms_source
-from colonnade.modelfile import records as model_format
+from colonnade.modelfile.steps import STEPS
 from colonnade.runtime.activation_code import activation_loops
 from colonnade.target.isa import Isa
 
@@ -35,6 +35,7 @@ def limits_header() -> str:
         "MAX_ROWS": MAX_ROWS,
         "MAX_VECTORS": MAX_VECTORS,
         "MAX_LANES": MAX_LANES,
+        "SLACK": SLACK,
         "LOOKAHEAD": LOOKAHEAD,
         "MASK_BYTES": MASK_BYTES,
         "MAX_MASKED": MAX_MASKED,
@@ -81,9 +82,9 @@ def kernels_source(isa: Isa) -> str:
     window_grid = "".join(
         f"    [{w.kernel}][{w.stride}][{w.rows}][{w.vectors}] = {w.name(isa)},\n" for w in windows(isa)
     )
-    steps = [record.name for record in model_format.STEPS]
-    declared = "".join(f"void cln_run_{name}__{isa.symbol}(cln_session *, int32_t, int);\n" for name in steps)
-    listed = "".join(f"    cln_run_{name}__{isa.symbol},\n" for name in steps)
+    steps = [(f"cln_check_{step.name}__{isa.symbol}", f"cln_run_{step.name}__{isa.symbol}") for step in STEPS]
+    declared = "".join(f"extern cln_step_check {check};\nextern cln_step_run {run};\n" for check, run in steps)
+    listed = "".join(f"    {{{check}, {run}}},\n" for check, run in steps)
     entry = f'"{isa.name}", {isa.lanes}, {isa.cpu_check}'
     tables = (
         f"&kernels, &tails, &fused, &turned, &transforms, &verticals, &windows, {str(isa.masked).lower()}, steps, &peak"
@@ -123,7 +124,7 @@ def kernels_source(isa: Isa) -> str:
             *(depthwise_source(isa, window) for window in windows(isa)),
             f"static const cln_window_grid windows = {{\n{window_grid}}};",
             "",
-            f"{declared}\nstatic const cln_step steps[] = {{\n{listed}}};",
+            f"{declared}\nstatic const cln_step_kind steps[] = {{\n{listed}}};",
             "",
             f"const cln_isa cln_isa__{isa.symbol} = {{{entry}, {tables}, cln_read__{isa.symbol}}};",
             "",

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from colonnade.graph.ir import Conv, Node
+from colonnade.kernels.shapes import SLACK
 from colonnade.modelfile.program import Storage, View
+from colonnade.modelfile.writer import floats_of
 from colonnade.plan.copy import dense
 from colonnade.plan.lowering.context import Lowering
 from colonnade.plan.lowering.places import Order
@@ -14,20 +16,28 @@ from colonnade.plan.lowering.table import lowers
 def conv(to: Lowering, node: Node, op: Conv) -> None:
     problem, candidate = to.problems[node.name], to.chosen[node.name]
     x = to.read_image(node.inputs[0])
-    if x.storage.kind != "arena" and candidate.reads_past(problem):
-        x = _in_arena(to, node.inputs[0], x)
     order = to.places.image_order(node.output)
     residual = to.read(node.inputs[3], order) if op.residual else None
     if residual is not None and _replaces(to, node, node.inputs[3], order):
         to.places.bind(node.output, order, residual)  # what has just been read is written
     y = to.write(node, order)
+    in_arena = x.storage.kind == "arena"
+    if candidate.reads_past(problem, in_arena) and (not in_arena or _meets(to, node, x, y)):
+        x = _in_arena(to, node.inputs[0], x)
     to.program.steps.append(candidate.step(problem, to.target, to.program.constants, x, y, residual))
 
 
+def _meets(to: Lowering, node: Node, x: View, y: View) -> bool:
+    """Whether the floats right after `x`, which are read although they mean nothing, are written meanwhile: as `y`,
+    another slice of the same storage."""
+    end = x.at + floats_of(to.graph.shape(node.inputs[0]))
+    return x.storage is y.storage and x.at < y.at < end + SLACK
+
+
 def _in_arena(to: Lowering, value: str, source: View) -> View:
-    """A copy that strips may read past the end of."""
-    target = View(Storage(source.storage.floats))
-    shape = (source.storage.floats,)
+    """A copy that strips may read past the end of, as slack follows it."""
+    shape = (floats_of(to.graph.shape(value)),)
+    target = View(Storage(shape[0]))
     to.copy(f"{value}:copy", shape, dense(source, shape), dense(target, shape))
     return target
 

@@ -97,6 +97,10 @@ class Vertical(Candidate):
         g = problem.geometry
         return vertical_filters(g)[self.m].side * g.rows * PatchLines(g, self).weight_lines
 
+    def reads_past(self, problem: ConvProblem, in_arena: bool) -> bool:
+        """Lines of the arena are read as they are, those of the caller are copied first."""
+        return in_arena
+
     def step(
         self,
         problem: ConvProblem,

@@ -92,8 +92,9 @@ class Candidate(ABC):
     def stored_weights(self, problem: ConvProblem) -> int:
         """How many weights the model file holds for it."""
 
-    def reads_past(self, problem: ConvProblem) -> bool:
-        """Whether it reads its input where it lies, in whole vectors, and so past its end too."""
+    def reads_past(self, problem: ConvProblem, in_arena: bool) -> bool:
+        """Whether it reads its input where it lies, in whole vectors, and so past its end too. in_arena: the input lies
+        in the arena; else it is the caller's."""
         return problem.geometry.reads_as_is
 
     @abstractmethod

@@ -72,8 +72,8 @@ class Columns(Loops):
         sizes = problem.tile_sizes(self.rows, self.dense)
         return sum(rows * columns * tiles for (rows, columns), tiles in sizes.items())
 
-    def reads_past(self, problem: ConvProblem) -> bool:
-        return super().reads_past(problem) and not self.packed
+    def reads_past(self, problem: ConvProblem, in_arena: bool) -> bool:
+        return super().reads_past(problem, in_arena) and not self.packed
 
     def step(
         self,
