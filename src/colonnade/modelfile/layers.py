@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from colonnade.modelfile.reader import StepRecord, intact, read_steps
+from colonnade.modelfile.records import WORK
 
 FLOAT_BYTES = 4
 Fields = Mapping[str, int]
@@ -63,13 +64,14 @@ def _layer(step: StepRecord, ints: np.ndarray) -> Layer:
     elif op == "depthwise":
         weights = f["channels"] * (f["kernel"] ** 2 + 1)
         macs = dense = f["channels"] * f["kernel"] ** 2 * f["batch"] * f["out_h"] * f["out_w"]
-    elif op == "dense":
-        macs = dense = f["batch"] * f["outputs"] * f["columns"]
-        weights = f["outputs"] * (f["columns"] + 1)
-    elif op == "affine":
-        weights = 2 * f["channels"]
+    elif op in WORK:
+        macs = dense = WORK[op].macs(f)
+        weights = WORK[op].weights(f)
     dims = step.fields.get("dims")
-    moved = 2 * int(np.prod(dims, dtype=np.int64)) if isinstance(dims, tuple) else _DATA[op](f)
+    if isinstance(dims, tuple):
+        moved = 2 * int(np.prod(dims, dtype=np.int64))
+    else:
+        moved = WORK[op].moved(f) if op in WORK else _CONVOLUTION_DATA[op](f)
     n = step.repeats
     return Layer(step.name, op, n * macs, n * dense, FLOAT_BYTES * weights, n * FLOAT_BYTES * moved, f)
 
@@ -86,19 +88,10 @@ def _conv_floats(f: Fields) -> int:
     return f["channels"] * f["batch"] * f["in_h"] * f["in_w"] + (2 * out if f["r_buffer"] >= 0 else out)
 
 
-# Floats that a step reads and writes, by kind.
-_DATA: dict[str, Callable[[Fields], int]] = {
+# Floats that a convolution reads and writes, by the kind of its step.
+_CONVOLUTION_DATA: dict[str, Callable[[Fields], int]] = {
     "cnm": _conv_floats,
     "winograd": _conv_floats,
     "vertical": _conv_floats,
     "depthwise": lambda f: f["channels"] * f["batch"] * (f["in_h"] * f["in_w"] + f["out_h"] * f["out_w"]),
-    "dense": lambda f: f["batch"] * (f["columns"] + f["outputs"]),
-    "pool": lambda f: f["planes"] * (f["in_h"] * f["in_w"] + f["out_h"] * f["out_w"]),
-    "global_pool": lambda f: f["planes"] * (f["height"] * f["width"] + 1),
-    "affine": lambda f: 2 * f["channels"] * f["inner"],
-    "unary": lambda f: 2 * f["count"],
-    "binary": lambda f: f["outer"] * (2 * f["inner"] + (1 if f["broadcast"] else f["inner"])),
-    "fill": lambda f: f["count"],
-    "softmax": lambda f: 2 * f["outer"] * f["count"] * f["inner"],
-    "lrn": lambda f: 2 * f["channels"] * f["inner"],
 }

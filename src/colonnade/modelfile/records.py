@@ -9,6 +9,7 @@ Standard library only (read by the build hook). docs/model-file.md explains the 
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from colonnade.graph.activations import PARAMETERS, ROWS
@@ -346,6 +347,34 @@ STEPS: tuple[Record, ...] = (
         bias="f32",
     ),
 )
+
+
+@dataclass(frozen=True)
+class Work:
+    """What one run of a step does, counted from the fields of its record: numbers it reads and writes, each value once;
+    multiply-adds; constants it reads."""
+
+    moved: Callable[[Mapping[str, int]], int]
+    macs: Callable[[Mapping[str, int]], int] = lambda f: 0
+    weights: Callable[[Mapping[str, int]], int] = lambda f: 0
+
+
+# Of every kind of step but convolutions and copies, which modelfile/layers.py counts.
+WORK: Mapping[str, Work] = {
+    "dense": Work(
+        lambda f: f["batch"] * (f["columns"] + f["outputs"]),
+        macs=lambda f: f["batch"] * f["outputs"] * f["columns"],
+        weights=lambda f: f["outputs"] * (f["columns"] + 1),
+    ),
+    "pool": Work(lambda f: f["planes"] * (f["in_h"] * f["in_w"] + f["out_h"] * f["out_w"])),
+    "global_pool": Work(lambda f: f["planes"] * (f["height"] * f["width"] + 1)),
+    "affine": Work(lambda f: 2 * f["channels"] * f["inner"], weights=lambda f: 2 * f["channels"]),
+    "unary": Work(lambda f: 2 * f["count"]),
+    "binary": Work(lambda f: f["outer"] * (2 * f["inner"] + (1 if f["broadcast"] else f["inner"]))),
+    "fill": Work(lambda f: f["count"]),
+    "softmax": Work(lambda f: 2 * f["outer"] * f["count"] * f["inner"]),
+    "lrn": Work(lambda f: 2 * f["channels"] * f["inner"]),
+}
 
 OPCODES = {record.name: code for code, record in enumerate(STEPS)}
 
