@@ -52,6 +52,7 @@ ACTIVATIONS = (
     Activation("hard_sigmoid", alpha=0.2, beta=0.5),
     Activation("hard_swish"),
     Activation("silu"),
+    Activation("leaky_relu", alpha=0.1),
 )
 
 

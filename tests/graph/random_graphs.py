@@ -38,6 +38,7 @@ ACTIVATIONS = (
     Activation("hard_sigmoid", alpha=0.2, beta=0.5),
     Activation("hard_swish"),
     Activation("silu"),
+    Activation("leaky_relu", alpha=0.1),
 )
 
 

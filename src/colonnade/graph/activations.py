@@ -31,6 +31,7 @@ ROWS = (
     Row("hard_sigmoid", "clamp(alpha * x + beta, 0, 1)", onnx="HardSigmoid", attributes={"alpha": 0.2, "beta": 0.5}),
     Row("hard_swish", "x * clamp(x * (1 / 6) + 0.5, 0, 1)", onnx="HardSwish"),
     Row("silu", "x * sigmoid(x)"),
+    Row("leaky_relu", "x if x >= 0 else alpha * x", onnx="LeakyRelu", attributes={"alpha": 0.01}),
 )
 
 _BY_NAME = {row.name: row for row in ROWS}

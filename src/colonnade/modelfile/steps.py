@@ -3,6 +3,9 @@ run of each. Standard library only, as the build hook reads it."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
 from colonnade.graph.activations import PARAMETERS
 from colonnade.modelfile.fields import (
     Field,
@@ -344,3 +347,37 @@ STEPS: tuple[Record, ...] = (
     _SOFTMAX,
     _LRN,
 )
+
+
+Fields = Mapping[str, int]  # whole numbers of a step's record, by name
+
+
+@dataclass(frozen=True)
+class Work:
+    """What one run of a step does. moved: numbers that it reads and writes, each value once; macs: multiply-adds, with
+    Winograd's algorithm those between its transforms; dense_macs: those of the operator as it is defined, no column
+    left out; weights: constants that it reads."""
+
+    moved: int
+    macs: int = 0
+    dense_macs: int = 0
+    weights: int = 0
+
+
+def _fully_connected(f: Fields) -> Work:
+    macs = f["batch"] * f["outputs"] * f["columns"]
+    return Work(f["batch"] * (f["columns"] + f["outputs"]), macs, macs, f["outputs"] * (f["columns"] + 1))
+
+
+# The work of every kind of step but copies and convolutions (plan/work.py, plan/ways).
+WORK: Mapping[str, Callable[[Fields], Work]] = {
+    "dense": _fully_connected,
+    "pool": lambda f: Work(f["planes"] * (f["in_h"] * f["in_w"] + f["out_h"] * f["out_w"])),
+    "global_pool": lambda f: Work(f["planes"] * (f["height"] * f["width"] + 1)),
+    "affine": lambda f: Work(2 * f["channels"] * f["inner"], weights=2 * f["channels"]),
+    "unary": lambda f: Work(2 * f["count"]),
+    "binary": lambda f: Work(f["outer"] * (2 * f["inner"] + (1 if f["broadcast"] else f["inner"]))),
+    "fill": lambda f: Work(f["count"]),
+    "softmax": lambda f: Work(2 * f["outer"] * f["count"] * f["inner"]),
+    "lrn": lambda f: Work(2 * f["channels"] * f["inner"]),
+}

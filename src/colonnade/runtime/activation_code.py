@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from colonnade.graph.activations import PARAMETERS, ROWS
+from colonnade.graph.activations import PARAMETERS, ROWS, Row
 from colonnade.graph.formula import speak
 
 
-class _C:
+class CLanguage:
     """Formulas as C expressions on floats, by the functions of csrc/activation.h."""
 
     def number(self, value: float) -> str:
@@ -27,14 +27,14 @@ class _C:
         return f"cln_{function}({', '.join(arguments)})"
 
 
-def activation_loops() -> str:
+def activation_loops(rows: Sequence[Row] = ROWS) -> str:
     """A C function with one loop for each row: y[i] = act(x[i]). A row whose formula has no C is a ValueError."""
     names = {"x": "x[i]", **{name: f"act.{name}" for name in PARAMETERS}}
     cases = "".join(
         f"    case CLN_ACT_{row.name.upper()}: /* {row.formula} */\n"
-        f"      for (int64_t i = 0; i < n; ++i) y[i] = {speak(row.formula, names, _C())};\n"
+        f"      for (int64_t i = 0; i < n; ++i) y[i] = {speak(row.formula, names, CLanguage())};\n"
         "      break;\n"
-        for row in ROWS
+        for row in rows
     )
     return (
         "static inline void cln_act_loop(float *y, const float *x, int64_t n, cln_act act) {\n"

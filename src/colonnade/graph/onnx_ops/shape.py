@@ -97,7 +97,7 @@ def _reshape(node: SourceNode, x: Tensor, target: list[int] | tuple[int, ...]) -
     return node.emit(Reshape(), [x], target)
 
 
-@operator("Transpose", limits="rank at most 6")
+@operator("Transpose", limits=f"rank at most {MAX_TRANSPOSE_RANK}")
 def transpose(node: SourceNode) -> Value:
     x = node.tensor()
     rank = len(x.shape)

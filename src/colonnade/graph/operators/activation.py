@@ -26,14 +26,14 @@ def activate(x: np.ndarray, act: Activation) -> np.ndarray:
     """The activation of every element, in x's dtype."""
     names: dict[str, _Number] = {"x": x, **act.parameters}
     with np.errstate(over="ignore"):  # exp of a large number is inf, and 1 / inf the right limit
-        y = speak(act.formula, names, _Numpy())
+        y = speak(act.formula, names, NumpyLanguage())
     return np.asarray(y)
 
 
 _Number = np.ndarray | float
 
 
-class _Numpy:
+class NumpyLanguage:
     """Formulas as values. Numbers of Python take the dtype of the array they meet."""
 
     def number(self, value: float) -> _Number:

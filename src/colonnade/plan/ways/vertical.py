@@ -14,10 +14,11 @@ from colonnade.kernels.vertical import VERTICAL_FILTERS
 from colonnade.kernels.winograd import MAX_STRIDE, Filter
 from colonnade.modelfile.program import Constants, Step, View
 from colonnade.modelfile.records import ALIGNMENT
+from colonnade.modelfile.steps import Fields, Work
 from colonnade.plan.problem import ConvProblem, Geometry
 from colonnade.plan.ways.costs import call_cycles, column_cycles, good_shapes, row_variants, store_cycles
-from colonnade.plan.ways.records import activation_fields, plane_fields, plane_views
-from colonnade.plan.ways.way import ALL_STRIPS, FLOAT_BYTES, Candidate, Fields, Work, panel_text
+from colonnade.plan.ways.records import activation_fields, moved_numbers, plane_fields, plane_views
+from colonnade.plan.ways.way import ALL_STRIPS, FLOAT_BYTES, Candidate, panel_text
 from colonnade.plan.ways.winograd import packed_products
 from colonnade.target.targets import Target
 
@@ -141,6 +142,7 @@ class Vertical(Candidate):
         pairs = f["rows"] * f["channels"] * f["kernel_w"]
         products = n * pairs * f["stride_h"]
         return Work(
+            moved=moved_numbers(f),
             macs=products * f["batch"] * -(-f["out_h"] // f["m"]) * f["out_w"],
             dense_macs=f["kernel_h"] * pairs * f["batch"] * f["out_h"] * f["out_w"],
             weights=products + f["rows"],

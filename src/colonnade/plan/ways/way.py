@@ -16,23 +16,12 @@ from typing import ClassVar, Literal, Self, get_args, get_origin, get_type_hints
 import numpy as np
 
 from colonnade.modelfile.program import Constants, Step, View
+from colonnade.modelfile.steps import Fields, Work
 from colonnade.plan.problem import ConvProblem
 from colonnade.target.targets import Target
 
 ALL_STRIPS = 1 << 24  # a panel of all strips: tile-outer loops
 FLOAT_BYTES = 4
-
-Fields = Mapping[str, int]  # whole numbers of a step's record, by name
-
-
-@dataclass(frozen=True)
-class Work:
-    """What a convolution's step does. macs: multiply-adds, with Winograd's algorithm those between its transforms;
-    dense_macs: those of the convolution as it is defined, no column left out; weights: constants that it reads."""
-
-    macs: int
-    dense_macs: int
-    weights: int
 
 
 @dataclass(frozen=True)

@@ -12,10 +12,11 @@ import numpy as np
 from colonnade.kernels.shapes import Shape, shapes
 from colonnade.kernels.winograd import FILTERS, MAX_STRIDE, Filter
 from colonnade.modelfile.program import Constants, Step, View
+from colonnade.modelfile.steps import Fields, Work
 from colonnade.plan.problem import ConvProblem, Geometry
 from colonnade.plan.ways.costs import call_cycles, column_cycles, good_shapes, row_variants, store_cycles
-from colonnade.plan.ways.records import activation_fields, plane_fields, plane_views
-from colonnade.plan.ways.way import FLOAT_BYTES, Candidate, Fields, Work, panel_text
+from colonnade.plan.ways.records import activation_fields, moved_numbers, plane_fields, plane_views
+from colonnade.plan.ways.way import FLOAT_BYTES, Candidate, panel_text
 from colonnade.target.targets import Target
 
 PANELS = (1, 2, 4)  # strips
@@ -126,6 +127,7 @@ class Winograd(Candidate):
         n, pairs = Filter(f["m"], -(-f["kernel"] // f["stride"])).side, f["rows"] * f["channels"]
         products = n * n * pairs * f["stride"] ** 2
         return Work(
+            moved=moved_numbers(f),
             macs=products * f["batch"] * -(-f["out_h"] // f["m"]) * -(-f["out_w"] // f["m"]),
             dense_macs=f["kernel"] ** 2 * pairs * f["batch"] * f["out_h"] * f["out_w"],
             weights=products + f["rows"],

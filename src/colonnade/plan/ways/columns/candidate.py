@@ -10,13 +10,15 @@ import numpy as np
 from colonnade.kernels.shapes import MAX_ROWS, Shape, shapes
 from colonnade.kernels.turned import STRIDES, VECTORS
 from colonnade.modelfile.program import Constants, Step, View
+from colonnade.modelfile.steps import Fields, Work
 from colonnade.plan.problem import ConvProblem
 from colonnade.plan.ways.columns.cost import channel_cycles, position_cycles, traffic_of
 from colonnade.plan.ways.columns.cutting import channel_strips, strips_of
 from colonnade.plan.ways.columns.loops import Loops
 from colonnade.plan.ways.columns.step import column_step
 from colonnade.plan.ways.costs import candidate_cycles, good_shapes, row_variants
-from colonnade.plan.ways.way import ALL_STRIPS, FLOAT_BYTES, Fields, Work
+from colonnade.plan.ways.records import moved_numbers
+from colonnade.plan.ways.way import ALL_STRIPS, FLOAT_BYTES
 from colonnade.target.targets import Target
 
 SHARING = 4  # panels per thread: fewer, and several threads read the same panels
@@ -95,7 +97,8 @@ class Columns(Loops):
         tiles = ints[fields["tile_table"] :][: 4 * fields["tiles"]].reshape(-1, 4).astype(np.int64)
         columns = ints[fields["block_table"] + tiles[:, 3] + fields["blocks"]]
         kept, positions = int(np.sum(tiles[:, 0] * columns)), fields["batch"] * fields["out_h"] * fields["out_w"]
-        return Work(kept * positions, fields["rows"] * fields["columns"] * positions, kept + fields["rows"])
+        dense_macs = fields["rows"] * fields["columns"] * positions
+        return Work(moved_numbers(fields), kept * positions, dense_macs, kept + fields["rows"])
 
     def _threaded(self, problem: ConvProblem, target: Target, threads: int) -> Columns:
         """Strips are packed once for all threads when there are few panels."""

@@ -6,9 +6,10 @@ from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
+from colonnade.modelfile.steps import Fields
 from colonnade.plan.problem import Geometry
 from colonnade.plan.ways.columns.layout import DataLayout
-from colonnade.plan.ways.way import Candidate, Fields, panel_text
+from colonnade.plan.ways.way import Candidate, panel_text
 
 Access = Literal["direct", "packed", "masked"]
 Lanes = Literal["positions", "channels"]
