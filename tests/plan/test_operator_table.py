@@ -20,9 +20,9 @@ from colonnade.graph.onnx_import import supported_operators
 from colonnade.graph.reference import run_op, run_reference
 from colonnade.modelfile.reader import read_steps
 from colonnade.plan.compiler import compile_graph
-from colonnade.plan.conv import activation_fields
 from colonnade.plan.lowering import table
 from colonnade.plan.lowering.context import Lowering
+from colonnade.plan.ways.records import activation_fields
 
 SOURCES = Path(colonnade.__file__).parent
 FAMILIES = Path(operators.__file__).parent

@@ -12,9 +12,9 @@ from layers import CONVOLUTIONS, GraphBuilder, model_of, random_array, small_net
 from colonnade import api, zoo
 from colonnade.errors import ColonnadeError
 from colonnade.graph.ir import Conv
-from colonnade.modelfile.layers import layers
 from colonnade.modelfile.reader import describe
-from colonnade.plan.candidate import Candidate
+from colonnade.plan.ways import Columns, Vertical, Winograd
+from colonnade.plan.work import layers
 from colonnade.target.targets import target_named
 
 GENERIC = target_named("generic")
@@ -44,14 +44,14 @@ def test_work_counted_by_hand() -> None:
     b = GraphBuilder()
     image, residual = b.input(2, 3, 5, 6), b.input(2, 8, 5, 6)
     graph = b.graph(b.conv(Conv(residual=True), image, weights, residual))
-    (layer,) = (found for found in layers(model_of(graph, GENERIC, Candidate(4, 1)).data) if found.op == "cnm")
+    (layer,) = (found for found in layers(model_of(graph, GENERIC, Columns(4, 1)).data) if found.op == "cnm")
     assert layer.macs == (4 * 2 + 4 * 1) * 60
     assert layer.dense_macs == 8 * 3 * 60
     assert layer.sparse
     assert layer.weight_bytes == 4 * (12 + 8)
     assert layer.data_bytes == 4 * (3 * 60 + 2 * 8 * 60)
     (dense,) = (
-        found for found in layers(model_of(graph, GENERIC, Candidate(4, 1, dense=True)).data) if found.op == "cnm"
+        found for found in layers(model_of(graph, GENERIC, Columns(4, 1, all_columns=True)).data) if found.op == "cnm"
     )
     assert (dense.macs, dense.sparse) == (dense.dense_macs, False)
 
@@ -60,7 +60,7 @@ def test_winograd_does_fewer_products() -> None:
     """F(2x2, 3x3): 16 of them for 4 outputs, and 5 x 6 outputs are 3 x 3 tiles."""
     b = GraphBuilder()
     graph = b.graph(b.conv(Conv(pads=(1, 1, 1, 1)), b.input(2, 3, 5, 6), random_array((8, 3, 3, 3))))
-    candidate = Candidate(4, 1, dense=True, winograd=2)
+    candidate = Winograd(4, 1, m=2, panel=1)
     (layer,) = (found for found in layers(model_of(graph, GENERIC, candidate).data) if found.op == "winograd")
     assert layer.macs == 16 * 8 * 3 * 2 * 9
     assert layer.dense_macs == 9 * 8 * 3 * 2 * 30
@@ -73,7 +73,7 @@ def test_filtering_down_the_rows_does_fewer_products() -> None:
     """F(4, 3): 6 of them for 4 rows of outputs, and 5 rows are 2 tiles."""
     b = GraphBuilder()
     graph = b.graph(b.conv(Conv(pads=(1, 1, 1, 1)), b.input(2, 3, 5, 6), random_array((8, 3, 3, 3))))
-    candidate = Candidate(4, 1, dense=True, vertical=4)
+    candidate = Vertical(4, 1, m=4, panel=1)
     (layer,) = (found for found in layers(model_of(graph, GENERIC, candidate).data) if found.op == "vertical")
     assert layer.macs == 6 * 8 * 3 * 3 * 2 * 2 * 6
     assert layer.dense_macs == 9 * 8 * 3 * 2 * 30
