@@ -24,12 +24,12 @@ from colonnade.modelfile.fields import (
     record,
     string,
 )
-from colonnade.modelfile.steps import MAX_RANK, STEPS
+from colonnade.modelfile.steps import MAX_RANK, SEGMENT, STEPS, STRIP
 
 __all__ = ["MAX_RANK", "STEPS", "Field", "Record"]
 
 MAGIC = b"COLONNAD"
-VERSION = 10
+VERSION = 11
 ALIGNMENT = 64
 TARGET_BYTES = 32  # of a name, with the zero at its end
 
@@ -107,7 +107,7 @@ HEADER = Record(
     "The first bytes of a file.",
 )
 
-RECORDS: tuple[Record, ...] = (HEADER, BUFFER, VALUE, ORDER, *STEPS)
+RECORDS: tuple[Record, ...] = (HEADER, BUFFER, VALUE, ORDER, STRIP, SEGMENT, *STEPS)
 
 
 def element_bytes(section: str) -> int:

@@ -70,6 +70,35 @@ def _of_kernels(name: str, limit: str, says: str, note: str) -> Field:
     return number(name, 1, limit, says, note)
 
 
+_POSITION = ("-MAX_SIDE", "INT32_MAX", "position out of range")
+
+# NR positions or fewer, or NR and a tail, computed together. By channels, its outputs are its segments, nothing else.
+STRIP = record(
+    "strip",
+    "One strip of a convolution by columns, in INTS.",
+    number("x", 0, "INT32_MAX", "position out of range", "float that lane 0 reads, from a column's first one"),
+    number("y", *_POSITION, "float that lane 0 writes, from the first output"),
+    number("vectors", 0, "MAX_VECTORS", "no such micro-kernel", "V of its micro-kernel; 0: all of it is a tail"),
+    size("span", "lanes up to its last output"),
+    number("tail", 0, "MAX_TAIL", "no such micro-kernel", "the last lanes, which are computed as a tail"),
+    number("first", 0, "MAX_SIDE", "size out of range", "number of its first segment"),
+    size("segments", "segments"),
+    number("lead", 0, "MAX_SIDE", "size out of range", "lanes before its first output: borders of y"),
+    flag("full", "outputs lie as its lanes do; whatever else whole vectors write are borders, made zero afterwards"),
+    flag("borders", "some of y's borders are its own to make zero"),
+    number("mask", 0, "MAX_SIDE", "size out of range", "masked: its block of lane masks"),
+)
+
+SEGMENT = record(
+    "segment",
+    "A run of outputs inside a strip, in INTS.",
+    number("x", 0, "INT32_MAX", "position out of range", "what its first output reads, from a column's first float"),
+    number("y", 0, "INT32_MAX", "position out of range", "its first output"),
+    number("lane", 0, "MAX_SIDE", "size out of range", "its first lane"),
+    size("len", "outputs"),
+    number("gap", 0, "INT32_MAX", "size out of range", "floats of y's borders after it"),
+)
+
 _CNM = record(
     "cnm",
     "A convolution by column micro-kernels, dense or pruned.",
@@ -97,6 +126,10 @@ _CNM = record(
     count("block_count", "entries of `block_table`"),
     place("pack_table", "ints", "float offset in the data of each packed column"),
     place("phase_table", "ints", "(y, x) of each phase of a strided split"),
+    place("strip_table", "ints", "the strips, each a `strip`"),
+    place("segment_table", "ints", "their segments, each a `segment`, in the order of strips"),
+    place("tap_table", "ints", "masked: bytes, for each entry of `off_table` the kernel element it is of"),
+    place("mask_table", "ints", "masked: blocks of lane masks, [kernel element][MASK_BYTES]"),
     _CHANNELS,
     _INPUT,
     _PADS,
@@ -123,16 +156,16 @@ _CNM = record(
     ),
     size("kernel_h", "lines of the kernel"),
     size("kernel_w", "columns of the kernel"),
-    flag("rowwise", "strips stay within one line of outputs"),
-    number("strip_h", 0, "MAX_TURNED_LINES", "no such micro-kernel", "0, or lines of a strip of turned kernels"),
+    flag("by_channels", "lanes are output channels, and columns are read with any stride"),
     flag("chained", "each panel is followed by that of the next step, which reads what this one makes"),
-    number("strip_w", 0, "MAX_TURNED_WIDTH", "no such micro-kernel", "positions of a line of such a strip"),
+    size("strip_count", "strips"),
+    size("segment_count", "segments of all strips"),
+    number("mask_blocks", 0, "MAX_SIDE", "size out of range", "blocks of lane masks"),
     _T,
     _V,
     size("tiles", "tiles of rows"),
     stride("blocks", "KC blocks"),
     size("panel", "strips per panel"),
-    number("tail", 0, "MAX_TAIL", "no such micro-kernel", "most positions past whole vectors that make a tail"),
     _ACT,
 )
 

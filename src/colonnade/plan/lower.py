@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
+from itertools import pairwise
 
 import colonnade.plan.lowering  # noqa: F401  (fills the table of lowering functions)
 from colonnade.graph.ir import Graph
 from colonnade.modelfile.program import Program, Storage, Value, View
 from colonnade.modelfile.writer import floats_of
-from colonnade.plan.follow import chain
 from colonnade.plan.lowering.context import Lowering
 from colonnade.plan.lowering.places import Order
 from colonnade.plan.lowering.table import lower_node
 from colonnade.plan.planes import Borders
 from colonnade.plan.problem import ConvProblem, borders_of
-from colonnade.plan.ways import Candidate
+from colonnade.plan.ways import Candidate, Columns
+from colonnade.plan.ways.columns.follow import can_follow
 from colonnade.target.targets import Target
 
 
@@ -54,4 +55,16 @@ def lower_into(
     for node in graph.nodes:
         lower_node(lowering, node)
     lowering.finish()
-    chain(program, chains)
+    _chain(program, problems, chosen, chains)
+
+
+def _chain(
+    program: Program, problems: Mapping[str, ConvProblem], chosen: Mapping[str, Candidate], names: AbstractSet[str]
+) -> None:
+    """Marks the steps of these names whose next step can follow panel by panel."""
+    for step, after in pairwise(program.steps):
+        one, other = chosen.get(step.name), chosen.get(after.name)
+        if step.name in names and isinstance(one, Columns) and isinstance(other, Columns):
+            first, second = problems[step.name], problems[after.name]
+            if step.views["y"] == after.views["x"] and can_follow(first, one, second, other, program.target):
+                step.fields["chained"] = True

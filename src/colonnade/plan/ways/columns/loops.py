@@ -86,7 +86,7 @@ class Loops(Candidate):
             "rows": fields["tile_rows"],
             "vectors": fields["vectors"],
             "access": "packed" if fields["packed"] else "masked" if fields["masked"] else "direct",
-            "lanes": "channels" if fields["strip_h"] else "positions",
+            "lanes": "channels" if fields["by_channels"] else "positions",
             "panel": fields["panel"],
             "blocks": fields["blocks"],
             "all_columns": not sparse,

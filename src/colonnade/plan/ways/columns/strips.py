@@ -25,7 +25,7 @@ import numpy as np
 from colonnade.kernels.turned import LINES
 
 STRIP_FIELDS = ("x", "y", "vectors", "span", "tail", "first", "segments", "lead", "full", "borders")
-SEGMENT_FIELDS = ("x", "y", "lane", "length", "gap")
+SEGMENT_FIELDS = ("x", "y", "lane", "len", "gap")
 
 
 @dataclass(frozen=True)
@@ -87,6 +87,18 @@ class Strips:
     def total(self, field: str) -> int:
         """The sum of one field over all strips."""
         return int(self.strips[:, STRIP_FIELDS.index(field)].sum())
+
+    def field(self, *names: str) -> np.ndarray:
+        """Columns of the segments."""
+        return self.segments[:, [SEGMENT_FIELDS.index(name) for name in names]]
+
+    def reads_its_outputs_only(self, lanes: int) -> bool:
+        """Whether no strip reads anything but the positions of its outputs, by kernels whose vectors have `lanes`; 0:
+        any length."""
+        _, _, vectors, span, tail, first, *_ = self.strips.T
+        outputs = np.add.reduceat(self.segments[:, 3], first)
+        read = vectors * lanes + tail if lanes else span
+        return bool(np.all(read == outputs))
 
     @property
     def edges(self) -> int:
