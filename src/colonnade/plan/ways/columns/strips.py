@@ -17,7 +17,7 @@ Strips whose lanes are output channels are a part of a line, or some lines.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -254,9 +254,9 @@ def cut_channels(cut: Cut, most: int) -> Strips:
     y = image * cut.y.plane + line * cut.y.pitch + begin
     strip = np.cumsum(np.diff(key, prepend=-1) != 0) - 1
     pieces = np.column_stack((x, y, line % s.lines * length, length))
-    found = _finished(cut, pieces, strip)
+    whole = Kernels(s.lines * s.width, (1,), exact=True)  # a strip is one call, whatever its shape
+    found = _finished(replace(cut, kernels=whole), pieces, strip)
     found.strips[:, STRIP_FIELDS.index("full")] = 1
     found.strips[:, STRIP_FIELDS.index("vectors")] = 0
-    found.strips[:, STRIP_FIELDS.index("tail")] = 0
     x, length = found.segments[:, 0], found.segments[:, 3]
     return Strips(found.strips, found.segments, int((x + (length - 1) * cut.x.step + 1).max()))
