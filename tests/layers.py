@@ -140,7 +140,7 @@ def program_of(
 ) -> Program:
     """The graph lowered: all convolutions by `candidate`, those named in it by theirs, others by the default plan.
     chains: see `lower`."""
-    plan = default_plan(graph, target, threads)
+    plan = default_plan(graph, target)
     chosen = plan.candidates
     chosen |= dict.fromkeys(chosen, candidate) if isinstance(candidate, Candidate) else candidate or {}
     return lower(graph, target, plan.problems, chosen, chains=chains)
@@ -215,7 +215,7 @@ def small_network_candidates(threads: int) -> dict[str, Candidate]:
         "n0": Columns(3, 2, blocks=2),
         "n1": Columns(1, 2),
         "n2": Columns(2, 1, panel=3),
-        "n3": Columns(4, 2, access="packed", blocks=3, panel=ALL_STRIPS, shared=threads > 1),
+        "n3": Columns(4, 2, access="packed", blocks=3, panel=ALL_STRIPS),
         "n4": Columns(2, 1),
         "n5": Winograd(3, 2, m=2, panel=1),
         "n6": Vertical(3, 2, m=4, panel=1),

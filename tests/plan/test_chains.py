@@ -218,7 +218,7 @@ def test_the_planner_chains_what_does_not_fit_the_caches() -> None:
     """112 x 112 x 60 floats are 3 MB, 14 x 14 ones 47 KB, of a second-level cache of 512 KB."""
     for side, expected in ((112, ["n0", "n3"]), (14, [])):
         graph = bottlenecks(side)
-        plan = chained(default_plan(graph, X60, 1), graph, X60)
+        plan = chained(default_plan(graph, X60), graph, X60)
         assert sorted(plan.chains) == expected
         program = lower(graph, X60, plan.problems, plan.candidates, chains=plan.chains)
         assert [step.name for step in program.steps if step.chained] == expected
@@ -232,5 +232,5 @@ def test_nothing_is_chained_where_memory_costs_nothing_by_the_rule() -> None:
     for name in ("generic", "x86-64-v3", "x86-64-v4"):
         target = target_named(name)
         for graph in (bottlenecks(112), small_classifier(1)):
-            plan = chained(default_plan(graph, target, 1), graph, target)
+            plan = chained(default_plan(graph, target), graph, target)
             assert not plan.chains
