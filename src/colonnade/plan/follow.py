@@ -12,11 +12,12 @@ _POINTWISE = {"kernel_h": 1, "kernel_w": 1, "stride_h": 1, "stride_w": 1, "pad_t
 
 
 def chain(program: Program, names: AbstractSet[str]) -> None:
-    """Marks the steps of these names whose next step can follow panel by panel."""
-    steps = program.steps
-    for step, after in pairwise(steps):
-        if step.name in names and _follows(step, after, program.target.isa.fuses_tails):
+    """Marks the steps of these names whose next step can follow panel by panel. One that follows is not followed."""
+    follower: Step | None = None
+    for step, after in pairwise(program.steps):
+        if step is not follower and step.name in names and _follows(step, after, program.target.isa.fuses_tails):
             step.fields["chained"] = True
+            follower = after
 
 
 def _follows(step: Step, after: Step, fuses_tails: bool) -> bool:
@@ -30,7 +31,7 @@ def _follows(step: Step, after: Step, fuses_tails: bool) -> bool:
         alike += ["packed", "tile_rows", "tail"]
     if any(a[name] != b[name] for name in alike) or a["rows"] != b["channels"]:
         return False
-    apart = ("packed", "prepare", "local", "masked", "rowwise", "strip_h", "chained")
+    apart = ("packed", "prepare", "local", "masked", "rowwise", "strip_h")
     if any(b[name] for name in apart) or any(a[name] for name in ("rowwise", "local", "strip_h")):
         return False
     dense = b["pitch"] == b["out_w"] and b["plane"] == b["pitch"] * b["out_h"]  # type: ignore[operator]
