@@ -21,7 +21,7 @@ from colonnade.graph.ir import (
     GlobalPool,
     Graph,
     Node,
-    Op,
+    Operator,
     Pad,
     Pool,
     Reshape,
@@ -55,6 +55,7 @@ ACTIVATIONS = (
     Activation("hard_sigmoid", alpha=0.2, beta=0.5),
     Activation("hard_swish"),
     Activation("silu"),
+    Activation("leaky_relu", alpha=0.1),
 )
 
 
@@ -91,7 +92,7 @@ class GraphBuilder:
     def shape(self, value: str) -> tuple[int, ...]:
         return {**self.inputs, **self.results}[value]
 
-    def add(self, op: Op, shape: tuple[int, ...], *inputs: str) -> str:
+    def add(self, op: Operator, shape: tuple[int, ...], *inputs: str) -> str:
         name = f"y{len(self.nodes)}"
         self.nodes.append(Node(f"n{len(self.nodes)}", op, inputs, name))
         self.results[name] = shape
@@ -144,7 +145,7 @@ def program_of(
     problems = conv_problems(graph)
     chosen = dict.fromkeys(problems, candidate) if isinstance(candidate, Candidate) else dict(candidate or {})
     if border_groups(graph) or problems.keys() - chosen.keys():  # else there is nothing left to plan
-        plan = default_plan(graph, target, threads)
+        plan = default_plan(graph, target)
         problems, chosen = dict(plan.problems), plan.candidates | chosen
     return lower(graph, target, problems, chosen, chains=chains)
 
@@ -218,7 +219,7 @@ def small_network_candidates(threads: int) -> dict[str, Candidate]:
         "n0": Columns(3, 2, blocks=2),
         "n1": Columns(1, 2),
         "n2": Columns(2, 1, panel=3),
-        "n3": Columns(4, 2, access="packed", blocks=3, panel=ALL_STRIPS, shared=threads > 1),
+        "n3": Columns(4, 2, access="packed", blocks=3, panel=ALL_STRIPS),
         "n4": Columns(2, 1),
         "n5": Winograd(3, 2, m=2, panel=1),
         "n6": Vertical(3, 2, m=4, panel=1),

@@ -14,7 +14,7 @@ from colonnade.kernels.fused import Fused, fused_kernels, fuses
 from colonnade.kernels.shapes import MASK_BYTES, Shape, shapes
 from colonnade.kernels.tail import longest_tail, tails
 from colonnade.plan.ways import ALL_STRIPS, Columns
-from colonnade.plan.ways.columns.tails import FUSED_COLUMNS, TAIL_COLUMNS
+from colonnade.plan.ways.columns.cutting import FUSED_COLUMNS, TAIL_COLUMNS
 from colonnade.target.isa import ISAS, Isa
 from colonnade.target.targets import Target
 

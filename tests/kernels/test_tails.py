@@ -11,7 +11,7 @@ from colonnade.graph.ir import Activation, Conv, Graph
 from colonnade.kernels.shapes import shapes
 from colonnade.kernels.tail import POSITIONS, Tail, longest_tail, tail_vectors, tails
 from colonnade.plan.ways import ALL_STRIPS, Columns
-from colonnade.plan.ways.columns.tails import TAIL_COLUMNS
+from colonnade.plan.ways.columns.cutting import TAIL_COLUMNS
 from colonnade.target.isa import ISAS, Isa
 from colonnade.target.targets import Target
 

@@ -17,9 +17,9 @@ from colonnade.kernels.turned import STRIDES, VECTORS, Turned, turned_kernels
 from colonnade.plan.problem import conv_problems
 from colonnade.plan.ways import ALL_STRIPS, Columns
 from colonnade.plan.ways.columns.candidate import channel_rows
-from colonnade.plan.ways.columns.strips import TurnedStrips
+from colonnade.plan.ways.columns.cutting import channel_strips
 from colonnade.target.isa import ISAS, Isa
-from colonnade.target.targets import Target
+from colonnade.target.targets import Target, target_named
 
 
 def _layer(
@@ -36,7 +36,7 @@ def _kernels_of(graph: Graph, target: Target) -> set[Turned]:
     """What the strips of the graph's only convolution need."""
     (problem,) = conv_problems(graph).values()
     layout = _turned(target).layout(problem.geometry)
-    s = TurnedStrips.of(layout, target.isa)
+    s = channel_strips(problem.geometry, _turned(target), target)
     widths = {min(s.width, s.line - at) for at in range(0, s.line, s.width)}
     lines = {min(s.lines, s.down - at) for at in range(0, s.down, s.lines)}
     return {Turned(*size, layout.x_step) for size in itertools.product(lines, widths)}
@@ -129,12 +129,12 @@ def test_a_stride_needs_no_copy_of_an_input_with_borders(target: Target) -> None
 
 def test_strips_of_common_planes() -> None:
     """(positions of an image, lines, width) as docs/kernels.md says, for the 14 positions of RISC-V and AVX-512."""
-    (isa,) = (isa for isa in ISAS if isa.name == "riscv64-v")
+    target = target_named("riscv64-v")
     for side, pad, expected in ((56, 1, (1, 14)), (28, 1, (1, 14)), (14, 1, (1, 14)), (7, 1, (2, 7)), (7, 0, (1, 13))):
         k = 2 * pad + 1
         (problem,) = conv_problems(_layer(Conv(pads=(pad,) * 4), (side, side), 8, 4, (k, k))).values()
         bordered = problem.with_borders((pad,) * 4, (0, 0, 0, 0))
-        strips = TurnedStrips.of(Columns(16, 2, lanes="channels").layout(bordered.geometry), isa)
+        strips = channel_strips(bordered.geometry, Columns(16, 2, lanes="channels"), target)
         assert (strips.lines, strips.width) == expected
 
 

@@ -21,7 +21,7 @@ from colonnade.plan.lower import borders_of, lower
 from colonnade.plan.planes import Planes
 from colonnade.plan.problem import ConvProblem, conv_problems
 from colonnade.plan.ways import ALL_STRIPS, Columns
-from colonnade.plan.ways.columns.cost import count_strips
+from colonnade.plan.ways.columns.cutting import strips_of
 from colonnade.plan.ways.columns.layout import DataLayout
 from colonnade.runtime.binding import checksum
 from colonnade.runtime.session import Session
@@ -170,8 +170,8 @@ def test_strips_through_planes_have_no_edges(target: Target) -> None:
     plain, through = (
         BorderChoice(graph, conv_problems(graph)).choose(cost)["n1"] for cost in (lambda problem: 1.0, bordered)
     )
-    assert count_strips(plain, Columns(4, 1), target).edges > 0
-    assert count_strips(through, Columns(4, 1), target).edges == 0
+    assert strips_of(plain, Columns(4, 1), target).edges > 0
+    assert strips_of(through, Columns(4, 1), target).edges == 0
 
 
 def test_variants_of_equal_convolutions_have_the_same_weights() -> None:

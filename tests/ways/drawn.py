@@ -120,7 +120,7 @@ def draw_case(pick: Picker) -> Case:
 
     def plan_of(graph: Graph) -> NetworkPlan:
         problems = _with_borders(graph, drawing)
-        return NetworkPlan(problems, _draw_choices(pick, drawing, problems, target, threads), drawing.chains)
+        return NetworkPlan(problems, _draw_choices(pick, drawing, problems, target), drawing.chains)
 
     graph = drawing.graph
     parts = plan_parts(graph, plan_of) if apart else (Part(graph, plan_of(graph)),)
@@ -290,7 +290,7 @@ def _with_borders(graph: Graph, drawing: _Drawing) -> dict[str, ConvProblem]:
 
 
 def _draw_choices(
-    pick: Picker, drawing: _Drawing, problems: Mapping[str, ConvProblem], target: Target, threads: int
+    pick: Picker, drawing: _Drawing, problems: Mapping[str, ConvProblem], target: Target
 ) -> dict[str, Choice]:
     choices: dict[str, Choice] = {}
     for name, problem in problems.items():
@@ -298,7 +298,7 @@ def _draw_choices(
         first = choices[before].candidate if before in drawing.chains else None
         alike = _alike(pick, first) if isinstance(first, Columns) else None
         fits = alike is not None and alike.fits(problem, target)
-        candidate = alike if fits else draw_candidate(pick, problem, target, threads)
+        candidate = alike if fits else draw_candidate(pick, problem, target)
         choices[name] = Choice(candidate)
     return choices
 
@@ -307,12 +307,12 @@ def _alike(pick: Picker, first: Columns) -> Columns:
     """One whose panels may follow those of another."""
     free = {name: fields_of(Columns)[name] for name in ("blocks", "all_columns")}
     chosen = {name: levels[pick.level(name, [*levels])] for name, levels in free.items()}
-    return replace(first, access="direct", lanes="positions", shared=False, **chosen)
+    return replace(first, access="direct", lanes="positions", **chosen)
 
 
-def draw_candidate(pick: Picker, problem: ConvProblem, target: Target, threads: int) -> Candidate:
+def draw_candidate(pick: Picker, problem: ConvProblem, target: Target) -> Candidate:
     """Of any way that has some for the problem; its fields are any that fit, or else as the way itself offers them."""
-    ways = {way.__name__: way for way in WAYS if any(True for _ in way.candidates(problem, target, threads))}
+    ways = {way.__name__: way for way in WAYS if any(True for _ in way.candidates(problem, target))}
     way = ways[pick.level("way", [*ways])]
     for _ in range(TRIES):
         shape = pick.value(shapes(target.isa))
@@ -320,4 +320,4 @@ def draw_candidate(pick: Picker, problem: ConvProblem, target: Target, threads: 
         candidate = way(shape.rows, shape.vectors, **chosen)
         if candidate.fits(problem, target):
             return candidate
-    return pick.value([*islice(way.candidates(problem, target, threads), 20)])
+    return pick.value([*islice(way.candidates(problem, target), 20)])

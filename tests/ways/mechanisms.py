@@ -15,15 +15,15 @@ from layers import RUNNABLE
 from colonnade.kernels.vertical import VERTICAL_FILTERS
 from colonnade.kernels.winograd import FILTERS, Filter
 from colonnade.modelfile.program import Program, Step
-from colonnade.modelfile.records import STEPS
 from colonnade.plan.images import Part
 from colonnade.plan.problem import Geometry
 from colonnade.plan.ways import WAYS, Columns
+from colonnade.plan.ways.columns.cutting import strips_of
+from colonnade.plan.ways.columns.strips import STRIP_FIELDS
 
 Pair = frozenset[str]
 
 FIELDS = {way.__name__: fields_of(way) for way in WAYS}
-HAS_TAILS = any(field.name == "tail" for record in STEPS for field in record.fields)
 
 # The factors that every convolution has.
 COMMON: dict[str, tuple[str, ...]] = {
@@ -49,7 +49,7 @@ COMMON: dict[str, tuple[str, ...]] = {
 OWN: dict[str, dict[str, tuple[str, ...]]] = {
     way: {name: tuple(levels) for name, levels in fields.items()} for way, fields in FIELDS.items()
 }
-if HAS_TAILS:
+if "tail" in STRIP_FIELDS:
     OWN["Columns"]["tail"] = ("no tail", "tail")
 
 
@@ -117,18 +117,10 @@ def _way(case: Case, part: Part, step: Step) -> dict[str, str]:
     problem, candidate = part.plan.problems[step.name], part.plan.candidates[step.name]
     found = {"way": type(candidate).__name__}
     found |= {field: field_level(field, getattr(candidate, field)) for field in FIELDS[found["way"]]}
-    if isinstance(candidate, Columns) and HAS_TAILS:
-        past = _span(problem.geometry, candidate) % case.target.lanes
-        found["tail"] = "tail" if 0 < past <= step.fields["tail"] and not candidate.by_channels else "no tail"
+    if "tail" in OWN[found["way"]]:
+        assert isinstance(candidate, Columns)
+        found["tail"] = "tail" if strips_of(problem, candidate, case.target).total("tail") else "no tail"
     return found
-
-
-def _span(g: Geometry, candidate: Columns) -> int:
-    """Positions from the first output of the planes that strips run through to the last one."""
-    layout = candidate.layout(g)
-    pitch, floats = (g.target.pitch, g.target.floats) if candidate.packed else (layout.pitch, layout.plane_floats)
-    joined = pitch == g.out_w and floats == pitch * g.out_h
-    return g.positions if joined else (g.out_h - 1) * pitch + g.out_w
 
 
 def _place(step: Step, before: Step | None) -> dict[str, str]:
@@ -169,6 +161,7 @@ _WINOGRAD = ("Winograd", "Vertical", *_TRANSFORMS)
 _OTHER_STEPS = (*_WINOGRAD, "Windows")
 _CHAINED = ("first of a chain", "second of a chain")
 _OTHER_SHAPES = ("square kernel", "oblong kernel", "stride 2", "other strides", "even padding", "uneven padding")
+_WITHOUT_TAILS = tuple(target.name for target in RUNNABLE if not target.isa.fuses_tails)
 _WITHOUT_MASKS = tuple(target.name for target in RUNNABLE if not target.isa.masked)
 
 # No convolution has a level of the first and one of the second, for the reason given.
@@ -184,13 +177,16 @@ IMPOSSIBLE: tuple[tuple[tuple[str, ...], tuple[str, ...], str], ...] = (
     (("access masked",), _WITHOUT_MASKS, "the instruction set cannot leave lanes out"),
     (("access masked",), ("no padding",), "there is nothing to leave out"),
     (("lanes channels",), ("access packed", "access masked"), "elements are read one by one where they lie"),
-    (("lanes channels",), ("tail",), "positions are no lanes"),
-    (("shared True",), ("access direct", "access masked", "lanes channels"), "only packed strips are shared"),
+    (("tail",), ("lanes channels", "access packed"), "vectors of positions that lie side by side have tails"),
+    (("tail",), _WITHOUT_TAILS, "the instruction set has no kernels for them"),
     (_CHAINED, (*_OTHER_STEPS, "lanes channels"), "others have no panels of strips of positions"),
-    (_CHAINED, ("shared True",), "each thread packs its own panels"),
     (("first of a chain",), ("y borders", "writes what callers gave"), "the second reads it as dense planes"),
     (("second of a chain",), ("access packed", "access masked"), "it reads the strips that the first made"),
-    (("second of a chain",), _OTHER_SHAPES, "its outputs read the positions of the strip alone"),
+    (
+        ("second of a chain",),
+        (*_OTHER_SHAPES, "several groups", "depthwise"),
+        "its outputs read the positions of the strip alone",
+    ),
     (
         ("second of a chain",),
         ("x borders hold the padding", "other x borders", "reads what callers gave"),

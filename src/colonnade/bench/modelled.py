@@ -21,8 +21,9 @@ from colonnade.modelfile.writer import write
 from colonnade.plan.choose.cache import Records
 from colonnade.plan.choose.measure import EVICT_BYTES, TOLERANCE, WrongResultError
 from colonnade.plan.choose.tuner import NetworkPlan
-from colonnade.plan.lower import borders_of, lower
+from colonnade.plan.lower import lower
 from colonnade.plan.planes import Borders
+from colonnade.plan.problem import borders_of
 from colonnade.remote.runner import relative_error
 from colonnade.remote.spike import SpikeRunner
 from colonnade.runtime.binding import checksum

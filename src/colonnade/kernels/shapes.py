@@ -6,12 +6,16 @@ Standard library only (read by the build hook).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 from colonnade.target.isa import ISAS, Isa
 
 MAX_ROWS = 31  # largest T of any micro-kernel
 MAX_VECTORS = 16  # largest V of any micro-kernel
 MAX_LANES = 32  # most f32 lanes of a register that a model may be laid out for (VLEN 1024)
+# Floats that lie after every storage and may be read: kernels load whole vectors, so the last strip reads past the last
+# position.
+SLACK = MAX_VECTORS * MAX_LANES
 
 # Of convolutions whose padding masks leave out of loads: the most kernel elements, and the most of those times output
 # positions.
@@ -50,6 +54,7 @@ class Shape:
         return f"cnm_f32_{self.rows}x{self.vectors}v__{isa.symbol}"
 
 
+@cache
 def shapes(isa: Isa) -> tuple[Shape, ...]:
     """Every T x V whose accumulators stay in the registers of `isa`. For each T every smaller V is there, so a strip's
     tail always finds a narrower kernel, and for each V every smaller T, so that a last tile does."""

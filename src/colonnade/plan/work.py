@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
 from colonnade.modelfile.reader import StepRecord, intact, read_steps
-from colonnade.plan.ways import WAY_OF_STEP, Fields, Work
+from colonnade.modelfile.steps import WORK, Fields, Work
+from colonnade.plan.ways import WAY_OF_STEP
 from colonnade.plan.ways.way import FLOAT_BYTES
 
 
@@ -42,48 +42,11 @@ def layers(data: bytes, label: str = "compiled model") -> tuple[Layer, ...]:
 
 def _layer(step: StepRecord, ints: np.ndarray) -> Layer:
     op, f = step.op, {key: value for key, value in step.fields.items() if isinstance(value, int)}
-    work = WAY_OF_STEP[op].work(op, f, ints) if op in WAY_OF_STEP else _WORK.get(op, _no_work)(f)
     dims = step.fields.get("dims")
-    moved = 2 * int(np.prod(dims, dtype=np.int64)) if isinstance(dims, tuple) else _DATA[op](f)
+    if isinstance(dims, tuple):
+        work = Work(2 * int(np.prod(dims, dtype=np.int64)))
+    else:
+        work = WAY_OF_STEP[op].work(op, f, ints) if op in WAY_OF_STEP else WORK[op](f)
     n = step.repeats
-    macs, dense_macs, weight_bytes = n * work.macs, n * work.dense_macs, FLOAT_BYTES * work.weights
-    return Layer(step.name, op, macs, dense_macs, weight_bytes, n * FLOAT_BYTES * moved, f)
-
-
-def _no_work(f: Fields) -> Work:
-    return Work(0, 0, 0)
-
-
-def _fully_connected(f: Fields) -> Work:
-    macs = f["batch"] * f["outputs"] * f["columns"]
-    return Work(macs, macs, f["outputs"] * (f["columns"] + 1))
-
-
-# Of steps other than convolutions.
-_WORK: dict[str, Callable[[Fields], Work]] = {
-    "dense": _fully_connected,
-    "affine": lambda f: Work(0, 0, 2 * f["channels"]),
-}
-
-
-def _conv_floats(f: Fields) -> int:
-    out = f["rows"] * f["batch"] * f["out_h"] * f["out_w"]
-    return f["channels"] * f["batch"] * f["in_h"] * f["in_w"] + (2 * out if f["r_buffer"] >= 0 else out)
-
-
-# Floats that a step reads and writes, by kind.
-_DATA: dict[str, Callable[[Fields], int]] = {
-    "cnm": _conv_floats,
-    "winograd": _conv_floats,
-    "vertical": _conv_floats,
-    "depthwise": lambda f: f["channels"] * f["batch"] * (f["in_h"] * f["in_w"] + f["out_h"] * f["out_w"]),
-    "dense": lambda f: f["batch"] * (f["columns"] + f["outputs"]),
-    "pool": lambda f: f["planes"] * (f["in_h"] * f["in_w"] + f["out_h"] * f["out_w"]),
-    "global_pool": lambda f: f["planes"] * (f["height"] * f["width"] + 1),
-    "affine": lambda f: 2 * f["channels"] * f["inner"],
-    "unary": lambda f: 2 * f["count"],
-    "binary": lambda f: f["outer"] * (2 * f["inner"] + (1 if f["broadcast"] else f["inner"])),
-    "fill": lambda f: f["count"],
-    "softmax": lambda f: 2 * f["outer"] * f["count"] * f["inner"],
-    "lrn": lambda f: 2 * f["channels"] * f["inner"],
-}
+    weight_bytes, data_bytes = FLOAT_BYTES * work.weights, n * FLOAT_BYTES * work.moved
+    return Layer(step.name, op, n * work.macs, n * work.dense_macs, weight_bytes, data_bytes, f)

@@ -14,6 +14,7 @@ from colonnade.plan.choose.tuner import NetworkPlan
 from colonnade.plan.problem import ConvProblem
 from colonnade.plan.ways.columns.candidate import Columns
 from colonnade.plan.ways.columns.cost import traffic_of
+from colonnade.plan.ways.columns.follow import can_follow
 from colonnade.plan.ways.columns.traffic import Traffic
 from colonnade.plan.ways.costs import candidate_cycles
 from colonnade.plan.ways.way import FLOAT_BYTES
@@ -71,18 +72,9 @@ class _Layer:
 
 
 def _fit(one: _Layer, other: _Layer) -> bool:
-    """Whether strips of the one are strips of the other, and its input stays: as plan/follow.py finds in the steps. Not
-    with tails that are computed beside strips, which lengthen the last one."""
-    first, second = one.candidate, other.candidate
-    if first.vectors != second.vectors or second.packed or second.masked or one.target.isa.fuses_tails:
-        return False
-    if any(c.by_channels or c.shared for c in (first, second)):
-        return False
-    g, layout = one.problem.geometry, first.layout(one.problem.geometry)
-    dense = not (any(g.y_borders) or any(other.problem.geometry.x_borders) or layout.local)
-    cut = first.packed or (layout.pitch, layout.plane_floats) == (g.target.pitch, g.target.floats)
-    pointwise = g.kernel == (1, 1) and g.strides == (1, 1) and not any(g.pads)
-    return dense and cut and (pointwise or layout.prepared or not other.problem.residual)
+    """With equal panels, which they will have."""
+    alike = other.with_panel(one.candidate.panel)
+    return can_follow(one.problem, one.candidate, alike.problem, alike.candidate, one.target)
 
 
 def _saved(one: _Layer, other: _Layer, panel: int) -> float:

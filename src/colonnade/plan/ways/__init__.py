@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from colonnade.plan.ways.columns.candidate import Columns
 from colonnade.plan.ways.vertical import Vertical
-from colonnade.plan.ways.way import ALL_STRIPS, Candidate, Fields, Work
+from colonnade.plan.ways.way import ALL_STRIPS, Candidate
 from colonnade.plan.ways.windows import Windows
 from colonnade.plan.ways.winograd import Winograd
 
@@ -14,11 +14,9 @@ __all__ = [
     "WAY_OF_STEP",
     "Candidate",
     "Columns",
-    "Fields",
     "Vertical",
     "Windows",
     "Winograd",
-    "Work",
 ]
 
 WAYS: tuple[type[Candidate], ...] = (Columns, Winograd, Vertical, Windows)

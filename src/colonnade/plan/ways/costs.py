@@ -7,6 +7,7 @@ default plan and for the tuner, which then measures. It claims nothing about tim
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
 from typing import TypeVar
 
 from colonnade.kernels.cnm import LINE_FLOATS
@@ -33,6 +34,7 @@ def candidate_cycles(problem: ConvProblem, candidate: Candidate, target: Target)
     return candidate.cycles(problem, target) + FLOAT_BYTES * data * target.far_cycles
 
 
+@cache
 def good_shapes(target: Target, max_rows: int) -> tuple[Shape, ...]:
     """Micro-kernel shapes of at most `max_rows` rows whose multiply-adds per cycle are near the best."""
     most = target.accumulators or target.isa.registers

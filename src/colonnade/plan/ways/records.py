@@ -5,6 +5,7 @@ from __future__ import annotations
 from colonnade.graph.ir import Activation
 from colonnade.modelfile.program import View
 from colonnade.modelfile.records import ACTIVATIONS
+from colonnade.modelfile.steps import Fields
 from colonnade.plan.problem import Geometry
 
 
@@ -40,3 +41,10 @@ def plane_views(g: Geometry, x: View, y: View, residual: View | None) -> dict[st
         "y": y.shifted(g.target.origin),
         "r": residual and residual.shifted(g.target.origin),
     }
+
+
+def moved_numbers(fields: Fields) -> int:
+    """Numbers that a convolution's step reads and writes: input, output and residual."""
+    rows, residual = fields.get("rows", fields["channels"]), fields.get("r_buffer", -1) >= 0
+    out = rows * fields["batch"] * fields["out_h"] * fields["out_w"]
+    return fields["channels"] * fields["batch"] * fields["in_h"] * fields["in_w"] + (2 * out if residual else out)

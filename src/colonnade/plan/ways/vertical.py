@@ -10,14 +10,15 @@ from typing import ClassVar
 import numpy as np
 
 from colonnade.kernels.shapes import MAX_LANES, Shape, shapes
-from colonnade.kernels.vertical import VERTICAL_FILTERS
-from colonnade.kernels.winograd import MAX_STRIDE, Filter
+from colonnade.kernels.vertical import MAX_STRIDE, VERTICAL_FILTERS
+from colonnade.kernels.winograd import Filter
 from colonnade.modelfile.program import Constants, Step, View
 from colonnade.modelfile.records import ALIGNMENT
+from colonnade.modelfile.steps import Fields, Work
 from colonnade.plan.problem import ConvProblem, Geometry
 from colonnade.plan.ways.costs import call_cycles, column_cycles, good_shapes, row_variants, store_cycles
-from colonnade.plan.ways.records import activation_fields, plane_fields, plane_views
-from colonnade.plan.ways.way import ALL_STRIPS, FLOAT_BYTES, Candidate, Fields, Work, panel_text
+from colonnade.plan.ways.records import activation_fields, moved_numbers, plane_fields, plane_views
+from colonnade.plan.ways.way import ALL_STRIPS, FLOAT_BYTES, Candidate, panel_text
 from colonnade.plan.ways.winograd import packed_products
 from colonnade.target.targets import Target
 
@@ -49,7 +50,7 @@ class Vertical(Candidate):
         return f"vertical F({self.m}) {self.rows}x{self.vectors}v, panel {panel_text(self.panel)}"
 
     @classmethod
-    def candidates(cls, problem: ConvProblem, target: Target, threads: int) -> Iterator[Vertical]:
+    def candidates(cls, problem: ConvProblem, target: Target) -> Iterator[Vertical]:
         """Every m, shape and panel; none where Winograd does not fit. Shapes wider than the work are left out."""
         for m in vertical_filters(problem.geometry):
             for shape in good_shapes(target, problem.geometry.rows):
@@ -63,8 +64,8 @@ class Vertical(Candidate):
     def fits(self, problem: ConvProblem, target: Target) -> bool:
         return self.m in vertical_filters(problem.geometry) and Shape(self.rows, self.vectors) in shapes(target.isa)
 
-    def loop_variants(self, problem: ConvProblem, target: Target, threads: int) -> tuple[Vertical, ...]:
-        possible = self.candidates(problem, target, threads)
+    def loop_variants(self, problem: ConvProblem, target: Target) -> tuple[Vertical, ...]:
+        possible = self.candidates(problem, target)
         return tuple(c for c in possible if c != self and replace(c, panel=self.panel) == self)
 
     def row_variants(self, problem: ConvProblem, target: Target) -> tuple[Vertical, ...]:
@@ -96,6 +97,10 @@ class Vertical(Candidate):
     def stored_weights(self, problem: ConvProblem) -> int:
         g = problem.geometry
         return vertical_filters(g)[self.m].side * g.rows * PatchLines(g, self).weight_lines
+
+    def reads_past(self, problem: ConvProblem, in_arena: bool) -> bool:
+        """Lines of the arena are read as they are, those of the caller are copied first."""
+        return in_arena
 
     def step(
         self,
@@ -137,6 +142,7 @@ class Vertical(Candidate):
         pairs = f["rows"] * f["channels"] * f["kernel_w"]
         products = n * pairs * f["stride_h"]
         return Work(
+            moved=moved_numbers(f),
             macs=products * f["batch"] * -(-f["out_h"] // f["m"]) * f["out_w"],
             dense_macs=f["kernel_h"] * pairs * f["batch"] * f["out_h"] * f["out_w"],
             weights=products + f["rows"],

@@ -16,23 +16,12 @@ from typing import ClassVar, Literal, Self, get_args, get_origin, get_type_hints
 import numpy as np
 
 from colonnade.modelfile.program import Constants, Step, View
+from colonnade.modelfile.steps import Fields, Work
 from colonnade.plan.problem import ConvProblem
 from colonnade.target.targets import Target
 
 ALL_STRIPS = 1 << 24  # a panel of all strips: tile-outer loops
 FLOAT_BYTES = 4
-
-Fields = Mapping[str, int]  # whole numbers of a step's record, by name
-
-
-@dataclass(frozen=True)
-class Work:
-    """What a convolution's step does. macs: multiply-adds, with Winograd's algorithm those between its transforms;
-    dense_macs: those of the convolution as it is defined, no column left out; weights: constants that it reads."""
-
-    macs: int
-    dense_macs: int
-    weights: int
 
 
 @dataclass(frozen=True)
@@ -69,14 +58,14 @@ class Candidate(ABC):
 
     @classmethod
     @abstractmethod
-    def candidates(cls, problem: ConvProblem, target: Target, threads: int) -> Iterator[Self]:
+    def candidates(cls, problem: ConvProblem, target: Target) -> Iterator[Self]:
         """The candidates that the cost rule ranks; none where this way does not fit."""
 
     @abstractmethod
     def fits(self, problem: ConvProblem, target: Target) -> bool:
         """Whether this candidate, read from a file perhaps, can compute `problem` on `target`."""
 
-    def loop_variants(self, problem: ConvProblem, target: Target, threads: int) -> tuple[Self, ...]:
+    def loop_variants(self, problem: ConvProblem, target: Target) -> tuple[Self, ...]:
         """The same micro-kernel in other loop orders."""
         return ()
 
@@ -92,8 +81,9 @@ class Candidate(ABC):
     def stored_weights(self, problem: ConvProblem) -> int:
         """How many weights the model file holds for it."""
 
-    def reads_past(self, problem: ConvProblem) -> bool:
-        """Whether it reads its input where it lies, in whole vectors, and so past its end too."""
+    def reads_past(self, problem: ConvProblem, in_arena: bool) -> bool:
+        """Whether it reads its input where it lies, in whole vectors, and so past its end too. in_arena: the input lies
+        in the arena; else it is the caller's."""
         return problem.geometry.reads_as_is
 
     @abstractmethod

@@ -10,10 +10,11 @@ import numpy as np
 
 from colonnade.kernels.depthwise import Window, windows
 from colonnade.modelfile.program import Constants, Step, View
+from colonnade.modelfile.steps import Fields, Work
 from colonnade.plan.problem import ConvProblem
 from colonnade.plan.ways.costs import call_cycles, store_cycles
-from colonnade.plan.ways.records import activation_fields, plane_fields
-from colonnade.plan.ways.way import Candidate, Fields, Work
+from colonnade.plan.ways.records import activation_fields, moved_numbers, plane_fields
+from colonnade.plan.ways.way import Candidate
 from colonnade.target.targets import Target
 
 PAD_MOVES = 1.1  # of every vector of the input: copied, and lines that two bands share twice
@@ -38,7 +39,7 @@ class Windows(Candidate):
         return f"depthwise {self.rows}x{self.vectors}v"
 
     @classmethod
-    def candidates(cls, problem: ConvProblem, target: Target, threads: int) -> Iterator[Windows]:
+    def candidates(cls, problem: ConvProblem, target: Target) -> Iterator[Windows]:
         """Every window kernel that the convolution has work for; none if it is not depthwise, or of another kind."""
         g = problem.geometry
         plain = g.groups == g.channels == g.rows and g.dilations == (1, 1) and not problem.residual
@@ -50,7 +51,7 @@ class Windows(Candidate):
                 yield cls(window.rows, window.vectors)
 
     def fits(self, problem: ConvProblem, target: Target) -> bool:
-        return self in self.candidates(problem, target, 1)
+        return self in self.candidates(problem, target)
 
     def cycles(self, problem: ConvProblem, target: Target) -> float:
         g = problem.geometry
@@ -105,4 +106,4 @@ class Windows(Candidate):
     def work(cls, op: str, fields: Fields, ints: np.ndarray) -> Work:
         taps = fields["channels"] * fields["kernel"] ** 2
         macs = taps * fields["batch"] * fields["out_h"] * fields["out_w"]
-        return Work(macs, macs, taps + fields["channels"])
+        return Work(moved_numbers(fields), macs, macs, taps + fields["channels"])

@@ -1,5 +1,5 @@
-/* What the runtime's files share. The library is built once per architecture; cnm.c, ops.c and the generated
- * kernels are compiled once per instruction set, with CLN_ISA(name) giving each its own symbols. */
+/* What the runtime's files share. The library is built once per architecture; the steps (steps/) and the
+ * generated kernels are compiled once per instruction set, with CLN_ISA(name) giving each its own symbols. */
 #pragma once
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -10,9 +10,6 @@
 #include "colonnade.h"
 #include "format.h"
 #include "limits.h" /* generated: CLN_MAX_ROWS, CLN_MAX_VECTORS, CLN_MAX_LANES, CLN_LOOKAHEAD, ... */
-
-/* A strip may read this far past its last position: every arena and constant pool ends in as many floats more. */
-#define CLN_SLACK (CLN_MAX_VECTORS * CLN_MAX_LANES)
 
 /* Arguments of a micro-kernel (kernels/cnm.py):
  *   y[y_rows[t] + p] = clamp(sum_k w[k * T + t] * x[off[k] / 4 + p] + c[c_rows[t] + p] + r[r_rows[t] + p] + bias[t])
@@ -131,24 +128,8 @@ typedef void (*cln_window_kernel)(const cln_window *);
 typedef cln_window_kernel cln_window_grid[CLN_MAX_WINDOW + 1][CLN_MAX_WINDOW_STRIDE + 1][CLN_MAX_WINDOW_ROWS + 1]
                                          [CLN_MAX_WINDOW_VECTORS + 1];
 
-/* Arguments of a tail kernel (kernels/tail.py), `count` being T:
- *   y[p * y_step + t] = sum_k w[k * T + t] * x[off[k] / 4 + p]
- * masks: as a micro-kernel's, from the first position's bit on. Kernels of a fixed vector length compute whole vectors of
- * t, and read as much past w's end. */
-typedef struct {
-  const float *x;
-  const int32_t *off;
-  const uint8_t *taps, *masks;
-  const float *w;
-  size_t n, count;
-  float *y;
-  int64_t y_step;
-} cln_tail;
-
-typedef void (*cln_tail_kernel)(const cln_tail *);
-typedef cln_tail_kernel cln_tail_grid[CLN_MAX_TAIL + 1][CLN_MAX_TAIL_VECTORS + 1];
-
-/* Micro-kernels that write what a tail kernel would to a->tail (kernels/fused.py): by T, V and positions of the tail. */
+/* Micro-kernels that compute a tail too (kernels/fused.py), by T, V and positions of the tail. Its sums go to
+ * a->tail[p * step + t], step being the lanes of the vectors that hold T, without anything that comes after the products. */
 typedef cln_kernel cln_fused_grid[CLN_MAX_FUSED_ROWS + 1][CLN_MAX_FUSED_VECTORS + 1][CLN_MAX_TAIL + 1];
 
 /* Arguments of a turned kernel (kernels/turned.py): position p is the q-th of line l,
@@ -175,8 +156,22 @@ typedef struct {
 typedef void (*cln_turned_kernel)(const cln_turned *);
 typedef cln_turned_kernel cln_turned_grid[CLN_MAX_TURNED_LINES + 1][CLN_MAX_TURNED_WIDTH + 1][CLN_MAX_TURNED_STRIDE + 1];
 
-/* A step function is called by every thread of the session; it divides the work itself. */
-typedef void (*cln_step)(cln_session *session, int32_t order, int thread);
+/* What a step's check is given, and what it tells. */
+typedef struct cln_order_entry cln_order_entry;
+typedef struct {
+  const cln_model *model;
+  cln_order_entry *entry; /* of the step, in the running order; those before have been checked */
+  int64_t scratch;        /* floats of a thread's scratch that the step needs: 0 unless the check says more */
+} cln_checker;
+
+/* One kind of step. check: NULL, or the reason for which the file is refused; every field of the record is in its range.
+ * run: is called by every thread of the session, and divides the work itself. */
+typedef const char *cln_step_check(cln_checker *c, const void *record);
+typedef void cln_step_run(cln_session *session, int32_t order, int thread);
+typedef struct {
+  cln_step_check *check;
+  cln_step_run *run;
+} cln_step_kind;
 
 /* kernels/peak.py: y[t][p] = c[t][p] + n * w[0] * x[p] for `rows` rows, in registers alone. `floats`: positions of a
  * call that computes `count` or more. */
@@ -190,38 +185,18 @@ typedef struct {
   int32_t lanes; /* 0: of any length */
   bool (*supported)(void);
   const cln_kernel_grid *kernels;
-  const cln_tail_grid *tails;
   const cln_fused_grid *fused;
   const cln_turned_grid *turned;
   const cln_winograd_transforms *transforms;
   const cln_vertical_transforms *verticals;
   const cln_window_grid *windows;
-  bool masked; /* the window kernels are; micro-kernels and tails take masks */
-  const cln_step *steps; /* by opcode */
+  bool masked; /* the window kernels are; micro-kernels take masks */
+  const cln_step_kind *steps; /* by opcode */
   const cln_peak *peak;
   uint64_t (*read)(const uint64_t *words, size_t count);
 } cln_isa;
 
 extern const cln_isa *const cln_isas[]; /* generated; NULL-terminated, best last */
-
-/* A run of output positions inside a strip: `len` lanes from `lane` on, x and y offsets of its first position, and the
- * floats of y's borders after it. */
-typedef struct {
-  int32_t lane, len, gap;
-  int64_t x, y;
-} cln_segment;
-
-/* NR positions or fewer, or NR and a tail, computed together: `span` lanes up to the last valid one, of which `lead` come
- * before the first (borders of y). The last `tail` of them, all of one segment, are computed as a tail. `full`: its
- * outputs lie as its lanes do, and whatever else the kernel writes are borders, made zero afterwards; else it needs the
- * edge buffer. */
-typedef struct {
-  int64_t x, y;
-  int32_t vectors, span, tail, first, segments, lead;
-  int32_t mask; /* its block of masks */
-  cln_turned_kernel turned; /* with turned kernels: its own, as soon as it is known to be there */
-  bool full, borders; /* borders: some of y's are its own to make zero */
-} cln_strip;
 
 /* A tile of a convolution: positions first .. first + rows of the row order, and where its columns and weights are. */
 typedef struct {
@@ -234,32 +209,32 @@ typedef struct {
 
 /* What is derived from a convolution step when the model is opened. */
 typedef struct {
-  cln_strip *strips;
-  cln_segment *segments;
+  const cln_strip *strips; /* of the file */
+  const cln_segment *segments;
+  cln_turned_kernel *kernels; /* by channels: of each strip */
   cln_cnm_tile *tiles;
   int64_t *row_at;      /* float offset of the output plane of each position in row order */
   uint32_t *places;     /* with turned kernels: the same in bytes */
   int32_t *group_tiles; /* with `local`: first tile of each group, and the end */
-  int32_t strip_count;
   int32_t panel;            /* strips per panel, at most all */
   int64_t prepared_plane;   /* floats of one phase of one channel, all images */
   int64_t row_floats;       /* of a strip's row of sums, or of its edges: whole lines */
   int64_t strip_floats;     /* of a strip's sums, with turned kernels */
   int64_t reach;            /* past the last float that direct strips load, from a column's first */
-  uint8_t *taps, *masks;    /* with `masked`: of each entry of the offset table; blocks of [tap][CLN_MASK_BYTES] */
+  const uint8_t *taps, *masks; /* with `masked`, of the file: of each entry of the offset table; blocks of [tap][CLN_MASK_BYTES] */
   int64_t packed_at, sums_at, edge_at; /* in a thread's scratch: packed panel, KC sums, edges of strips */
   int64_t scratch_floats;
 } cln_cnm_plan;
 
 /* One turn of a step. */
-typedef struct {
+struct cln_order_entry {
   const void *record;
   const char *name;
-  const cln_cnm_plan *cnm; /* of a cnm step */
+  cln_cnm_plan *cnm; /* of a cnm step, filled by its check */
   int32_t op;
   int32_t step;  /* its number in the file */
   int32_t image; /* which repeat this is; 0 if the step is not repeated */
-} cln_order_entry;
+};
 
 struct cln_model {
   const uint8_t *data;
@@ -269,9 +244,10 @@ struct cln_model {
   const cln_isa *isa;
   int32_t lanes; /* that the data is laid out for */
   const cln_buffer *buffers;
+  const char *strings; /* zero-terminated names */
   const int32_t *ints;
   const float *floats;
-  int32_t buffer_count, value_count, step_count, order_count, cnm_count, input_count, output_count;
+  int32_t buffer_count, value_count, step_count, order_count, cnm_count, input_count, output_count, string_count;
   int64_t int_count, float_count;
   cln_order_entry *order; /* order_count turns: repeated steps once for each repeat */
   cln_cnm_plan *cnm_plans;
@@ -287,7 +263,7 @@ typedef struct {
   _Alignas(64) atomic_llong next;
 } cln_counter;
 
-#define CLN_PHASES 3           /* of claims in a turn */
+#define CLN_PHASES 2           /* of claims in a turn */
 #define CLN_ITEMS_PER_THREAD 8 /* that balance the threads */
 
 struct cln_session {
@@ -306,10 +282,11 @@ struct cln_session {
 /* Error text: format into error and return -1. */
 int cln_fail(char *error, size_t error_size, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
-/* validate.c: check every field of every record; derive the convolution plans. */
+/* validate.c: check every buffer, value and step; derive the convolution plans and the size of the scratch. */
 int cln_model_validate(cln_model *model, char *error, size_t error_size);
+const char *cln_check_repeats(const cln_model *model);
 
-/* Vectors that hold the weights of `rows` output channels; 0 if no tail kernel has as many. */
+/* Vectors that hold the weights of `rows` output channels; 0 if no tail has as many. */
 static inline int32_t cln_tail_vectors(int32_t rows, int32_t lanes) {
   for (int32_t vectors = 1; vectors <= CLN_MAX_TAIL_VECTORS; vectors *= 2)
     if (vectors * lanes >= rows) return vectors;
@@ -321,13 +298,10 @@ static inline cln_kernel cln_fused_kernel(const cln_isa *isa, int32_t rows, int3
   return rows <= CLN_MAX_FUSED_ROWS && vectors <= CLN_MAX_FUSED_VECTORS ? (*isa->fused)[rows][vectors][tail] : NULL;
 }
 
-/* Whether the step's kernels are turned ones. */
-static inline bool cln_is_turned(const cln_cnm *step) { return step->strip_h > 0; }
-
 /* From output to output in the data that strips are cut from: more than one where they are gathered, or read by turned
  * kernels, with the stride, from x as it is. */
 static inline int32_t cln_x_step(const cln_cnm *step) {
-  return (step->packed || cln_is_turned(step)) && !step->prepare ? step->stride_w : 1;
+  return (step->packed || step->by_channels) && !step->prepare ? step->stride_w : 1;
 }
 
 /* The turned kernel for lines of `width` positions; NULL: there is none. */
@@ -343,21 +317,17 @@ static inline int32_t cln_floats_before(const cln_cnm *step) {
   return (step->pad_left + step->stride_w - 1) / step->stride_w;
 }
 
-enum { CLN_NO_TAP = UINT8_MAX }; /* more than CLN_MAX_TAPS */
-
-/* Number of the kernel element that a column of a masked step belongs to. */
-static inline uint8_t cln_tap_of(const cln_cnm *step, const int32_t *phases, int32_t offset) {
-  if (offset < 0 || offset % (int32_t)sizeof(float)) return CLN_NO_TAP;
-  const int64_t at = offset / (int64_t)sizeof(float), images = (int64_t)step->batch * step->plane, rest = at % images;
-  const int32_t *phase = phases + 2 * (at / images % step->phases);
-  const int64_t i = (rest / step->pitch - cln_rows_before(step)) * step->stride_h + phase[0] + step->pad_top;
-  const int64_t j = (rest % step->pitch - cln_floats_before(step)) * step->stride_w + phase[1] + step->pad_left;
-  bool inside = at / images / step->phases < step->channels && i >= 0 && i < step->kernel_h && j >= 0 && j < step->kernel_w;
-  return inside ? (uint8_t)(i * step->kernel_w + j) : CLN_NO_TAP;
+static inline int64_t cln_before(const cln_cnm *step) {
+  return (int64_t)cln_rows_before(step) * step->pitch + cln_floats_before(step);
 }
 
-/* strips.c: derive strips, segments, tiles, masks and scratch size. 0, or -1 when memory is short. The fields of `step`
- * must have been checked. */
+/* strips.c: check the strips of the file, and their lane masks: `before` floats lie between the data of the first tap and
+ * that of position 0, of which `readable` floats may be read. NULL, or why the file is refused. */
+const char *cln_check_strips(const cln_model *model, const cln_cnm *step, cln_cnm_plan *plan);
+const char *cln_check_lane_masks(const cln_model *model, const cln_cnm *step, cln_cnm_plan *plan, int64_t before,
+                                 int64_t readable);
+
+/* Lay out tiles and scratch. 0, or -1 when memory is short. Everything of `step` must have been checked. */
 int cln_cnm_plan_build(const cln_model *model, const cln_cnm *step, cln_cnm_plan *plan);
 void cln_cnm_plan_free(cln_cnm_plan *plan);
 
@@ -367,8 +337,17 @@ void cln_team_free(cln_team *team);
 void cln_team_run(cln_team *team, void (*task)(void *, int), void *argument);
 void cln_team_barrier(cln_team *team);
 
-/* Product of sizes that are not negative, or -1 when one is or when it passes 2^40. */
-int64_t cln_extent(int count, const int64_t *sizes);
+/* The product of sizes, or CLN_ENDLESS where one is negative or the product passes 2^40: sums of a few of those do not
+ * overflow, and nothing in a file is as large. */
+#define CLN_ENDLESS (INT64_C(1) << 41)
+static inline int64_t cln_product(int count, const int64_t *sizes) {
+  int64_t product = 1;
+  for (int i = 0; i < count; ++i)
+    if (sizes[i] < 0 || __builtin_mul_overflow(product, sizes[i], &product) || product > INT64_C(1) << 40)
+      return CLN_ENDLESS;
+  return product;
+}
+#define CLN_PRODUCT(...) cln_product(sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t), (int64_t[]){__VA_ARGS__})
 
 void *cln_aligned_alloc(size_t bytes); /* at a cache line, zeroed; free with free() */
 
@@ -376,6 +355,11 @@ void *cln_aligned_alloc(size_t bytes); /* at a cache line, zeroed; free with fre
 static inline int64_t cln_whole_lines(int64_t floats) {
   const int64_t line = CLN_ALIGNMENT / sizeof(float);
   return (floats + line - 1) / line * line;
+}
+
+/* Whether CLN_SLACK floats that mean nothing may be read after a buffer's last one. */
+static inline bool cln_has_slack(const cln_model *model, int32_t buffer) {
+  return model->buffers[buffer].kind == CLN_BUFFER_ARENA || model->buffers[buffer].kind == CLN_BUFFER_CONSTANT;
 }
 
 /* Where a turn's view begins. */

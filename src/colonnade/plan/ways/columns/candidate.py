@@ -10,16 +10,17 @@ import numpy as np
 from colonnade.kernels.shapes import MAX_ROWS, Shape, shapes
 from colonnade.kernels.turned import STRIDES, VECTORS
 from colonnade.modelfile.program import Constants, Step, View
+from colonnade.modelfile.steps import Fields, Work
 from colonnade.plan.problem import ConvProblem
-from colonnade.plan.ways.columns.cost import channel_cycles, count_strips, position_cycles, traffic_of
+from colonnade.plan.ways.columns.cost import channel_cycles, position_cycles, traffic_of
+from colonnade.plan.ways.columns.cutting import channel_strips
 from colonnade.plan.ways.columns.loops import Loops
 from colonnade.plan.ways.columns.step import column_step
-from colonnade.plan.ways.columns.strips import TurnedStrips
 from colonnade.plan.ways.costs import candidate_cycles, good_shapes, row_variants
-from colonnade.plan.ways.way import ALL_STRIPS, FLOAT_BYTES, Fields, Work
+from colonnade.plan.ways.records import moved_numbers
+from colonnade.plan.ways.way import ALL_STRIPS, FLOAT_BYTES
 from colonnade.target.targets import Target
 
-SHARING = 4  # panels per thread: fewer, and several threads read the same panels
 KC_LEAST = 128  # columns of a KC block; shorter ones spend their time on sums
 PANELS_BY_CHANNELS = (4, 16, ALL_STRIPS)
 BLOCKS = (2, 4, 8)
@@ -32,24 +33,24 @@ class Columns(Loops):
     """See `Loops` for the fields."""
 
     @classmethod
-    def candidates(cls, problem: ConvProblem, target: Target, threads: int) -> Iterator[Columns]:
+    def candidates(cls, problem: ConvProblem, target: Target) -> Iterator[Columns]:
         """Every shape, each direct, packed or masked, and for a pruned layer dense ones too; then those whose lanes are
         output channels."""
         for dense in (False, True) if problem.sparse else (True,):
-            yield from (c._threaded(problem, target, threads) for c in _by_positions(problem, target, dense))
+            yield from _by_positions(problem, target, dense)
         yield from _by_channels(problem, target)
 
     def fits(self, problem: ConvProblem, target: Target) -> bool:
         g = problem.geometry
         if self.masked and not (target.isa.masked and g.maskable):
             return False
-        if self.packed and self.layout(g).local or self.shared and not self.packed:
+        if self.packed and self.layout(g).local:
             return False
         if self.by_channels:
             return _fits_by_channels(self, problem, target)
         return Shape(self.rows, self.vectors) in shapes(target.isa)
 
-    def loop_variants(self, problem: ConvProblem, target: Target, threads: int) -> tuple[Columns, ...]:
+    def loop_variants(self, problem: ConvProblem, target: Target) -> tuple[Columns, ...]:
         """Panels of one strip, of some, of all; and KC blocks."""
         if self.by_channels:
             alike = (c for c in _by_channels(problem, target) if c.dense == self.dense and c != self)
@@ -61,7 +62,7 @@ class Columns(Loops):
             if problem.geometry.columns // blocks >= KC_LEAST:
                 some = dict.fromkeys((self.panel, ALL_STRIPS))
                 variants += [replace(self, blocks=blocks, panel=panel) for panel in some]
-        return tuple(variant._threaded(problem, target, threads) for variant in variants)
+        return tuple(variants)
 
     def row_variants(self, problem: ConvProblem, target: Target) -> tuple[Columns, ...]:
         """Kernels by channels have but one T."""
@@ -74,8 +75,8 @@ class Columns(Loops):
         sizes = problem.tile_sizes(self.rows, self.dense)
         return sum(rows * columns * tiles for (rows, columns), tiles in sizes.items())
 
-    def reads_past(self, problem: ConvProblem) -> bool:
-        return super().reads_past(problem) and not self.packed
+    def reads_past(self, problem: ConvProblem, in_arena: bool) -> bool:
+        return super().reads_past(problem, in_arena) and not self.packed
 
     def step(
         self,
@@ -97,15 +98,8 @@ class Columns(Loops):
         tiles = ints[fields["tile_table"] :][: 4 * fields["tiles"]].reshape(-1, 4).astype(np.int64)
         columns = ints[fields["block_table"] + tiles[:, 3] + fields["blocks"]]
         kept, positions = int(np.sum(tiles[:, 0] * columns)), fields["batch"] * fields["out_h"] * fields["out_w"]
-        return Work(kept * positions, fields["rows"] * fields["columns"] * positions, kept + fields["rows"])
-
-    def _threaded(self, problem: ConvProblem, target: Target, threads: int) -> Columns:
-        """Strips are packed once for all threads when there are few panels."""
-        if threads == 1 or not self.packed:
-            return replace(self, shared=False)
-        strips = count_strips(problem, self, target).strips
-        panels = -(-strips // min(self.panel, strips))
-        return replace(self, shared=panels < SHARING * threads)
+        dense_macs = fields["rows"] * fields["columns"] * positions
+        return Work(moved_numbers(fields), kept * positions, dense_macs, kept + fields["rows"])
 
 
 def _by_positions(problem: ConvProblem, target: Target, dense: bool) -> Iterable[Columns]:
@@ -154,7 +148,7 @@ def _by_channels(problem: ConvProblem, target: Target) -> Iterator[Columns]:
     candidate = Columns(channel_rows(target), VECTORS, lanes="channels")
     if not candidate.fits(problem, target):
         return
-    count = g.batch * TurnedStrips.of(candidate.layout(g), target.isa).count
+    count = g.batch * channel_strips(g, candidate, target).count
     for dense in (False, True) if problem.sparse else (True,):
         for panel in (panel for panel in PANELS_BY_CHANNELS if panel < count or panel == ALL_STRIPS):
             for blocks in (b for b in (1, *BLOCKS) if b == 1 or g.columns // b >= KC_LEAST):

@@ -7,16 +7,13 @@ a vector or a line. Packing and preparing move floats.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from colonnade.kernels.shapes import Shape
 from colonnade.kernels.tail import tail_vectors
 from colonnade.kernels.turned import VECTORS
 from colonnade.plan.problem import ConvProblem
+from colonnade.plan.ways.columns.cutting import channel_strips, strips_of
 from colonnade.plan.ways.columns.layout import DataLayout
 from colonnade.plan.ways.columns.loops import Loops
-from colonnade.plan.ways.columns.strips import TurnedStrips
-from colonnade.plan.ways.columns.tails import tail_limit
 from colonnade.plan.ways.columns.traffic import Traffic
 from colonnade.plan.ways.costs import call_cycles, column_cycles, instruction_cycles, output_cycles, store_cycles
 from colonnade.target.targets import Target
@@ -30,77 +27,31 @@ LONGER_CALLS = 1.2  # of kernels by channels, than of others
 SCATTER_CYCLES = 1.3  # per element
 
 
-@dataclass(frozen=True)
-class Strips:
-    """How many strips cover the output, how many vectors they hold, how many need the edge path, and how many positions
-    are left to a tail kernel."""
-
-    strips: int
-    vectors: int
-    edges: int
-    tail: int
-
-
-def count_strips(problem: ConvProblem, candidate: Loops, target: Target) -> Strips:
-    """As csrc cuts them, up to a few at the borders. Where vectors have any length, an instruction costs its
-    whole register group whatever the length in use, and only strips of several segments have edges."""
-    runs, span = _runs(problem, candidate)
-    whole, last = divmod(span, candidate.vectors * target.lanes)
-    strips, edges = runs * (whole + (last > 0)), _edges(problem, candidate, target, runs, span)
-    if target.isa.lanes:
-        return Strips(strips, runs * -(-span // target.lanes), edges, 0)
-    past = last % target.lanes
-    tail = past if past <= tail_limit(problem, candidate, target) else 0
-    narrowest = min((v for v in target.isa.vectors if v * target.lanes >= last - tail > 0), default=0)
-    crossing = 0 if candidate.packed else edges
-    return Strips(strips, runs * (whole * candidate.vectors + narrowest), crossing, runs * tail)
-
-
-def _runs(problem: ConvProblem, candidate: Loops) -> tuple[int, int]:
-    """How many runs of positions are cut into strips, and how long each is: planes, those read or, packed, those
-    written."""
-    g, layout = problem.geometry, candidate.layout(problem.geometry)
-    pitch, floats = (g.target.pitch, g.target.floats) if candidate.packed else (layout.pitch, layout.plane_floats)
-    if pitch * g.out_h == floats and pitch == g.out_w:  # and so from image to image
-        return 1, g.positions
-    return g.batch, (g.out_h - 1) * pitch + g.out_w
-
-
-def _edges(problem: ConvProblem, candidate: Loops, target: Target, runs: int, span: int) -> int:
-    """Strips whose outputs do not lie as their lanes do, or that end in a vector which may not be written whole."""
-    g, width = problem.geometry, candidate.vectors * target.lanes
-    pitch = candidate.layout(g).pitch
-    if candidate.packed or pitch == g.target.pitch:
-        own = g.target.pitch if candidate.packed else pitch
-        fits = g.target.floats - g.target.origin >= (g.out_h - 1) * own + g.out_w + target.lanes
-        return 0 if fits or span % target.lanes == 0 else runs
-    return min(runs * -(-span // width), g.batch * g.out_h)
-
-
 def position_cycles(problem: ConvProblem, candidate: Loops, target: Target) -> float:
     """Estimated cycles of one thread, lanes being positions."""
-    layout, strips = candidate.layout(problem.geometry), count_strips(problem, candidate, target)
+    layout, strips = candidate.layout(problem.geometry), strips_of(problem, candidate, target)
+    vectors, tail = strips.total("vectors"), strips.total("tail")
     apart = not target.isa.lanes and not problem.residual
     edge = (APART_INSTRUCTIONS if apart else EDGE_INSTRUCTIONS) * instruction_cycles(target)
     cycles = 0.0
     output = output_cycles(target) * (1 + problem.residual) + 2 * store_cycles(target) * (candidate.blocks - 1)
     for (rows, columns), tiles in problem.tile_sizes(candidate.rows, candidate.dense).items():
         per_column = column_cycles(Shape(rows, candidate.vectors), target) / candidate.vectors
-        of_one = columns * strips.vectors * per_column
-        of_one += strips.strips * call_cycles(target) * candidate.blocks + strips.vectors * rows * output
+        of_one = columns * vectors * per_column
+        of_one += len(strips) * call_cycles(target) * candidate.blocks + vectors * rows * output
         of_one += strips.edges * rows * candidate.vectors * edge
-        of_one += strips.tail * (columns * tail_cycles(rows, target) + rows * edge / target.lanes)
+        of_one += tail * (columns * tail_cycles(rows, target) + rows * edge / target.lanes)
         cycles += tiles * of_one
     if candidate.packed:
-        moves = problem.geometry.columns * strips.vectors * (STRIDED_MOVE if layout.gathered else 1)
+        moves = problem.geometry.columns * vectors * (STRIDED_MOVE if layout.gathered else 1)
         cycles += moves * target.move_cycles
     return cycles + prepare_cycles(layout, target) + traffic_of(problem, candidate, target).cycles
 
 
 def traffic_of(problem: ConvProblem, candidate: Loops, target: Target) -> Traffic:
     """That of a candidate whose strips are vectors of positions."""
-    strips, width = count_strips(problem, candidate, target).strips, candidate.vectors * target.lanes
-    return Traffic(problem, candidate, target, strips, 1, width)
+    strips, width = strips_of(problem, candidate, target), candidate.vectors * target.lanes
+    return Traffic(problem, candidate, target, len(strips), 1, width)
 
 
 def tail_cycles(rows: int, target: Target) -> float:
@@ -117,7 +68,7 @@ def prepare_cycles(layout: DataLayout, target: Target) -> float:
 def channel_cycles(problem: ConvProblem, candidate: Loops, target: Target) -> float:
     """Estimated cycles of one thread, lanes being output channels."""
     g, layout = problem.geometry, candidate.layout(problem.geometry)
-    strips = TurnedStrips.of(layout, target.isa)
+    strips = channel_strips(g, candidate, target)
     count, elements = g.batch * strips.count, g.positions * VECTORS * target.lanes
     output = elements * SCATTER_CYCLES * (1 + problem.residual)
     sums = elements / target.lanes * 2 * store_cycles(target) * (candidate.blocks - 1)

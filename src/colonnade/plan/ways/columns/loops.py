@@ -6,9 +6,10 @@ from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
+from colonnade.modelfile.steps import Fields
 from colonnade.plan.problem import Geometry
 from colonnade.plan.ways.columns.layout import DataLayout
-from colonnade.plan.ways.way import Candidate, Fields, panel_text
+from colonnade.plan.ways.way import Candidate, panel_text
 
 Access = Literal["direct", "packed", "masked"]
 Lanes = Literal["positions", "channels"]
@@ -26,7 +27,6 @@ class Loops(Candidate):
     panel: the strips for which a tile's weights are used before the next tile.
     blocks: KC blocks.
     all_columns: zeros are computed too.
-    shared: strips are packed once for all threads.
     """
 
     steps: ClassVar[tuple[str, ...]] = ("cnm",)
@@ -36,7 +36,6 @@ class Loops(Candidate):
     panel: int = 1
     blocks: int = 1
     all_columns: bool = False
-    shared: bool = False
 
     @property
     def packed(self) -> bool:
@@ -85,9 +84,8 @@ class Loops(Candidate):
             "rows": fields["tile_rows"],
             "vectors": fields["vectors"],
             "access": "packed" if fields["packed"] else "masked" if fields["masked"] else "direct",
-            "lanes": "channels" if fields["strip_h"] else "positions",
+            "lanes": "channels" if fields["by_channels"] else "positions",
             "panel": fields["panel"],
             "blocks": fields["blocks"],
             "all_columns": not sparse,
-            "shared": fields["strips_buffer"] >= 0,
         }

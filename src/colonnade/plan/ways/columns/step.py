@@ -7,12 +7,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from colonnade.kernels.shapes import MASK_BYTES
 from colonnade.modelfile.program import Constants, Step, Storage, View
-from colonnade.plan.problem import ConvProblem, Geometry
+from colonnade.plan.problem import ConvProblem
+from colonnade.plan.ways.columns.cutting import strips_of
 from colonnade.plan.ways.columns.layout import DataLayout
 from colonnade.plan.ways.columns.loops import Loops
-from colonnade.plan.ways.columns.strips import TurnedStrips
-from colonnade.plan.ways.columns.tails import tail_limit
+from colonnade.plan.ways.columns.masks import lane_masks
+from colonnade.plan.ways.columns.strips import Strips
 from colonnade.plan.ways.records import activation_fields, plane_fields
 from colonnade.plan.ways.way import FLOAT_BYTES
 from colonnade.sparse.recover import Tile
@@ -28,6 +30,7 @@ class _Tables:
     offsets: np.ndarray
     blocks: np.ndarray
     packed_columns: np.ndarray
+    taps: np.ndarray  # u8: of each offset the kernel element that it is of, where lanes are masked
 
 
 def column_step(
@@ -54,11 +57,8 @@ def column_step(
         "y": y.shifted(g.target.origin),
         "r": residual and residual.shifted(g.target.origin),
         "prepared": View(Storage(layout.floats)) if layout.prepared and not layout.local else None,
-        "strips": None,
     }
-    if candidate.packed and candidate.shared:
-        width = candidate.vectors * target.lanes
-        views["strips"] = View(Storage(_packed_strips(g, width) * len(tables.packed_columns) * width))
+    strips = strips_of(problem, candidate, target)
     fields: dict[str, object] = {
         "weights": constants.add_floats(weights),
         "bias": constants.add_floats(problem.bias[tables.row_order]),
@@ -74,23 +74,10 @@ def column_step(
         "tiles": len(tiles),
         **_geometry_fields(layout),
         **_candidate_fields(candidate),
-        **_strip_fields(layout, candidate, target),
-        "tail": tail_limit(problem, candidate, target),
+        **_strip_fields(layout, candidate, strips, tables.taps, constants),
         **activation_fields(problem.act),
     }
     return Step("cnm", problem.name, views, fields)
-
-
-def _packed_strips(g: Geometry, width: int) -> int:
-    """How many strips of `width` positions csrc/strips.c cuts the output's planes into: those with an output."""
-    strips, last = 0, -1
-    for row in range(g.batch * g.out_h):
-        image, line = divmod(row, g.out_h)
-        begin = image * g.target.floats + line * g.target.pitch
-        end = (begin + g.out_w - 1) // width
-        strips += end - max(begin // width, last + 1) + 1
-        last = end
-    return strips
 
 
 def _geometry_fields(layout: DataLayout) -> dict[str, object]:
@@ -117,7 +104,6 @@ def _geometry_fields(layout: DataLayout) -> dict[str, object]:
 def _candidate_fields(candidate: Loops) -> dict[str, object]:
     return {
         "packed": candidate.packed,
-        "rowwise": False,
         "tile_rows": candidate.rows,
         "vectors": candidate.vectors,
         "blocks": candidate.blocks,
@@ -126,11 +112,26 @@ def _candidate_fields(candidate: Loops) -> dict[str, object]:
     }
 
 
-def _strip_fields(layout: DataLayout, candidate: Loops, target: Target) -> dict[str, object]:
-    if not candidate.by_channels:
-        return {"strip_h": 0, "strip_w": 0}
-    strips = TurnedStrips.of(layout, target.isa)
-    return {"strip_h": strips.lines, "strip_w": strips.width}
+def _strip_fields(
+    layout: DataLayout, candidate: Loops, strips: Strips, taps: np.ndarray, constants: Constants
+) -> dict[str, object]:
+    """The tables of strips and segments and, for a masked candidate, of lane masks."""
+    of_strip, masks = np.zeros(len(strips), np.int64), np.zeros((0, 0, MASK_BYTES), np.uint8)
+    if candidate.masked:
+        masks, of_strip = lane_masks(layout, strips)
+    padding = np.zeros((len(strips), 1), np.int64)
+    rows = np.column_stack((strips.strips, of_strip, padding))
+    segments = np.column_stack((strips.segments, np.zeros(len(strips.segments), np.int64)))
+    return {
+        "by_channels": candidate.by_channels,
+        "strip_table": constants.add_ints(rows),
+        "strip_count": len(rows),
+        "segment_table": constants.add_ints(segments),
+        "segment_count": len(segments),
+        "tap_table": constants.add_bytes(taps if candidate.masked else taps[:0]),
+        "mask_table": constants.add_bytes(masks),
+        "mask_blocks": len(masks),
+    }
 
 
 def _tables(problem: ConvProblem, candidate: Loops, layout: DataLayout, tiles: Sequence[Tile], lanes: int) -> _Tables:
@@ -155,7 +156,8 @@ def _tables(problem: ConvProblem, candidate: Loops, layout: DataLayout, tiles: S
     else:
         offsets = where[kept] * FLOAT_BYTES
     row_order = np.array([row for tile in tiles for row in tile.rows], np.int64)
-    return _Tables(np.array(records), row_order, offsets, blocks.joined(), packed_columns)
+    taps = (columns.joined() % len(g.taps)).astype(np.uint8)
+    return _Tables(np.array(records), row_order, offsets, blocks.joined(), packed_columns, taps)
 
 
 class _Pieces:

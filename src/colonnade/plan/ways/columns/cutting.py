@@ -1,0 +1,65 @@
+"""The strips of one candidate: where its columns and outputs lie, and which kernels there are for them."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from colonnade.kernels.fused import fused_kernels
+from colonnade.kernels.shapes import shapes
+from colonnade.plan.problem import ConvProblem, Geometry
+from colonnade.plan.ways.columns.loops import Loops
+from colonnade.plan.ways.columns.strips import ChannelStrips, Cut, Kernels, Plane, Strips, cut_channels, cut_positions
+from colonnade.target.isa import Isa
+from colonnade.target.targets import Target
+
+TAIL_COLUMNS = 4  # that a tile keeps, on average, for each position of a tail: fewer do not make up for its cost
+
+
+def strips_of(problem: ConvProblem, candidate: Loops, target: Target) -> Strips:
+    """As the runtime computes them."""
+    cut = _cut(problem, candidate, target)
+    return cut_channels(cut, target.isa.turned) if candidate.by_channels else cut_positions(cut)
+
+
+def channel_strips(geometry: Geometry, candidate: Loops, target: Target) -> ChannelStrips:
+    """The size of strips whose lanes are output channels."""
+    return ChannelStrips.of(_planes(geometry, candidate, target), target.isa.turned)
+
+
+def _cut(problem: ConvProblem, candidate: Loops, target: Target) -> Cut:
+    tails = () if candidate.by_channels or candidate.packed else _tails(problem, candidate, target)
+    return _planes(problem.geometry, candidate, target, tails)
+
+
+def _tails(problem: ConvProblem, candidate: Loops, target: Target) -> tuple[tuple[int, int], ...]:
+    """(whole vectors, positions) of the strips whose last positions a kernel computes beside them: where there is such
+    a kernel for every tile, and tiles keep enough columns."""
+    fused = fused_kernels(target.isa)
+    if not fused:
+        return ()
+    sizes = problem.tile_sizes(candidate.rows, candidate.dense)
+    columns = sum(columns * tiles for (_, columns), tiles in sizes.items()) // sum(sizes.values())
+    found = {(f.shape.vectors, f.positions) for f in fused if columns >= TAIL_COLUMNS * f.positions}
+    for rows in {rows for rows, _ in sizes}:
+        found &= {(f.shape.vectors, f.positions) for f in fused if f.shape.rows == rows}
+    return tuple(sorted(found))
+
+
+def _planes(geometry: Geometry, candidate: Loops, target: Target, tails: tuple[tuple[int, int], ...] = ()) -> Cut:
+    layout = candidate.layout(geometry)
+    return Cut(
+        batch=geometry.batch,
+        lines=geometry.out_h,
+        length=geometry.out_w,
+        x=Plane(layout.pitch, layout.plane_floats, layout.x_step),
+        y=Plane(geometry.target.pitch, geometry.target.floats),
+        border=geometry.target.origin,
+        width=candidate.vectors * target.lanes,
+        by_output=candidate.packed,
+        kernels=Kernels(target.lanes, _vectors(target.isa, candidate.rows), not target.isa.lanes, tails),
+    )
+
+
+@cache
+def _vectors(isa: Isa, rows: int) -> tuple[int, ...]:
+    return tuple(s.vectors for s in shapes(isa) if s.rows == rows)
