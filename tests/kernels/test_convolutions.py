@@ -118,7 +118,6 @@ def draw_candidate(draw: st.DrawFn, graph: Graph, target: Target, threads: int) 
         panel=panel,
         blocks=blocks,
         all_columns=dense,
-        shared=draw(st.booleans()) and access == "packed",
     )
 
 
