@@ -197,6 +197,17 @@ def test_a_convolution_alone_is_not_chained() -> None:
     check_graph(graph, target, None, Columns(2, 2), chains={"n0"})
 
 
+def test_of_three_in_a_row_two_are_chained(target: Target) -> None:
+    b = GraphBuilder()
+    x = b.input(1, 4, 6, 11)
+    for rows in (8, 5, 7):
+        x = b.conv(Conv(), x, random_array((rows, b.shape(x)[1], 1, 1)))
+    graph, candidate, chains = b.graph(x), Columns(3, 2, panel=2), {"n0", "n1"}
+    steps = [step for step in program_of(graph, target, candidate, chains=chains).steps if step.op == "cnm"]
+    assert [step.chained for step in steps] == [True, False, False]
+    check_graph(graph, target, None, candidate, 2, chains=chains)
+
+
 def test_nothing_of_the_second_lies_where_the_first_still_reads() -> None:
     """The second's output may not take the memory of the first's input, which is dead only after both."""
     b = GraphBuilder()
