@@ -78,7 +78,7 @@ STRIP = record(
     "One strip of a convolution by columns, in INTS.",
     number("x", 0, "INT32_MAX", "position out of range", "float that lane 0 reads, from a column's first one"),
     number("y", *_POSITION, "float that lane 0 writes, from the first output"),
-    number("vectors", 0, "MAX_VECTORS", "no such micro-kernel", "V of its micro-kernel; 0: all of it is a tail"),
+    number("vectors", 0, "MAX_VECTORS", "no such micro-kernel", "V of its micro-kernel; 0: lanes are output channels"),
     size("span", "lanes up to its last output"),
     number("tail", 0, "MAX_TAIL", "no such micro-kernel", "the last lanes, which are computed as a tail"),
     number("first", 0, "MAX_SIDE", "size out of range", "number of its first segment"),
