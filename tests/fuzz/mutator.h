@@ -1,0 +1,21 @@
+/* What `fields.h` tells of the records of a model file. */
+#pragma once
+#include <stddef.h>
+#include <stdint.h>
+
+/* Of a field: left alone; the number of a buffer; where in the section `ints` a table begins; any other number. */
+enum { KEPT, BUFFER, TABLE, NUMBER };
+
+typedef struct {
+  const char *name;
+  int32_t bytes, count, role;
+  size_t at;
+} field;
+
+/* A kind of record; one of numbers or characters alone has no fields. */
+typedef struct {
+  const char *name;
+  const field *fields;
+  int32_t field_count;
+  size_t bytes;
+} record;

@@ -1,0 +1,231 @@
+"""The corpus: small networks that between them have every kind of step and every way to compute a convolution. They are
+compiled when they are needed, so that they are always of the version of the model file that is being tested."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+from layers import GraphBuilder, one_convolution, random_array
+
+from colonnade.graph.ir import (
+    LRN,
+    Act,
+    Activation,
+    Affine,
+    Binary,
+    Conv,
+    Dense,
+    GlobalPool,
+    Graph,
+    Pad,
+    Pool,
+    Reshape,
+    Softmax,
+    Transpose,
+)
+from colonnade.modelfile.writer import write
+from colonnade.plan.candidate import ALL_STRIPS, Candidate
+from colonnade.plan.images import lower_parts, plan_parts
+from colonnade.plan.lower import conv_problems
+from colonnade.plan.planes import Borders
+from colonnade.plan.tuner import Choice, NetworkPlan, default_plan
+from colonnade.runtime.binding import checksum
+from colonnade.target.targets import target_named
+
+GENERIC = target_named("generic")  # its kernels are C, of which the sanitizers see every load
+SAME = (1, 1, 1, 1)
+RELU = Activation(lo=0.0)
+
+Chosen = Candidate | Mapping[str, Candidate]
+
+
+def build(name: str) -> bytes:
+    """The file of one recipe, which says the recipe's name where others say what they were planned for."""
+    return RECIPES[name](name)
+
+
+def _file(
+    name: str, graph: Graph, chosen: Chosen | None = None, threads: int = 1, borders: Mapping[str, Borders] | None = None
+) -> bytes:
+    """chosen: for all convolutions, or by node. borders: of values, and of no others; None: as the default plan does."""
+
+    def plan_of(part: Graph) -> NetworkPlan:
+        plan = default_plan(part, GENERIC, threads)
+        problems = plan.problems
+        if borders is not None:
+            problems = {
+                node: problem.with_borders(*(borders.get(v, (0, 0, 0, 0)) for v in _ends(part, node)))
+                for node, problem in conv_problems(part).items()
+            }
+        candidates = dict.fromkeys(problems, chosen) if isinstance(chosen, Candidate) else chosen or {}
+        choices = {node: Choice(candidates.get(node, plan.candidates[node])) for node in problems}
+        return NetworkPlan(problems, choices)
+
+    return write(lower_parts(plan_parts(graph, plan_of), replace(GENERIC, name=name)), checksum)
+
+
+def _ends(graph: Graph, node: str) -> tuple[str, str]:
+    (found,) = (n for n in graph.nodes if n.name == node)
+    return found.inputs[0], found.output
+
+
+def _convolution(
+    chosen: Candidate, op: Conv, x: tuple[int, ...], w: tuple[int, ...], threads: int = 1
+) -> Callable[[str], bytes]:
+    """One of them alone, on an input of shape `x` with weights of shape `w`; some of their columns are zero."""
+    weights = random_array(w) * (random_array((1, *w[1:]), 2) > -1)
+    return lambda name: _file(name, one_convolution(op, x, weights), chosen, threads)
+
+
+def _with_borders(batch: int) -> Callable[[str], bytes]:
+    """Planes with zeros around them, read as they are with and without a stride, by window kernels too."""
+    b = GraphBuilder()
+    x = b.conv(Conv(act=RELU), b.input(batch, 3, 6, 7), random_array((4, 3, 1, 1)))
+    x = b.conv(Conv(pads=SAME, groups=4), x, random_array((4, 1, 3, 3)))
+    x = b.conv(Conv(pads=SAME), x, random_array((4, 4, 3, 3)))
+    x = b.add(Pool("max", (3, 3), (1, 1), SAME), b.shape(x), x)
+    x = b.conv(Conv((2, 2), SAME), x, random_array((3, 4, 3, 3)))
+    x = b.conv(Conv(pads=SAME), x, random_array((3, 3, 3, 3)))
+    x = b.add(Reshape(), (batch, 3), b.add(GlobalPool("max"), (batch, 3, 1, 1), x))
+    x = b.add(Dense(), (batch, 4), x, b.random(4, 3), b.random(4))
+    chosen = {
+        "n0": Candidate(4, 1, panel=2),
+        "n1": Candidate(2, 1, dense=True, window=True),
+        "n2": Candidate(3, 2, panel=2),
+        "n4": Candidate(3, 1, packed=True),
+        "n5": Candidate(8, 2, turned=True),
+    }
+    return lambda name: _file(name, b.graph(x), chosen, borders={f"y{i}": SAME for i in range(5)})
+
+
+def _windows(name: str) -> bytes:
+    """Depthwise layers whose lines are padded in scratch."""
+    b = GraphBuilder()
+    x = b.conv(Conv(pads=SAME, groups=3), b.input(3, 3, 6, 7), random_array((3, 1, 3, 3)))
+    x = b.conv(Conv((2, 2), (2, 2, 2, 2), groups=3, act=Activation("hard_swish")), x, random_array((3, 1, 5, 5)))
+    chosen = {"n0": Candidate(2, 2, dense=True, window=True), "n1": Candidate(1, 1, dense=True, window=True)}
+    return _file(name, b.graph(x), chosen, threads=2, borders={})
+
+
+def _chained(name: str) -> bytes:
+    """Two pairs: the second of the first pair is read by the first of the next."""
+    b = GraphBuilder()
+    x = b.input(1, 3, 5, 9)
+    for rows in (6, 4, 7, 5):
+        x = b.conv(Conv(), x, random_array((rows, b.shape(x)[1], 1, 1)))
+    candidate = Candidate(3, 2, panel=2)
+    chosen = {f"n{i}": replace(candidate, chained=i % 2 == 0, blocks=1 + i // 2) for i in range(4)}
+    return _file(name, b.graph(x), chosen, threads=2, borders={})
+
+
+def _pools(name: str) -> bytes:
+    b = GraphBuilder()
+    x = b.input(2, 3, 7, 8)
+    first = b.add(Pool("max", (3, 2), (2, 1), (1, 0, 0, 1)), (2, 3, 3, 8), x)
+    second = b.add(Pool("avg", (3, 3), (1, 2), SAME, (1, 1), True), (2, 3, 3, 4), first)
+    third = b.add(Pool("avg", (2, 2), (1, 1), (0, 0, 0, 0), (2, 1)), (2, 3, 1, 3), second)
+    means = [b.add(GlobalPool(kind), (2, 3, 1, 1), value) for kind, value in (("avg", first), ("max", second))]
+    return _file(name, b.graph(third, *means))
+
+
+def _elementwise(name: str) -> bytes:
+    b = GraphBuilder()
+    plane = (3, 4, 3, 5)
+    x, other = b.input(*plane), b.input(*plane)
+    scaled = b.add(Affine(Activation("hard_swish")), plane, x, b.random(4), b.random(4))
+    added = b.add(Binary("add", Activation("silu")), plane, scaled, other)
+    gate = b.add(Act(Activation("hard_sigmoid", alpha=0.2, beta=0.5)), (3, 4, 1, 1), b.input(3, 4, 1, 1))
+    gated = b.add(Binary("mul"), plane, added, gate)
+    padded = b.add(Pad((0, 1, 1, 0), 0.5), (3, 4, 4, 6), gated)
+    padded = b.add(Pad((1, 0, 0, 1), -2.0), (3, 4, 5, 7), padded)
+    normal = b.add(LRN(3), (3, 4, 5, 7), padded)
+    normal = b.add(LRN(2, alpha=0.5, beta=0.5, bias=2.0), (3, 4, 5, 7), normal)
+    turned = b.add(Transpose((0, 3, 1, 2)), (3, 7, 4, 5), normal)
+    soft = b.add(Softmax(1), (3, 7, 4, 5), turned)
+    flat = b.add(Reshape(), (3, 140), b.add(Act(Activation("sigmoid")), (3, 7, 4, 5), soft))
+    return _file(name, b.graph(b.add(Softmax(1), (3, 140), flat), added))
+
+
+def _classifier(batch: int, threads: int) -> Callable[[str], bytes]:
+    """Layers that run image by image, and fully connected ones for all images at once, by the default plan."""
+    b = GraphBuilder()
+    x = b.conv(Conv(pads=SAME, act=RELU), b.input(batch, 2, 5, 5), random_array((6, 2, 3, 3)))
+    x = b.conv(Conv(pads=SAME, groups=6), x, random_array((6, 1, 3, 3)))
+    x = b.conv(Conv(residual=True), x, random_array((6, 6, 1, 1), 1), x)
+    x = b.add(Reshape(), (batch, 6), b.add(GlobalPool("avg"), (batch, 6, 1, 1), x))
+    x = b.add(Dense(RELU), (batch, 9), x, b.random(9, 6), b.random(9))
+    x = b.add(Dense(), (batch, 3), x, b.random(3, 9), b.random(3))
+    return lambda name: _file(name, b.graph(x), None, threads)
+
+
+def _images(name: str) -> bytes:
+    """Every way to compute a convolution, image by image."""
+    b = GraphBuilder()
+    x = b.conv(Conv((2, 2), SAME, act=RELU), b.input(3, 2, 9, 9), random_array((4, 2, 3, 3)))
+    for kernel in (3, 3, 1, 3):
+        pads = SAME if kernel == 3 else (0, 0, 0, 0)
+        x = b.conv(Conv(pads=pads, residual=True), x, random_array((4, 4, kernel, kernel), len(b.nodes)), x)
+    x = b.conv(Conv(pads=SAME, groups=4), x, random_array((4, 1, 3, 3)))
+    x = b.add(Pool("max", (2, 2), (2, 2)), (3, 4, 2, 2), x)
+    flat = b.add(Reshape(), (3, 16), x)
+    chosen = {
+        "n0": Candidate(3, 1, rowwise=True),
+        "n1": Candidate(4, 2, dense=True, winograd=2),
+        "n2": Candidate(3, 2, dense=True, vertical=4),
+        "n3": Candidate(8, 2, turned=True),
+        "n4": Candidate(4, 1, packed=True, shared=True, blocks=2),
+        "n5": Candidate(2, 1, dense=True, window=True),
+    }
+    return _file(name, b.graph(b.add(Dense(), (3, 4), flat, b.random(4, 16), b.random(4))), chosen, threads=2)
+
+
+RECIPES: dict[str, Callable[[str], bytes]] = {
+    "direct": _convolution(Candidate(2, 1, panel=3), Conv(act=Activation("silu")), (3, 5, 3, 6), (6, 5, 1, 1)),
+    "direct in blocks": _convolution(
+        Candidate(4, 2, panel=2, blocks=3), Conv(residual=True, act=RELU), (1, 9, 4, 7), (6, 9, 1, 1), threads=2
+    ),
+    "prepared": _convolution(Candidate(3, 2, panel=2, blocks=2), Conv((2, 2), SAME), (3, 3, 7, 9), (5, 3, 3, 3)),
+    "line by line": _convolution(
+        Candidate(3, 1, rowwise=True), Conv((2, 1), (1, 0, 1, 2), (1, 2)), (1, 3, 7, 9), (5, 3, 3, 3), threads=2
+    ),
+    "packed": _convolution(
+        Candidate(4, 2, packed=True, blocks=3, panel=2), Conv(pads=SAME, residual=True), (1, 3, 5, 7), (6, 3, 3, 3)
+    ),
+    "packed once": _convolution(
+        Candidate(4, 2, packed=True, shared=True, panel=ALL_STRIPS), Conv(pads=SAME), (3, 2, 4, 5), (5, 2, 3, 3), threads=2
+    ),
+    "groups": _convolution(Candidate(2, 1), Conv(groups=2), (3, 4, 3, 5), (6, 2, 1, 1)),
+    "groups in scratch": _convolution(Candidate(2, 1), Conv((2, 2), SAME, groups=2), (1, 4, 5, 5), (6, 2, 3, 3), threads=2),
+    "turned": _convolution(
+        Candidate(7, 2, turned=True, panel=2, blocks=2), Conv((2, 2), residual=True), (2, 5, 6, 6), (9, 5, 1, 1), threads=2
+    ),
+    "turned lines": _convolution(Candidate(8, 2, turned=True), Conv((2, 1), act=RELU), (1, 4, 6, 1), (9, 4, 1, 1)),
+    "turned prepared": _convolution(Candidate(7, 2, turned=True, panel=2), Conv(pads=SAME), (1, 3, 5, 3), (9, 3, 3, 3)),
+    "tails": _convolution(Candidate(8, 1, panel=2), Conv(act=RELU), (1, 65, 1, 14), (8, 65, 1, 1)),
+    "winograd": _convolution(
+        Candidate(3, 2, dense=True, winograd=2), Conv(pads=SAME, residual=True, act=RELU), (3, 3, 5, 6), (4, 3, 3, 3)
+    ),
+    "winograd large": _convolution(
+        Candidate(4, 1, dense=True, winograd=4, panel=2), Conv(pads=SAME), (1, 2, 6, 9), (5, 2, 3, 3), threads=2
+    ),
+    "winograd strided": _convolution(
+        Candidate(4, 1, dense=True, winograd=3, panel=2), Conv((2, 2), (3, 3, 3, 3)), (1, 2, 7, 9), (3, 2, 7, 7)
+    ),
+    "vertical": _convolution(
+        Candidate(3, 2, dense=True, vertical=4), Conv(pads=SAME, residual=True, act=RELU), (3, 3, 5, 6), (4, 3, 3, 3)
+    ),
+    "vertical strided": _convolution(
+        Candidate(3, 2, dense=True, vertical=5, panel=2), Conv((2, 2), (3, 3, 3, 3)), (1, 2, 9, 5), (3, 2, 7, 7), threads=2
+    ),
+    "borders": _with_borders(batch=1),
+    "borders of 3": _with_borders(batch=3),
+    "windows": _windows,
+    "chained": _chained,
+    "pools": _pools,
+    "elementwise": _elementwise,
+    "classifier": _classifier(batch=1, threads=1),
+    "classifier of 3": _classifier(batch=3, threads=1),
+    "classifier of 4": _classifier(batch=4, threads=2),
+    "images": _images,
+}
