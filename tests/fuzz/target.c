@@ -31,6 +31,12 @@ int LLVMFuzzerInitialize(int *argc, char ***argv) {
   return 0;
 }
 
+static int64_t turns_of(const uint8_t *data) {
+  cln_header header;
+  memcpy(&header, data, sizeof header);
+  return (int64_t)header.repeats * header.repeat_steps + (int64_t)header.section_count[CLN_SECTION_ORDER];
+}
+
 /* Counters of what has been executed, by the compiler's name. */
 extern uint8_t __start___sancov_cntrs[], __stop___sancov_cntrs[];
 
