@@ -34,3 +34,19 @@ def with_checksum(data: bytes, sections: dict[str, bytes] | None = None) -> byte
         if sections:
             changed[at : at + len(sections[name])] = sections[name]
     return with_header(bytes(changed))
+
+
+def record_of(section: str) -> records.Record:
+    """The records that a section holds."""
+    fixed = {"buffers": records.BUFFER, "values": records.VALUE, "order": records.ORDER}
+    return fixed.get(section) or records.STEPS[records.OPCODES[section]]
+
+
+def with_record(data: bytes, section: str, index: int, /, **changes: object) -> bytes:
+    """The file with other fields in one record, its checksum right again."""
+    record, sections = record_of(section), open_sections(data)
+    begin = index * record.size
+    fields = record.unpack(sections[section][begin : begin + record.size])
+    changed = record.pack(**fields | changes)
+    sections[section] = sections[section][:begin] + changed + sections[section][begin + record.size :]
+    return with_checksum(data, sections)

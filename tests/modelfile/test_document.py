@@ -1,27 +1,28 @@
-"""The example in docs/model-file.md is what is written."""
+"""The example and the tables in docs/model-file.md are what the code says."""
 
 from __future__ import annotations
 
-import re
-from pathlib import Path
+from layers import Compiled
+from write_document import DOCUMENT, LINE, TABLES, example, written_anew
 
-from layers import Compiled, model_of
-
-from colonnade.graph.ir import RELU, Act, Graph, Node
+from colonnade.modelfile.records import RECORDS
 from colonnade.runtime.session import Session
-from colonnade.target.targets import target_named
-
-DOCUMENT = Path(__file__).parents[2] / "docs" / "model-file.md"
-LINE = re.compile(r"^([0-9a-f]{3})  ((?:[0-9a-f]{2} {1,2}){1,16})", re.MULTILINE)
 
 
-def test_the_bytes_shown() -> None:
-    relu = Node("relu", Act(RELU), ("x",), "y")
-    graph = Graph(("x",), ("y",), (relu,), {}, {"x": (1, 4), "y": (1, 4)})
-    data = model_of(graph, target_named("generic")).data
-    Session(Compiled(data))
+def test_the_page_is_what_the_code_says() -> None:
+    """Else: python tests/modelfile/write_document.py"""
+    page = DOCUMENT.read_text()
+    assert written_anew(page) == page
+
+
+def test_the_page_shows_bytes_of_a_file_that_opens() -> None:
+    Session(Compiled(example()))
     shown = LINE.findall(DOCUMENT.read_text())
     assert len(shown) > 20
-    for address, text in shown:
-        first, expected = int(address, 16), bytes.fromhex(text.replace(" ", ""))
-        assert data[first : first + len(expected)] == expected, address
+
+
+def test_the_page_has_every_field() -> None:
+    (tables,) = TABLES.findall(DOCUMENT.read_text())
+    for record in RECORDS:
+        section = tables.partition(f"### {record.name}\n")[2].partition("###")[0]
+        assert all(f"`{field.name}`" in section for field in record.fields), record.name

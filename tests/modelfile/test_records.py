@@ -11,10 +11,9 @@ from hypothesis import strategies as st
 from layers import RUNNABLE, model_of, small_network, small_network_candidates
 
 from colonnade.errors import ColonnadeError
-from colonnade.kernels.shapes import shapes
+from colonnade.kernels.shapes import SLACK, shapes
 from colonnade.modelfile import records
 from colonnade.modelfile.program import Constants
-from colonnade.modelfile.writer import SLACK
 from colonnade.runtime.binding import checksum
 from colonnade.target.isa import ISAS
 

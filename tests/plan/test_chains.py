@@ -40,7 +40,7 @@ X60 = target_named("spacemit-x60")
 
 
 def _pair(
-    sides: tuple[int, int] = (5, 9),
+    sides: tuple[int, int] = (4, 8),
     channels: tuple[int, int, int] = (6, 9, 7),
     *,
     first: Conv | None = None,
@@ -66,7 +66,7 @@ def _chain(rows: int = 3, vectors: int = 2, panel: int = 2, **first: int) -> dic
 def _read_around(padded: bool) -> Graph:
     """n1 reads rows around each of its outputs, and n2 adds to what n1 reads, which nothing else reads then."""
     b = GraphBuilder()
-    x = b.conv(Conv(), b.input(1, 4, 6, 11), random_array((8, 4, 1, 1)))
+    x = b.conv(Conv(), b.input(1, 4, 4, 12), random_array((8, 4, 1, 1)))
     op, kernel = (Conv(pads=(1, 1, 1, 1)), 3) if padded else (Conv(), 1)
     inner = b.conv(op, x, random_array((8, 8, kernel, kernel), 1))
     y = b.conv(Conv(residual=True), inner, random_array((8, 8, 1, 1), 2), x)
@@ -123,7 +123,8 @@ def test_any_pair(target: Target, threads: int) -> None:
     @given(st.data())
     def check(data: st.DataObject) -> None:
         draw = data.draw
-        sides = draw(st.tuples(st.integers(1, 9), st.integers(1, 24)))
+        height, width = draw(st.tuples(st.integers(1, 9), st.integers(1, 24)))
+        sides = (height, width if draw(st.booleans()) else target.lanes * (width // 8 + 1))
         channels = draw(st.tuples(*[st.integers(1, 20)] * 3))
         first, second = (Conv(residual=draw(st.booleans()), act=draw(st.sampled_from(ACTIVATIONS))) for _ in range(2))
         graph = _pair(sides, channels, first=first, second=second, batch=draw(st.integers(1, 2)))
@@ -138,7 +139,7 @@ def test_any_pair(target: Target, threads: int) -> None:
 def test_residual_blocks(target: Target) -> None:
     """The first adds in place, and what it makes is read again later."""
     b = GraphBuilder()
-    x = b.conv(Conv(), b.input(1, 4, 6, 11), random_array((8, 4, 1, 1)))
+    x = b.conv(Conv(), b.input(1, 4, 6, 12), random_array((8, 4, 1, 1)))
     for _ in range(3):
         inner = b.conv(Conv(act=Activation(lo=0.0)), x, random_array((5, 8, 1, 1), len(b.nodes)))
         x = b.conv(Conv(residual=True, act=Activation(lo=0.0)), inner, random_array((8, 5, 1, 1), len(b.nodes)), x)
@@ -181,6 +182,15 @@ def test_what_does_not_follow_is_not_chained(graph: Graph, changed: dict[str, di
         candidates[name] = replace(candidates[name], **values)  # type: ignore[arg-type]
     assert not _is_chained(program_of(graph, target, candidates))
     check_graph(graph, target, None, candidates, 2)
+
+
+@pytest.mark.parametrize("sides", [(5, 9), (1, 33), (7, 7)])
+def test_panels_that_end_in_the_middle_of_a_vector_are_not_chained(sides: tuple[int, int], target: Target) -> None:
+    """Another thread may be writing the beginning of the next plane, which the last vector reads."""
+    program = program_of(_pair(sides), target, _chain())
+    tails = [step.fields["tail"] for step in program.steps if step.op == "cnm"]
+    assert tails == [0, 0]  # too few columns
+    assert _is_chained(program) == (not target.isa.lanes or sides[0] * sides[1] % target.lanes == 0)
 
 
 def test_a_convolution_alone_is_not_chained() -> None:

@@ -23,11 +23,12 @@ from layers import (
     small_network,
     small_network_candidates,
 )
-from model_bytes import open_header, open_sections, with_checksum, with_header
+from model_bytes import open_header, open_sections, record_of, with_checksum, with_header, with_record
 
-from colonnade.graph.ir import Activation, Conv
+from colonnade.graph.ir import Act, Activation, Concat, Conv
 from colonnade.kernels.cnm import LOOKAHEAD
 from colonnade.modelfile import records
+from colonnade.modelfile.fields import LIMITS, Interval, Place, ViewAt
 from colonnade.modelfile.program import Storage, View
 from colonnade.modelfile.writer import write
 from colonnade.plan.candidate import ALL_STRIPS, Candidate
@@ -152,17 +153,38 @@ def test_turned_kernels(memory_checked: Harness, tmp_path: Path) -> None:
 
 
 def test_chained_steps(memory_checked: Harness, thread_checked: Harness, tmp_path: Path) -> None:
-    """For the second, planes of whole vectors: what is read past the end of others may be written by another thread."""
     rng = np.random.default_rng(25)
-    good = _chained(GENERIC, (5, 9))
+    good = _chained(GENERIC, (5, 8), [True, False, True, False])
     memory_checked.run(_write(tmp_path, (content for content in (good, *_single_changes(good)))), threads=2)
     memory_checked.run(_write(tmp_path, (_random_changes(good, rng) for _ in range(200))), threads=2)
-    thread_checked.run(_write(tmp_path, iter([_chained(GENERIC, (4, 8))])), threads=3, runs=50)
+    thread_checked.run(_write(tmp_path, iter([good])), threads=3, runs=50)
+
+
+def test_panels_that_end_in_the_middle_of_a_vector(thread_checked: Harness, tmp_path: Path) -> None:
+    """The last vector of one panel reads where the first panel of the next plane is written, were they chained."""
+    good = _chained(GENERIC, (5, 9), [False, False, False, False])
+    thread_checked.run(_write(tmp_path, iter([good])), threads=3, runs=50)
+
+
+def test_slices_side_by_side(thread_checked: Harness, memory_checked: Harness, tmp_path: Path) -> None:
+    """A convolution that reads one slice of a concat, past its end, and writes the next one."""
+    files = _write(tmp_path, _slices(GENERIC))
+    thread_checked.run(files, threads=3, runs=50)
+    memory_checked.run(files, threads=2)
 
 
 def test_several_fields_at_once(memory_checked: Harness, good: bytes, tmp_path: Path) -> None:
     rng = np.random.default_rng(17)
     memory_checked.run(_write(tmp_path, (_random_changes(good, rng) for _ in range(500))), threads=2)
+
+
+def test_related_fields_at_the_ends_of_their_ranges(
+    memory_checked: Harness, good: bytes, repeated: bytes, tmp_path: Path
+) -> None:
+    """Each in its range, so that only what they have to do with each other is wrong."""
+    rng = np.random.default_rng(27)
+    files = (_related_changes(data, rng) for _ in range(300) for data in (good, repeated))
+    memory_checked.run(_write(tmp_path, files), threads=2)
 
 
 def test_tables_of_noise(memory_checked: Harness, good: bytes, tmp_path: Path) -> None:
@@ -215,8 +237,22 @@ def _turned(target: Target) -> Iterator[bytes]:
         yield model_of(graph, target, replace(candidate, blocks=1 + op.residual), threads=2).data
 
 
-def _chained(target: Target, sides: tuple[int, int]) -> bytes:
-    """Two pairs: the second of the first pair is read by the first of the next."""
+def _slices(target: Target) -> Iterator[bytes]:
+    """n1 reads what n0 makes, in all ways that read whole vectors where x lies; both are parts of one concat."""
+    for op, kernel, candidate in (
+        (Conv(), 1, Candidate(3, 2)),
+        (Conv(pads=(1, 1, 1, 1)), 3, Candidate(3, 2, dense=True, vertical=4)),
+    ):
+        b = GraphBuilder()
+        first = b.conv(Conv(), b.input(1, 3, 7, 9), random_array((6, 3, 1, 1)))
+        second = b.conv(op, first, random_array((6, 6, kernel, kernel), 1))
+        whole = b.add(Concat(1), (1, 12, 7, 9), first, second)
+        graph = b.graph(b.add(Act(Activation("silu")), (1, 12, 7, 9), whole))
+        yield model_of(graph, target, {"n0": Candidate(3, 2), "n1": candidate}, threads=3).data
+
+
+def _chained(target: Target, sides: tuple[int, int], expected: list[bool]) -> bytes:
+    """Two pairs: the second of the first pair is read by the first of the next. expected: which are chained."""
     b = GraphBuilder()
     x = b.input(1, 3, *sides)
     for rows in (6, 4, 7, 5):
@@ -225,7 +261,7 @@ def _chained(target: Target, sides: tuple[int, int]) -> bytes:
     chosen = {f"n{i}": replace(candidate, chained=i % 2 == 0, blocks=1 + i // 2) for i in range(4)}
     data = model_of(b.graph(x), target, chosen, threads=2).data
     steps = [step for step in program_of(b.graph(x), target, chosen).steps if step.op == "cnm"]
-    assert [step.chained for step in steps] == [True, False, True, False]
+    assert [step.chained for step in steps] == expected
     return data
 
 
@@ -323,6 +359,36 @@ def _random_changes(good: bytes, rng: np.random.Generator) -> bytes:
         changed = min(max(steps[rng.integers(len(steps))], -limit), limit - 1)
         good = _replaced(good, sections, name, index, values | {field.name: changed})
     return good
+
+
+def _related_changes(good: bytes, rng: np.random.Generator) -> bytes:
+    """Two to six fields of one record at or near an end of their range, or equal to each other; now and then a buffer
+    that moves with each repeat, too."""
+    sections = open_sections(good)
+    name = str(rng.choice([name for name, data in sections.items() if name in records.OPCODES and data]))
+    record = record_of(name)
+    index = int(rng.integers(len(sections[name]) // record.size))
+    fields = [f for f in record.fields if isinstance(f.range, Interval | Place | ViewAt) and f.count == 1]
+    chosen = rng.choice(len(fields), size=min(int(rng.integers(2, 7)), len(fields)), replace=False)
+    common = int(rng.integers(1, 2**24))
+    changes = {}
+    for field in (fields[i] for i in chosen):
+        low, high = _ends(field)
+        near = [low, low, low + 1, high, high - 1, min(max(common, low), high), int(rng.integers(low, low + 64))]
+        changes[field.name] = near[rng.integers(len(near))]
+    good = with_record(good, name, index, **changes)
+    if rng.integers(3) == 0:
+        buffer = int(rng.integers(len(sections["buffers"]) // records.BUFFER.size))
+        good = with_record(good, "buffers", buffer, advance=int(rng.integers(0, 4000)))
+    return good
+
+
+def _ends(field: records.Field) -> tuple[int, int]:
+    """Of a field's range, about: limits of micro-kernels count as 31."""
+    if not isinstance(field.range, Interval):
+        return 0, 2**38
+    low, high = (LIMITS.get(end, 31) if isinstance(end, str) else end for end in (field.range.low, field.range.high))
+    return low, high
 
 
 def _table_changes(good: bytes, rng: np.random.Generator) -> bytes:

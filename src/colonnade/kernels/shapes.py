@@ -12,6 +12,9 @@ from colonnade.target.isa import ISAS, Isa
 MAX_ROWS = 31  # largest T of any micro-kernel
 MAX_VECTORS = 16  # largest V of any micro-kernel
 MAX_LANES = 32  # most f32 lanes of a register that a model may be laid out for (VLEN 1024)
+# Floats that lie after every storage and may be read: kernels load whole vectors, so the last strip reads past the last
+# position.
+SLACK = MAX_VECTORS * MAX_LANES
 
 # Of convolutions whose padding masks leave out of loads: the most kernel elements, and the most of those times output
 # positions.

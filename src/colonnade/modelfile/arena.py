@@ -1,10 +1,11 @@
-"""Places storages in one arena so that those alive at the same time do not overlap."""
+"""Places storages in one arena so that those alive at the same time do not overlap, each with slack after it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from colonnade.kernels.shapes import SLACK
 from colonnade.modelfile.program import Program, Storage
 
 ALIGNMENT_FLOATS = 16
@@ -38,24 +39,23 @@ def lifetimes(program: Program) -> dict[Storage, Lifetime]:
 
 
 def place(alive: Mapping[Storage, Lifetime]) -> tuple[dict[Storage, int], int]:
-    """Offset of each storage, and the arena's size, in floats. Largest first, each at the lowest offset that is free
-    for all its life (greedy by size: Pisarchyk and Lee, "Efficient memory management for deep neural net inference",
-    arXiv 2001.03288)."""
+    """Offset of each storage, and the arena's size, in floats. SLACK floats after each storage are its own: steps may
+    read them, though they mean nothing. Largest first, each at the lowest offset that is free for all its life (greedy
+    by size: Pisarchyk and Lee, "Efficient memory management for deep neural net inference", arXiv 2001.03288)."""
     offsets: dict[Storage, int] = {}
     order = sorted(alive.items(), key=lambda item: (-item[0].floats, item[1].first))
     for storage, life in order:
-        taken = sorted(
-            (at, at + _rounded(other.floats)) for other, at in offsets.items() if alive[other].overlaps(life)
-        )
+        taken = sorted((at, at + _room(other)) for other, at in offsets.items() if alive[other].overlaps(life))
         free = 0
         for begin, end in taken:
-            if begin - free >= _rounded(storage.floats):
+            if begin - free >= _room(storage):
                 break
             free = max(free, end)
         offsets[storage] = free
-    size = max((at + _rounded(storage.floats) for storage, at in offsets.items()), default=0)
+    size = max((at + _room(storage) for storage, at in offsets.items()), default=0)
     return offsets, size
 
 
-def _rounded(floats: int) -> int:
-    return -(-floats // ALIGNMENT_FLOATS) * ALIGNMENT_FLOATS
+def _room(storage: Storage) -> int:
+    """Floats that a storage takes, with its slack."""
+    return -(-(storage.floats + SLACK) // ALIGNMENT_FLOATS) * ALIGNMENT_FLOATS

@@ -8,13 +8,10 @@ from itertools import chain
 import numpy as np
 
 from colonnade.kernels.cnm import LOOKAHEAD
-from colonnade.kernels.shapes import MAX_LANES, MAX_VECTORS
+from colonnade.kernels.shapes import SLACK
 from colonnade.modelfile import records
 from colonnade.modelfile.arena import lifetimes, place
 from colonnade.modelfile.program import Program, Storage
-
-# Strips may read this far past their data; every pool ends in as much (csrc/internal.h, CLN_SLACK).
-SLACK = MAX_VECTORS * MAX_LANES
 
 
 def write(program: Program, checksum: Callable[[bytes], int]) -> bytes:

@@ -8,7 +8,7 @@ import numpy as np
 
 from colonnade.errors import ColonnadeError
 from colonnade.graph import ir
-from colonnade.kernels.shapes import Shape, shapes
+from colonnade.kernels.shapes import SLACK, Shape, shapes
 from colonnade.modelfile.program import Program, Step, Storage, Value, View
 from colonnade.modelfile.writer import floats_of
 from colonnade.plan.candidate import Candidate
@@ -183,13 +183,15 @@ class _Lowering:
         assert isinstance(node.op, ir.Conv)
         problem, candidate = self.problems[node.name], self.chosen[node.name]
         x = self.read_image(node.inputs[0])
-        if x.storage.kind != "arena" and problem.geometry.reads_as_is and not candidate.packed:
-            x = self._in_arena(node.inputs[0], x)
         order = self.places.image_order(node.output)
         residual = self.read(node.inputs[3], order) if node.op.residual else None
         if residual is not None and self._replaces(node, node.inputs[3], order):
             self.places.bind(node.output, order, residual)  # what has just been read is written
         y = self.write(node, order)
+        as_is = problem.geometry.reads_as_is and not candidate.packed
+        lines_as_they_are = candidate.vertical > 1  # but for the caller's array, whose lines are copied
+        if (as_is and x.storage.kind != "arena") or ((as_is or lines_as_they_are) and self._meets(node, x, y)):
+            x = self._in_arena(node.inputs[0], x)
         constants = self.program.constants
         self.program.steps.append(convolution_step(problem, candidate, self.target, constants, x, y, residual))
 
@@ -207,10 +209,16 @@ class _Lowering:
         read_later = any(self.place[reader.output] >= self.place[node.output] for reader in self.readers.get(value, ()))
         return value not in self.graph.outputs and not read_later
 
+    def _meets(self, node: ir.Node, x: View, y: View) -> bool:
+        """Whether the floats right after `x`, which are read although they mean nothing, are written meanwhile: as `y`,
+        another slice of the same storage."""
+        end = x.at + floats_of(self.graph.shape(node.inputs[0]))
+        return x.storage is y.storage and x.at < y.at < end + SLACK
+
     def _in_arena(self, value: str, source: View) -> View:
-        """A copy that strips may read past the end of."""
-        target = View(Storage(source.storage.floats))
-        shape = (source.storage.floats,)
+        """A copy that strips may read past the end of, as slack follows it."""
+        shape = (floats_of(self.graph.shape(value)),)
+        target = View(Storage(shape[0]))
         self.copy(f"{value}:copy", shape, dense(source, shape), dense(target, shape))
         return target
 

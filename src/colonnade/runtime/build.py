@@ -13,14 +13,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from colonnade import __version__
-from colonnade.modelfile import records as model_format
+from colonnade.modelfile import c_format
+from colonnade.modelfile.steps import STEPS
 from colonnade.runtime import emit
 from colonnade.target.isa import Isa, isas_of
 from colonnade.target.toolchain import Compiler
 
 CSRC = Path(__file__).parent / "csrc"
 LIBRARY_SOURCES = ("model.c", "validate.c", "strips.c", "session.c", "threads.c", "checksum.c", "cpu.c", "probe.c")
-ISA_SOURCES = ("cnm.c", "dense.c", "winograd.c", "vertical.c", "depthwise.c", "ops.c", "read.c")
+ISA_SOURCES = (*(f"steps/{step.name}.c" for step in STEPS), "read.c")
+GENERATED_SOURCES = ("isas.c", "ranges.c")
 RUNNER_SOURCES = ("main.c", "turns.c", "npy.c")
 SONAME = "libcolonnade.so"  # what programs linked with the shared library look for
 OPTIONS = ("-std=gnu11", "-O3", "-fPIC", "-fvisibility=hidden", "-Wall", "-Wextra", "-Werror")
@@ -57,7 +59,7 @@ def compile_units(arch: str, compiler: Compiler, work: Path, sources: Sequence[s
     work.mkdir(parents=True, exist_ok=True)
     write_generated(work, isas, compiler, extra)
     units = [Unit(CSRC / name, work / f"{name}.o") for name in sources]
-    units.append(Unit(work / "isas.c", work / "isas.c.o"))
+    units += [Unit(work / name, work / f"{name}.o") for name in GENERATED_SOURCES]
     for isa in isas:
         per_isa = [work / f"kernels_{isa.symbol}.c", *(CSRC / name for name in ISA_SOURCES)]
         options = (*isa.flags, f"-DCLN_SYMBOL={isa.symbol}")
@@ -76,7 +78,7 @@ def compile_units(arch: str, compiler: Compiler, work: Path, sources: Sequence[s
 def source_digest(isas: Sequence[Isa]) -> str:
     """Of all that shapes the code but the compiler: generated and written sources, options."""
     digest = hashlib.sha256(repr((OPTIONS, tuple(isas))).encode())
-    for text in (*_generated(isas).values(), *(path.read_text() for path in sorted(CSRC.iterdir()))):
+    for text in (*_generated(isas).values(), *(path.read_text() for path in sorted(CSRC.rglob("*.[ch]")))):
         digest.update(text.encode())
     return digest.hexdigest()[:16]
 
@@ -93,7 +95,8 @@ def write_generated(work: Path, isas: Sequence[Isa], compiler: Compiler, extra: 
 
 def _generated(isas: Sequence[Isa]) -> dict[str, str]:
     return {
-        "format.h": model_format.c_header(),
+        "format.h": c_format.c_header(),
+        "ranges.c": c_format.ranges_source(),
         "limits.h": emit.limits_header(),
         "isas.c": emit.isas_source(tuple(isas)),
         **{f"kernels_{isa.symbol}.c": emit.kernels_source(isa) for isa in isas},

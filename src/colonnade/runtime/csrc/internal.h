@@ -1,5 +1,5 @@
-/* What the runtime's files share. The library is built once per architecture; cnm.c, ops.c and the generated
- * kernels are compiled once per instruction set, with CLN_ISA(name) giving each its own symbols. */
+/* What the runtime's files share. The library is built once per architecture; the steps (steps/) and the
+ * generated kernels are compiled once per instruction set, with CLN_ISA(name) giving each its own symbols. */
 #pragma once
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -10,9 +10,6 @@
 #include "colonnade.h"
 #include "format.h"
 #include "limits.h" /* generated: CLN_MAX_ROWS, CLN_MAX_VECTORS, CLN_MAX_LANES, CLN_LOOKAHEAD, ... */
-
-/* A strip may read this far past its last position: every arena and constant pool ends in as many floats more. */
-#define CLN_SLACK (CLN_MAX_VECTORS * CLN_MAX_LANES)
 
 /* Arguments of a micro-kernel (kernels/cnm.py):
  *   y[y_rows[t] + p] = clamp(sum_k w[k * T + t] * x[off[k] / 4 + p] + c[c_rows[t] + p] + r[r_rows[t] + p] + bias[t])
@@ -175,8 +172,22 @@ typedef struct {
 typedef void (*cln_turned_kernel)(const cln_turned *);
 typedef cln_turned_kernel cln_turned_grid[CLN_MAX_TURNED_LINES + 1][CLN_MAX_TURNED_WIDTH + 1][CLN_MAX_TURNED_STRIDE + 1];
 
-/* A step function is called by every thread of the session; it divides the work itself. */
-typedef void (*cln_step)(cln_session *session, int32_t order, int thread);
+/* What a step's check is given, and what it tells. */
+typedef struct cln_order_entry cln_order_entry;
+typedef struct {
+  const cln_model *model;
+  cln_order_entry *entry; /* of the step, in the running order; those before have been checked */
+  int64_t scratch;        /* floats of a thread's scratch that the step needs: 0 unless the check says more */
+} cln_checker;
+
+/* One kind of step. check: NULL, or the reason for which the file is refused; every field of the record is in its range.
+ * run: is called by every thread of the session, and divides the work itself. */
+typedef const char *cln_step_check(cln_checker *c, const void *record);
+typedef void cln_step_run(cln_session *session, int32_t order, int thread);
+typedef struct {
+  cln_step_check *check;
+  cln_step_run *run;
+} cln_step_kind;
 
 /* kernels/peak.py: y[t][p] = c[t][p] + n * w[0] * x[p] for `rows` rows, in registers alone. `floats`: positions of a
  * call that computes `count` or more. */
@@ -197,7 +208,7 @@ typedef struct {
   const cln_vertical_transforms *verticals;
   const cln_window_grid *windows;
   bool masked; /* the window kernels are; micro-kernels and tails take masks */
-  const cln_step *steps; /* by opcode */
+  const cln_step_kind *steps; /* by opcode */
   const cln_peak *peak;
   uint64_t (*read)(const uint64_t *words, size_t count);
 } cln_isa;
@@ -252,14 +263,14 @@ typedef struct {
 } cln_cnm_plan;
 
 /* One turn of a step. */
-typedef struct {
+struct cln_order_entry {
   const void *record;
   const char *name;
-  const cln_cnm_plan *cnm; /* of a cnm step */
+  cln_cnm_plan *cnm; /* of a cnm step, filled by its check */
   int32_t op;
   int32_t step;  /* its number in the file */
   int32_t image; /* which repeat this is; 0 if the step is not repeated */
-} cln_order_entry;
+};
 
 struct cln_model {
   const uint8_t *data;
@@ -269,9 +280,10 @@ struct cln_model {
   const cln_isa *isa;
   int32_t lanes; /* that the data is laid out for */
   const cln_buffer *buffers;
+  const char *strings; /* zero-terminated names */
   const int32_t *ints;
   const float *floats;
-  int32_t buffer_count, value_count, step_count, order_count, cnm_count, input_count, output_count;
+  int32_t buffer_count, value_count, step_count, order_count, cnm_count, input_count, output_count, string_count;
   int64_t int_count, float_count;
   cln_order_entry *order; /* order_count turns: repeated steps once for each repeat */
   cln_cnm_plan *cnm_plans;
@@ -306,8 +318,9 @@ struct cln_session {
 /* Error text: format into error and return -1. */
 int cln_fail(char *error, size_t error_size, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
-/* validate.c: check every field of every record; derive the convolution plans. */
+/* validate.c: check every buffer, value and step; derive the convolution plans and the size of the scratch. */
 int cln_model_validate(cln_model *model, char *error, size_t error_size);
+const char *cln_check_repeats(const cln_model *model);
 
 /* Vectors that hold the weights of `rows` output channels; 0 if no tail kernel has as many. */
 static inline int32_t cln_tail_vectors(int32_t rows, int32_t lanes) {
@@ -367,8 +380,17 @@ void cln_team_free(cln_team *team);
 void cln_team_run(cln_team *team, void (*task)(void *, int), void *argument);
 void cln_team_barrier(cln_team *team);
 
-/* Product of sizes that are not negative, or -1 when one is or when it passes 2^40. */
-int64_t cln_extent(int count, const int64_t *sizes);
+/* The product of sizes, or CLN_ENDLESS where one is negative or the product passes 2^40: sums of a few of those do not
+ * overflow, and nothing in a file is as large. */
+#define CLN_ENDLESS (INT64_C(1) << 41)
+static inline int64_t cln_product(int count, const int64_t *sizes) {
+  int64_t product = 1;
+  for (int i = 0; i < count; ++i)
+    if (sizes[i] < 0 || __builtin_mul_overflow(product, sizes[i], &product) || product > INT64_C(1) << 40)
+      return CLN_ENDLESS;
+  return product;
+}
+#define CLN_PRODUCT(...) cln_product(sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t), (int64_t[]){__VA_ARGS__})
 
 void *cln_aligned_alloc(size_t bytes); /* at a cache line, zeroed; free with free() */
 
@@ -376,6 +398,11 @@ void *cln_aligned_alloc(size_t bytes); /* at a cache line, zeroed; free with fre
 static inline int64_t cln_whole_lines(int64_t floats) {
   const int64_t line = CLN_ALIGNMENT / sizeof(float);
   return (floats + line - 1) / line * line;
+}
+
+/* Whether CLN_SLACK floats that mean nothing may be read after a buffer's last one. */
+static inline bool cln_has_slack(const cln_model *model, int32_t buffer) {
+  return model->buffers[buffer].kind == CLN_BUFFER_ARENA || model->buffers[buffer].kind == CLN_BUFFER_CONSTANT;
 }
 
 /* Where a turn's view begins. */

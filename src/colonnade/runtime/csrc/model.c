@@ -10,9 +10,7 @@
 #include <unistd.h>
 
 #include "build.h" /* generated: CLN_VERSION, CLN_BUILD */
-#include "internal.h"
-
-enum { MAX_REPEATS = 1 << 16, MAX_TURNS = 1 << 22 };
+#include "check.h"
 
 int cln_fail(char *error, size_t error_size, const char *format, ...) {
   va_list arguments;
@@ -20,13 +18,6 @@ int cln_fail(char *error, size_t error_size, const char *format, ...) {
   if (error && error_size) vsnprintf(error, error_size, format, arguments);
   va_end(arguments);
   return -1;
-}
-
-int64_t cln_extent(int count, const int64_t *sizes) {
-  int64_t product = 1;
-  for (int i = 0; i < count; ++i)
-    if (sizes[i] < 0 || __builtin_mul_overflow(product, sizes[i], &product) || product > (int64_t)1 << 40) return -1;
-  return product;
 }
 
 void *cln_aligned_alloc(size_t bytes) {
@@ -54,22 +45,13 @@ static const char *check_header(const cln_model *model) {
   }
   uint64_t strings = header->section_count[CLN_SECTION_STRINGS];
   if (!strings || model->data[header->section_at[CLN_SECTION_STRINGS] + strings - 1]) return "names are damaged";
-  if (header->section_count[CLN_SECTION_FLOATS] < CLN_SLACK || !memchr(header->target, 0, sizeof header->target) ||
-      !memchr(header->planned_for, 0, sizeof header->planned_for))
-    return "the header is damaged";
-  return NULL;
+  if (header->section_count[CLN_SECTION_FLOATS] < CLN_SLACK) return "constants end without slack";
+  return cln_range_header(model, header);
 }
 
 static const void *section(const cln_model *model, int index, int32_t *count) {
   if (count) *count = (int32_t)model->header->section_count[index];
   return model->data + model->header->section_at[index];
-}
-
-/* A zero-terminated name, or NULL when the offset is bad. */
-static const char *string_at(const cln_model *model, int32_t offset) {
-  int32_t count;
-  const char *strings = section(model, CLN_SECTION_STRINGS, &count);
-  return offset >= 0 && offset < count ? strings + offset : NULL;
 }
 
 static int find_isa(cln_model *model, char *error, size_t error_size) {
@@ -89,6 +71,20 @@ static int find_isa(cln_model *model, char *error, size_t error_size) {
                   model->header->target);
 }
 
+/* The next input or output. */
+static const char *read_value(cln_model *model, const cln_value *v) {
+  CLN_TRY(cln_range_value(model, v));
+  int32_t *next = v->output ? &model->output_count : &model->input_count;
+  const int64_t floats = cln_product(v->rank, v->dims);
+  CLN_NEED(v->index == *next, "inputs and outputs are out of order");
+  CLN_NEED(floats <= CLN_MAX_COUNT, "size out of range");
+  (v->output ? model->outputs : model->inputs)[*next] =
+      (cln_info){.name = model->strings + v->name, .dims = v->dims, .rank = v->rank, .floats = floats};
+  (v->output ? model->output_buffers : model->input_buffers)[*next] = v->buffer;
+  ++*next;
+  return NULL;
+}
+
 static int read_values(cln_model *model, char *error, size_t error_size) {
   const cln_value *values = section(model, CLN_SECTION_VALUES, &model->value_count);
   size_t room = (size_t)model->value_count + 1;
@@ -98,48 +94,43 @@ static int read_values(cln_model *model, char *error, size_t error_size) {
   model->output_buffers = calloc(room, sizeof *model->output_buffers);
   if (!model->inputs || !model->outputs || !model->input_buffers || !model->output_buffers)
     return cln_fail(error, error_size, "not enough memory");
-  for (int32_t i = 0; i < model->value_count; ++i) {
-    const cln_value *v = values + i;
-    bool ok = v->rank >= 0 && v->rank <= CLN_MAX_RANK && string_at(model, v->name);
-    int64_t count = ok ? cln_extent(v->rank, v->dims) : -1;
-    int32_t *next = v->output ? &model->output_count : &model->input_count;
-    if (count < 0 || v->index != *next) return cln_fail(error, error_size, "inputs and outputs are damaged");
-    (v->output ? model->outputs : model->inputs)[*next] =
-        (cln_info){.name = string_at(model, v->name), .dims = v->dims, .rank = v->rank, .floats = count};
-    (v->output ? model->output_buffers : model->input_buffers)[*next] = v->buffer;
-    ++*next;
-  }
+  const char *reason = NULL;
+  for (int32_t i = 0; i < model->value_count; ++i)
+    if ((reason = read_value(model, values + i))) return cln_fail(error, error_size, "value %d: %s", i, reason);
   return 0;
 }
 
-/* The steps, each one turn so far. */
+/* One step of the running order, as one turn so far. */
+static const char *read_step(cln_model *model, const cln_order *o, int32_t step) {
+  CLN_TRY(cln_range_order(model, o));
+  int32_t count;
+  const uint8_t *records = section(model, CLN_SECTION_CNM + o->op, &count);
+  CLN_NEED(o->index < count, "no such record");
+  model->order[step] = (cln_order_entry){
+      .record = records + (size_t)o->index * element_bytes[CLN_SECTION_CNM + o->op],
+      .name = model->strings + o->name,
+      .op = o->op,
+      .step = step,
+  };
+  model->cnm_count += o->op == CLN_OP_CNM;
+  return NULL;
+}
+
 static int read_order(cln_model *model, char *error, size_t error_size) {
   const cln_order *order = section(model, CLN_SECTION_ORDER, &model->step_count);
-  const int64_t repeats = model->header->repeats, repeated = model->header->repeat_steps;
-  if (repeats < 1 || repeats > MAX_REPEATS || repeated < 0 || repeated > model->step_count ||
-      repeats * repeated > MAX_TURNS || repeats * model->buffer_count > MAX_TURNS)
-    return cln_fail(error, error_size, "the header is damaged");
-  model->order_count = (int32_t)(repeats * repeated + model->step_count - repeated);
+  const int32_t repeats = model->header->repeats, repeated = model->header->repeat_steps;
+  const char *reason = cln_check_repeats(model);
+  if (reason) return cln_fail(error, error_size, "%s", reason);
+  model->order_count = repeats * repeated + model->step_count - repeated;
   model->order = calloc((size_t)model->step_count + (size_t)model->order_count + 1, sizeof *model->order);
   if (!model->order) return cln_fail(error, error_size, "not enough memory");
-  for (int32_t i = 0; i < model->step_count; ++i) {
-    const cln_order *o = order + i;
-    int32_t count = 0;
-    const uint8_t *records = NULL;
-    if (o->op >= 0 && o->op < CLN_OP_COUNT) records = section(model, CLN_SECTION_CNM + o->op, &count);
-    const char *name = string_at(model, o->name);
-    if (!records || o->index < 0 || o->index >= count || !name)
-      return cln_fail(error, error_size, "step %d is damaged", i);
-    model->order[i] = (cln_order_entry){
-        .record = records + (size_t)o->index * element_bytes[CLN_SECTION_CNM + o->op],
-        .name = name,
-        .op = o->op,
-        .step = i,
-    };
-    model->cnm_count += o->op == CLN_OP_CNM;
-  }
+  for (int32_t i = 0; i < model->step_count; ++i)
+    if ((reason = read_step(model, order + i, i))) return cln_fail(error, error_size, "step %d: %s", i, reason);
   model->cnm_plans = calloc((size_t)model->cnm_count + 1, sizeof *model->cnm_plans);
-  return model->cnm_plans ? 0 : cln_fail(error, error_size, "not enough memory");
+  if (!model->cnm_plans) return cln_fail(error, error_size, "not enough memory");
+  for (int32_t i = 0, plans = 0; i < model->step_count; ++i)
+    if (model->order[i].op == CLN_OP_CNM) model->order[i].cnm = model->cnm_plans + plans++;
+  return 0;
 }
 
 /* The repeated steps once for each repeat, from the last turn to the first: none is overwritten before it is read. */
@@ -157,6 +148,7 @@ static int read_model(cln_model *model, char *error, size_t error_size) {
   if (problem) return cln_fail(error, error_size, "%s", problem);
   if (find_isa(model, error, error_size)) return -1;
   model->buffers = section(model, CLN_SECTION_BUFFERS, &model->buffer_count);
+  model->strings = section(model, CLN_SECTION_STRINGS, &model->string_count);
   model->ints = section(model, CLN_SECTION_INTS, NULL);
   model->floats = section(model, CLN_SECTION_FLOATS, NULL);
   model->int_count = (int64_t)model->header->section_count[CLN_SECTION_INTS];

@@ -59,7 +59,7 @@ int npy_read(const char *path, const int64_t *dims, int32_t rank, float *data, c
   FILE *file = fopen(path, "rb");
   if (!file) return cln_fail(error, error_size, "%s", strerror(errno));
   int status = -1;
-  size_t count = (size_t)cln_extent(rank, dims);
+  size_t count = (size_t)cln_product(rank, dims);
   if (read_header(file, header))
     cln_fail(error, error_size, "not a .npy file");
   else if (!check_header(header, dims, rank, error, error_size)) {
@@ -82,7 +82,7 @@ int npy_write(const char *path, const int64_t *dims, int32_t rank, const float *
   int length = (10 + text + 1 + ALIGN - 1) / ALIGN * ALIGN - 10;
   FILE *file = fopen(temporary, "wb");
   if (!file) return cln_fail(error, error_size, "%s", strerror(errno));
-  size_t count = (size_t)cln_extent(rank, dims);
+  size_t count = (size_t)cln_product(rank, dims);
   const unsigned char start[10] = {0x93, 'N', 'U', 'M', 'P', 'Y', 1, 0, (unsigned char)length, length >> 8};
   bool ok = fwrite(start, 1, sizeof start, file) == sizeof start &&
             fprintf(file, "%-*s\n", length - 1, header) == length && fwrite(data, sizeof *data, count, file) == count;

@@ -22,10 +22,11 @@ static void note_end(atomic_llong *end) {
 static void run_images(cln_session *session, int thread) {
   const cln_model *model = session->model;
   const int32_t repeated = model->header->repeat_steps;
-  for (int64_t image; (image = cln_claim(session, 0, 0, thread, model->header->repeats)) >= 0;) {
+  /* Claims of images are counted after those of all turns. */
+  for (int64_t image; (image = cln_claim(session, model->order_count, 0, thread, model->header->repeats)) >= 0;) {
     for (int32_t i = (int32_t)image * repeated; i < (int32_t)(image + 1) * repeated; ++i) {
       long long before = session->timed ? now() : 0;
-      model->isa->steps[model->order[i].op](session->alone[thread], i, 0);
+      model->isa->steps[model->order[i].op].run(session->alone[thread], i, 0);
       if (session->timed) atomic_store(session->ends + i, now() - before);
     }
   }
@@ -40,15 +41,15 @@ static void step_through(void *argument, int thread) {
   const cln_model *model = session->model;
   if (session->alone) run_images(session, thread);
   for (int32_t i = session->alone ? repeated_turns(model) : 0; i < model->order_count; ++i) {
-    model->isa->steps[model->order[i].op](session, i, thread);
+    model->isa->steps[model->order[i].op].run(session, i, thread);
     if (session->timed) note_end(session->ends + i);
     cln_barrier(session);
   }
 }
 
-/* Claim counters of a session. */
+/* Claim counters of a session: of every turn, and of the images. */
 static size_t counters(const cln_model *model, int threads) {
-  return (size_t)model->order_count * CLN_PHASES * (size_t)threads;
+  return ((size_t)model->order_count + 1) * CLN_PHASES * (size_t)threads;
 }
 
 /* Where buffer `index` begins in each repeat. */
@@ -130,10 +131,10 @@ static bool share_images(const cln_model *model, int32_t threads) {
 static bool allocate(cln_session *session) {
   const cln_model *model = session->model;
   const int threads = session->threads;
-  session->arena = cln_aligned_alloc((size_t)(model->header->arena_floats + CLN_SLACK) * sizeof(float));
+  session->arena = cln_aligned_alloc((size_t)model->header->arena_floats * sizeof(float));
   session->scratch = cln_aligned_alloc((size_t)(model->scratch_floats * threads) * sizeof(float));
   session->base = calloc((size_t)model->buffer_count * (size_t)model->header->repeats + 1, sizeof *session->base);
-  session->counters = cln_aligned_alloc(sizeof(cln_counter) * (counters(model, threads) + 1));
+  session->counters = cln_aligned_alloc(sizeof(cln_counter) * counters(model, threads));
   session->ends = calloc((size_t)model->order_count + 1, sizeof *session->ends);
   session->team = cln_team_create(threads);
   if (!session->arena || !session->scratch || !session->base || !session->counters || !session->ends || !session->team)

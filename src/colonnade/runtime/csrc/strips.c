@@ -268,17 +268,14 @@ int cln_cnm_plan_build(const cln_model *model, const cln_cnm *step, cln_cnm_plan
   if (step->masked && build_masks(model, step, plan)) return -1;
   int64_t width = (int64_t)step->vectors * model->lanes, local = 0, packed = 0, sums = 0;
   plan->panel = step->panel < plan->strip_count ? step->panel : plan->strip_count;
-  plan->prepared_plane = cln_extent(2, (int64_t[]){step->batch, step->plane});
-  if (step->local)
-    local = cln_extent(3, (int64_t[]){step->channels / step->groups, step->phases, plan->prepared_plane});
-  if (step->packed && step->strips_buffer < 0)
-    packed = cln_extent(3, (int64_t[]){plan->panel, step->pack_count, width});
+  plan->prepared_plane = CLN_PRODUCT(step->batch, step->plane);
+  if (step->local) local = CLN_PRODUCT(step->channels / step->groups, step->phases, plan->prepared_plane);
+  if (step->packed && step->strips_buffer < 0) packed = CLN_PRODUCT(plan->panel, step->pack_count, width);
   plan->strip_floats = (int64_t)step->strip_h * step->strip_w * width;
   if (step->blocks > 1 && cln_is_turned(step))
-    sums = cln_extent(3, (int64_t[]){step->tiles, plan->panel, plan->strip_floats});
+    sums = CLN_PRODUCT(step->tiles, plan->panel, plan->strip_floats);
   else if (step->blocks > 1)
-    sums = cln_extent(3, (int64_t[]){step->rows, plan->panel, plan->row_floats});
-  if (local < 0 || packed < 0 || sums < 0) return -1;
+    sums = CLN_PRODUCT(step->rows, plan->panel, plan->row_floats);
   plan->packed_at = step->local ? cln_whole_lines(local + CLN_SLACK) : 0;
   plan->sums_at = plan->packed_at + packed;
   plan->edge_at = plan->sums_at + sums;

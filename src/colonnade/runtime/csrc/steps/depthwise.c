@@ -9,17 +9,81 @@
  *
  * Vectors that are longer than a row run over its end, into rows that are computed after it. Where they would run over the
  * plane's end as well, outputs take the way through a small buffer. */
-#include "depthwise.h"
-
 #include "activation.h"
+#include "check.h"
 #include "isa.h"
 #include "rows.h"
 
 enum { ITEM_FLOATS = 1 << 13 }; /* of outputs of one work item, about: small planes are claimed several at a time */
 
+/* Of a band's padded rows, about: half of a first-level cache. */
+enum { BAND_FLOATS = 4096 };
+
+typedef struct {
+  int32_t band;         /* rows of outputs whose input is padded at a time */
+  int32_t width;        /* NR; 0 if of any length */
+  int32_t pitch, phase; /* floats from row to row of the data that windows are read from, and to the odd columns */
+  int32_t lead, row;    /* before the first padded row, so that x begins at cache lines; of one phase of a row */
+  int64_t edge_at;      /* outputs that would run over their plane's end; the padded rows come first */
+  int32_t rows;         /* of input that a plane of outputs reads, padding and all */
+  int64_t table_at, scratch_floats; /* pointers to these */
+} layout;
+
+/* Where a step keeps what in a thread's scratch. Sizes that are too large end in CLN_ENDLESS floats of it, or more. */
+static layout layout_of(const cln_depthwise *s, const cln_isa *isa) {
+  const int32_t vectors = s->vectors * isa->lanes, outputs = s->out_w > vectors ? s->out_w : vectors;
+  layout of = {.width = vectors, .band = s->out_h, .pitch = s->x_pitch}, *l = &of;
+  if (!s->direct) {
+    int32_t even = (s->pad_left + s->stride - 1) / s->stride, odd = s->pad_left / s->stride; /* padding of a phase */
+    l->row = outputs + (s->kernel - 1) / s->stride;
+    l->lead = (int32_t)cln_whole_lines(even) - even;
+    l->phase = (int32_t)cln_whole_lines(l->row) + even - odd;
+    l->pitch = (int32_t)cln_whole_lines((s->stride - 1) * l->phase + l->row);
+    int32_t fits = (BAND_FLOATS / l->pitch - s->kernel) / s->stride + 1;
+    l->band = fits > s->tile_rows ? fits / s->tile_rows * s->tile_rows : s->tile_rows;
+    l->edge_at = CLN_PRODUCT((l->band - 1) * s->stride + s->kernel + 1, l->pitch);
+  }
+  l->rows = (s->out_h - 1) * s->stride + s->kernel;
+  l->table_at = cln_whole_lines(l->edge_at + s->tile_rows * (int64_t)vectors + CLN_SLACK);
+  l->scratch_floats = l->table_at + l->rows * (int64_t)sizeof(float *) / (int64_t)sizeof(float);
+  return of;
+}
+
+/* The window kernel asked for. */
+static cln_window_kernel kernel_of(const cln_depthwise *s, const cln_isa *isa) {
+  return (*isa->windows)[s->kernel][s->stride][s->tile_rows][s->vectors];
+}
+
+/* Where windows are read from x as it is: all of it, and what whole vectors run over its end. */
+static const char *check_direct(const cln_depthwise *s, const cln_model *m, const layout *l, int64_t planes) {
+  const int32_t lines = s->out_h + s->kernel - 1, width = (s->out_w > l->width ? s->out_w : l->width) + s->kernel - 1;
+  CLN_NEED(s->stride == 1, "a stride in data that are read as they are");
+  const int64_t read = cln_planes_span(planes, lines, width, s->x_pitch, s->x_plane);
+  CLN_NEED(read <= cln_readable(m, s->x_buffer, s->x_at), "x: data outside its buffer");
+  return NULL;
+}
+
+const char *CLN_ISA(cln_check_depthwise)(cln_checker *c, const void *record) {
+  const cln_depthwise *s = record;
+  const cln_model *m = c->model;
+  const int64_t planes = CLN_PRODUCT(s->channels, s->batch);
+  CLN_NEED(kernel_of(s, m->isa), "no such micro-kernel");
+  CLN_NEED(s->out_h >= s->tile_rows, "fewer lines than the micro-kernel computes");
+  CLN_NEED(CLN_PRODUCT(s->out_h, s->stride) < INT32_MAX / 2, "size out of range");
+  CLN_TRY(cln_check_output_plane(s->out_h, s->out_w, s->y_pitch, s->y_plane, s->y_border));
+  const layout l = layout_of(s, m->isa);
+  if (s->direct) CLN_TRY(check_direct(s, m, &l, planes));
+  else CLN_VIEW(x, cln_planes_span(planes, s->in_h, s->in_w, s->x_pitch, s->x_plane));
+  CLN_VIEW_FROM(y, s->y_border, CLN_PRODUCT(planes, s->y_plane));
+  CLN_TRY(cln_check_floats(m, s->bias, s->channels));
+  CLN_TRY(cln_check_floats(m, s->weights, CLN_PRODUCT(s->channels, s->kernel, s->kernel)));
+  c->scratch = l.scratch_floats;
+  return NULL;
+}
+
 typedef struct {
   const cln_depthwise *step;
-  cln_depthwise_layout l;
+  layout l;
   cln_window_kernel kernel;
   cln_window a; /* what is equal for all calls */
   row_span spans[CLN_MAX_WINDOW_STRIDE]; /* of the phases of a padded row */
@@ -124,7 +188,8 @@ void CLN_ISA(cln_run_depthwise)(cln_session *session, int32_t order, int thread)
   const int64_t used = (int64_t)(s->out_w - 1) * s->stride + s->kernel - pad; /* columns of x */
   work w = {
       .step = s,
-      .kernel = (*model->isa->windows)[s->kernel][s->stride][s->tile_rows][s->vectors],
+      .kernel = kernel_of(s, model->isa),
+      .l = layout_of(s, model->isa),
       .masked = model->isa->masked,
       .x = cln_at(session, order, s->x_buffer, s->x_at),
       .weights = model->floats + s->weights,
@@ -132,7 +197,6 @@ void CLN_ISA(cln_run_depthwise)(cln_session *session, int32_t order, int thread)
       .y = cln_at(session, order, s->y_buffer, s->y_at),
       .rows = session->scratch + thread * model->scratch_floats,
   };
-  cln_depthwise_layout_of(s, model->isa, &w.l); /* has been checked */
   w.edge = w.rows + w.l.edge_at;
   w.table = (const float **)(void *)(w.rows + w.l.table_at);
   for (int32_t phase = 0; phase < s->stride; ++phase)

@@ -1,18 +1,48 @@
 /* The fully connected step. */
 #include "activation.h"
-#include "internal.h"
+#include "check.h"
 #include "isa.h"
 #include "rows.h"
 
-/* The micro-kernel with its operands' roles swapped. Strips of outputs are its vectors,
- * rows of the batch its T; x is [columns][batch], so a column's T scalars are contiguous. */
+/* Where a step keeps what in a thread's scratch: a chunk of x, then the outputs of a strip. */
+typedef struct {
+  int64_t width, strips; /* NR, and how many strips cover the outputs */
+  int64_t edge_at, scratch_floats;
+} layout;
+
+static layout layout_of(const cln_dense *s, const cln_model *m) {
+  layout l = {.width = (int64_t)s->vectors * m->lanes};
+  l.strips = (s->outputs + l.width - 1) / l.width;
+  l.edge_at = (int64_t)s->columns * s->chunk;
+  l.scratch_floats = l.edge_at + s->chunk * l.width + CLN_SLACK;
+  return l;
+}
+
+const char *CLN_ISA(cln_check_dense)(cln_checker *c, const void *record) {
+  const cln_dense *s = record;
+  const cln_model *m = c->model;
+  CLN_TRY(cln_check_kernels(m, s->chunk, s->vectors));
+  const layout l = layout_of(s, m);
+  CLN_TRY(cln_check_floats(m, s->weights, CLN_PRODUCT(l.strips, s->columns, l.width)));
+  CLN_TRY(cln_check_floats(m, s->bias, l.strips * l.width));
+  CLN_TRY(cln_check_ints(m, s->off_table, (int64_t)s->columns + CLN_LOOKAHEAD));
+  CLN_TRY(cln_check_offsets(m, s->off_table, s->columns, (s->columns - 1) * l.width + 1, "column outside the weights"));
+  CLN_VIEW(x, CLN_PRODUCT(s->columns, s->batch));
+  CLN_VIEW(y, CLN_PRODUCT(s->batch, s->outputs));
+  c->scratch = l.scratch_floats;
+  return NULL;
+}
+
+/* The micro-kernel with its operands' roles swapped. Strips of outputs are its vectors, images of the batch its T; x is
+ * [columns][batch], so a column's T scalars are contiguous. */
 void CLN_ISA(cln_run_dense)(cln_session *session, int32_t order, int thread) {
   const cln_model *model = session->model;
   const cln_dense *s = model->order[order].record;
-  int64_t width = (int64_t)s->vectors * model->lanes, strips = (s->outputs + width - 1) / width;
+  const layout l = layout_of(s, model);
+  const int64_t width = l.width, strips = l.strips;
   const float *x = cln_at(session, order, s->x_buffer, s->x_at);
   float *y = cln_at(session, order, s->y_buffer, s->y_at), *rows = session->scratch + thread * model->scratch_floats;
-  float *edge = rows + (int64_t)s->columns * s->chunk;
+  float *edge = rows + l.edge_at;
   int64_t zero_rows[CLN_MAX_ROWS] = {0}, edge_rows[CLN_MAX_ROWS];
   cln_act act = CLN_ACT_OF(s);
   for (int32_t t = 0; t < s->chunk; ++t) edge_rows[t] = t * width;

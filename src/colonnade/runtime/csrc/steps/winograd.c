@@ -13,16 +13,85 @@
  *
  * With a stride s the input's rows and columns modulo s are s * s inputs, each with every s-th row and column of the kernel:
  * where products are concerned, `channel` means one of these. */
-#include "winograd.h"
-
 #include "activation.h"
+#include "check.h"
 #include "isa.h"
 #include "products.h"
 #include "rows.h"
 
+/* Where a step keeps what in a thread's scratch. */
+typedef struct {
+  int32_t n, tiles_h, tiles_w;
+  int64_t channels;             /* phases of all channels: rows and columns modulo stride */
+  int64_t positions;            /* patches of all images */
+  int64_t width, panel;         /* NR; positions of a panel */
+  int64_t line;                 /* floats of a padded line of inputs */
+  int64_t lines;                /* of a phase that a panel is made from, at most */
+  int64_t half_step;            /* from one of the m * n transforms of rows to the next */
+  int64_t data_step, sums_step; /* from one of the n * n products' operands (results) to the next */
+  int64_t data_at, sums_at, half_at, lines_at, scratch_floats;
+} layout;
+
+/* Multiples of the longest vector, so that what runs over the end of a row of outputs meets no other row. */
+static int64_t whole_vectors(int64_t floats) {
+  return (floats + CLN_MAX_LANES - 1) / CLN_MAX_LANES * CLN_MAX_LANES;
+}
+
+/* r: side of the kernel of one phase. */
+static int32_t taps_of(const cln_winograd *s) { return (s->kernel + s->stride - 1) / s->stride; }
+
+/* Sizes that are too large end in CLN_ENDLESS floats of scratch, or more. */
+static layout layout_of(const cln_winograd *s, int32_t lanes) {
+  const int32_t m = s->m, n = m + taps_of(s) - 1;
+  layout of = {.n = n}, *l = &of;
+  l->tiles_h = (s->out_h + m - 1) / m;
+  l->tiles_w = (s->out_w + m - 1) / m;
+  l->positions = CLN_PRODUCT(s->batch, l->tiles_h, l->tiles_w);
+  l->width = (int64_t)s->vectors * lanes;
+  l->panel = s->panel * l->width;
+  l->line = m * whole_vectors(l->tiles_w + 1);
+  int64_t rows = (l->panel < l->positions ? l->panel : l->positions) / l->tiles_w + 2; /* of tiles */
+  if (rows > l->tiles_h) rows = l->tiles_h;
+  l->lines = m * (rows - 1) + n;
+  int64_t half = CLN_PRODUCT(rows + 1, l->tiles_w);
+  int64_t padded = CLN_PRODUCT(l->lines, l->line);
+  l->channels = CLN_PRODUCT(s->channels, s->stride, s->stride);
+  int64_t data = CLN_PRODUCT(l->channels, l->panel);
+  int64_t sums = CLN_PRODUCT(s->tile_rows, l->panel);
+  /* Two cache lines more: powers of two would map all products to the same few sets. */
+  l->half_step = whole_vectors(half) + CLN_MAX_LANES;
+  l->data_step = whole_vectors(data) + CLN_MAX_LANES;
+  l->sums_step = whole_vectors(sums) + CLN_MAX_LANES;
+  l->data_at = 0;
+  l->sums_at = l->data_at + n * n * l->data_step;
+  l->half_at = l->sums_at + n * n * l->sums_step;
+  l->lines_at = l->half_at + n * m * l->half_step + CLN_SLACK;
+  l->scratch_floats = l->lines_at + padded + CLN_SLACK;
+  return of;
+}
+
+const char *CLN_ISA(cln_check_winograd)(cln_checker *c, const void *record) {
+  const cln_winograd *s = record;
+  const cln_model *m = c->model;
+  CLN_TRY(cln_check_output_plane(s->out_h, s->out_w, s->y_pitch, s->y_plane, s->y_border));
+  CLN_NEED(taps_of(s) <= CLN_MAX_WINOGRAD_TAPS, "no such transform");
+  CLN_NEED((*m->isa->transforms)[s->m][taps_of(s)].rows, "no such transform");
+  CLN_TRY(cln_check_kernels(m, s->tile_rows, s->vectors));
+  const layout l = layout_of(s, m->lanes);
+  CLN_NEED(l.positions <= CLN_MAX_POSITIONS && l.scratch_floats <= CLN_MAX_COUNT, "size out of range");
+  CLN_VIEW(x, cln_planes_span(CLN_PRODUCT(s->channels, s->batch), s->in_h, s->in_w, s->x_pitch, s->x_plane));
+  CLN_VIEWS_OF_OUTPUTS(CLN_PRODUCT(s->rows, s->batch, s->y_plane));
+  CLN_TRY(cln_check_floats(m, s->bias, s->rows));
+  CLN_TRY(cln_check_floats(m, s->weights, CLN_PRODUCT(l.n, l.n, l.channels, s->rows)));
+  CLN_TRY(cln_check_ints(m, s->off_table, l.channels + CLN_LOOKAHEAD));
+  CLN_TRY(cln_check_offsets(m, s->off_table, l.channels, (l.channels - 1) * l.panel + 1, "column outside the data"));
+  c->scratch = l.scratch_floats;
+  return NULL;
+}
+
 typedef struct {
   const cln_winograd *step;
-  cln_winograd_layout l;
+  layout l;
   cln_products products;
   cln_transform_kernel transform_rows, transform_columns, transform_sums;
   const float *x, *weights, *bias, *residual;
@@ -172,13 +241,13 @@ void CLN_ISA(cln_run_winograd)(cln_session *session, int32_t order, int thread) 
       .residual = s->r_buffer < 0 ? NULL : cln_at(session, order, s->r_buffer, s->r_at),
       .off = model->ints + s->off_table,
       .y = cln_at(session, order, s->y_buffer, s->y_at),
-      .transform_rows = (*transforms)[s->m][cln_winograd_taps(s)].rows,
-      .transform_columns = (*transforms)[s->m][cln_winograd_taps(s)].columns,
-      .transform_sums = (*transforms)[s->m][cln_winograd_taps(s)].output,
+      .transform_rows = (*transforms)[s->m][taps_of(s)].rows,
+      .transform_columns = (*transforms)[s->m][taps_of(s)].columns,
+      .transform_sums = (*transforms)[s->m][taps_of(s)].output,
       .held = -1,
+      .l = layout_of(s, model->lanes),
       .tiles = (s->rows + s->tile_rows - 1) / s->tile_rows,
   };
-  cln_winograd_layout_of(s, model->lanes, &w.l); /* has been checked */
   w.products.width = w.l.width;
   w.data = scratch + w.l.data_at;
   w.sums = scratch + w.l.sums_at;

@@ -9,16 +9,93 @@
  * Lines of x are read where they lie; those of stride 2 are padded and split in scratch first, and so are, as whole
  * vectors are read, those of a caller's own array copied. With stride_h 2 the even and the odd rows of a channel are two
  * channels, each with every second row of the kernel. */
-#include "vertical.h"
-
 #include "activation.h"
+#include "check.h"
 #include "isa.h"
 #include "products.h"
 #include "rows.h"
 
+/* Padded lines of which a call of a transform is made, at most. */
+enum { LINES = 64 };
+
+typedef struct {
+  int32_t n, tiles_h;
+  int64_t total, panel;        /* rows of tiles, of all images; of a panel */
+  int64_t planes;              /* of a transform: phases of all channels */
+  int64_t pitch, plane;        /* floats from row to row, from plane to plane */
+  int64_t positions, width;    /* of a panel; NR */
+  int64_t data_step;           /* from one of the n transforms to the next */
+  int64_t sum_row, sums_step;  /* from one row of sums to the next; from one product to the next */
+  int64_t line;                /* floats of a line that is copied */
+  int64_t data_at, sums_at, lines_at, zeros_at, scratch_floats;
+} layout;
+
+/* r: weights of a line. */
+static int32_t taps_of(const cln_vertical *s) { return (s->kernel_h + s->stride_h - 1) / s->stride_h; }
+
+/* Floats from row to row of a transform. */
+static int64_t pitch_of(const cln_vertical *s) {
+  if (s->stride_w > 1) return (int64_t)s->out_w + (s->kernel_w - 1) / s->stride_w;
+  int64_t padded = (int64_t)s->in_w + (s->pad_left > s->pad_right ? s->pad_left : s->pad_right);
+  return padded > s->out_w ? padded : s->out_w;
+}
+
+/* Where a step keeps what in a thread's scratch. Sizes that are too large end in CLN_ENDLESS floats of it, or more.
+ *
+ * One of n transforms is [channel][phase of rows][phase of columns][row of tiles][pitch], a plane for each phase: element j
+ * of a row is the padded input's column j * stride_w + phase, so line (c, phase, column x) of kernels lies x / stride_w
+ * floats into that of phase x mod stride_w. With stride_w 1 the padding at the end of a row is that before the next one. */
+static layout layout_of(const cln_vertical *s, int32_t lanes) {
+  layout of = {.n = s->m + taps_of(s) - 1}, *l = &of;
+  l->tiles_h = (s->out_h + s->m - 1) / s->m;
+  l->total = (int64_t)s->batch * l->tiles_h;
+  l->panel = s->panel < l->total ? s->panel : l->total;
+  l->pitch = pitch_of(s);
+  int64_t left = s->stride_w > 1 ? 0 : s->pad_left, rows = CLN_PRODUCT(l->panel, l->pitch);
+  /* A row that runs over the end of one phase must not meet another, whose rows may be there already. */
+  l->plane = cln_whole_lines(left + rows + (s->stride_w > 1 ? CLN_MAX_LANES : 0));
+  l->planes = CLN_PRODUCT(s->channels, s->stride_h, s->stride_w);
+  l->positions = rows - l->pitch + s->out_w;
+  l->width = (int64_t)s->vectors * lanes;
+  l->sum_row = (l->positions + l->width - 1) / l->width * l->width;
+  int64_t data = CLN_PRODUCT(l->planes, l->plane);
+  int64_t sums = CLN_PRODUCT(s->tile_rows, l->sum_row);
+  /* Two cache lines more: powers of two would map all products to the same few sets. */
+  l->data_step = cln_whole_lines(data) + CLN_MAX_LANES;
+  l->sums_step = cln_whole_lines(sums) + CLN_MAX_LANES;
+  l->line = cln_whole_lines(l->pitch > s->in_w ? l->pitch : s->in_w) + CLN_MAX_LANES;
+  l->data_at = 0;
+  l->sums_at = l->data_at + l->n * l->data_step + cln_whole_lines(l->plane + l->width);
+  l->lines_at = l->sums_at + l->n * l->sums_step + CLN_MAX_LANES;
+  l->zeros_at = l->lines_at + LINES * s->stride_w * l->line;
+  l->scratch_floats = l->zeros_at + l->line + CLN_SLACK;
+  return of;
+}
+
+const char *CLN_ISA(cln_check_vertical)(cln_checker *c, const void *record) {
+  const cln_vertical *s = record;
+  const cln_model *m = c->model;
+  CLN_TRY(cln_check_output_plane(s->out_h, s->out_w, s->y_pitch, s->y_plane, s->y_border));
+  CLN_NEED(taps_of(s) <= CLN_MAX_WINOGRAD_TAPS, "no such transform");
+  CLN_NEED((*m->isa->verticals)[s->m][taps_of(s)].in, "no such transform");
+  CLN_TRY(cln_check_kernels(m, s->tile_rows, s->vectors));
+  const layout l = layout_of(s, m->lanes);
+  const int64_t lines = CLN_PRODUCT(s->channels, s->stride_h, s->kernel_w);
+  CLN_NEED(CLN_PRODUCT(s->batch, s->out_h, s->out_w) <= CLN_MAX_POSITIONS, "size out of range");
+  CLN_NEED(l.scratch_floats <= CLN_MAX_COUNT, "size out of range");
+  CLN_VIEW(x, cln_planes_span(CLN_PRODUCT(s->channels, s->batch), s->in_h, s->in_w, s->x_pitch, s->x_plane));
+  CLN_VIEWS_OF_OUTPUTS(CLN_PRODUCT(s->rows, s->batch, s->y_plane));
+  CLN_TRY(cln_check_floats(m, s->bias, s->rows));
+  CLN_TRY(cln_check_floats(m, s->weights, CLN_PRODUCT(l.n, lines, s->rows)));
+  CLN_TRY(cln_check_ints(m, s->off_table, lines + CLN_LOOKAHEAD));
+  CLN_TRY(cln_check_offsets(m, s->off_table, lines, l.planes * l.plane, "column outside the data"));
+  c->scratch = l.scratch_floats;
+  return NULL;
+}
+
 typedef struct {
   const cln_vertical *step;
-  cln_vertical_layout l;
+  layout l;
   cln_products products;
   void (*transform_lines)(const cln_vertical_in *);
   void (*transform_sums)(const cln_vertical_out *);
@@ -40,7 +117,7 @@ static void fetch_line(const work *w, const float *from, float *buffer, const fl
   at[0] = from;
   if (s->stride_w == 2) {
     at[0] = buffer;
-    at[CLN_VERTICAL_LINES] = buffer + w->l.line;
+    at[LINES] = buffer + w->l.line;
     pad_pairs(buffer, buffer + w->l.line, (int32_t)w->l.pitch, from, w->spans, false);
   } else if (w->copied) {
     at[0] = buffer;
@@ -48,14 +125,14 @@ static void fetch_line(const work *w, const float *from, float *buffer, const fl
   }
 }
 
-/* Lines of a phase of rows that a piece is made from: the k-th, of phase p of columns, is at[p * CLN_VERTICAL_LINES + k]. */
+/* Lines of a phase of rows that a piece is made from: the k-th, of phase p of columns, is at[p * LINES + k]. */
 static void fetch_lines(const work *w, const float *image, int32_t phase, const cln_piece *p, const float **at) {
   const cln_vertical *s = w->step;
   const int64_t count = s->m * (p->count - 1) + w->l.n, first = s->m * p->first;
   for (int64_t k = 0; k < count; ++k) {
     int64_t y = (first + k) * s->stride_h + phase - s->pad_top;
     if (y < 0 || y >= s->in_h)
-      for (int32_t i = 0; i < s->stride_w; ++i) at[i * CLN_VERTICAL_LINES + k] = w->zeros;
+      for (int32_t i = 0; i < s->stride_w; ++i) at[i * LINES + k] = w->zeros;
     else
       fetch_line(w, image + y * s->x_pitch, w->copies + k * s->stride_w * w->l.line, at + k);
   }
@@ -67,14 +144,14 @@ static void transform_channel(const work *w, const float *x, int32_t phase, floa
   const cln_vertical *s = w->step;
   const bool split = s->stride_w > 1;
   const int32_t left = split ? 0 : s->pad_left, width = split ? (int32_t)w->l.pitch : s->in_w;
-  const float *at[2 * CLN_VERTICAL_LINES];
+  const float *at[2 * LINES];
   cln_piece p;
   for (int64_t done = 0; done < w->count; done += p.count) {
-    p = cln_piece_at(w->begin, w->count, done, w->l.tiles_h, (CLN_VERTICAL_LINES - w->l.n) / s->m + 1);
+    p = cln_piece_at(w->begin, w->count, done, w->l.tiles_h, (LINES - w->l.n) / s->m + 1);
     fetch_lines(w, x + p.unit * s->x_plane, phase, &p, at);
     for (int32_t i = 0; i < s->stride_w; ++i)
       w->transform_lines(&(cln_vertical_in){
-          .lines = at + i * CLN_VERTICAL_LINES,
+          .lines = at + i * LINES,
           .y = to + i * w->l.plane + left + p.at * w->l.pitch,
           .y_step = w->l.data_step,
           .pitch = w->l.pitch,
@@ -166,8 +243,8 @@ void CLN_ISA(cln_run_vertical)(cln_session *session, int32_t order, int thread) 
   work w = {
       .step = s,
       .products = {.kernels = model->isa->kernels, .tile_rows = s->tile_rows, .lanes = model->lanes},
-      .transform_lines = (*model->isa->verticals)[s->m][cln_vertical_taps(s)].in,
-      .transform_sums = (*model->isa->verticals)[s->m][cln_vertical_taps(s)].out,
+      .transform_lines = (*model->isa->verticals)[s->m][taps_of(s)].in,
+      .transform_sums = (*model->isa->verticals)[s->m][taps_of(s)].out,
       .x = cln_at(session, order, s->x_buffer, s->x_at),
       .weights = model->floats + s->weights,
       .bias = model->floats + s->bias,
@@ -177,10 +254,10 @@ void CLN_ISA(cln_run_vertical)(cln_session *session, int32_t order, int thread) 
       .off = model->ints + s->off_table,
       .y = cln_at(session, order, s->y_buffer, s->y_at),
       .apart = (int64_t)s->out_h * s->out_w < s->y_plane,
-      .copied = model->buffers[s->x_buffer].kind != CLN_BUFFER_ARENA,
+      .copied = !cln_has_slack(model, s->x_buffer),
       .held = -1,
+      .l = layout_of(s, model->lanes),
   };
-  cln_vertical_layout_of(s, model->lanes, &w.l); /* has been checked */
   w.products.width = w.l.width;
   w.data = scratch + w.l.data_at;
   w.sums = scratch + w.l.sums_at;

@@ -1,20 +1,12 @@
-/* The convolution step: prepare, pack, then tiles over strips.
- *
- *   prepare  pad x and split it into its stride's phases: [channel][phase][image][plane]. Afterwards every column of
- *            im2col's matrix X is the same data at another offset; so it is at once if x has borders that serve, or if
- *            masks leave its padding out of loads.
- *   pack     copy a strip of NR positions of every column that some tile keeps to [column][NR].
- *   compute  for panel of strips / for KC block / for tile / for strip of the panel: one micro-kernel call.
- *            panel = 1 streams weights past one strip of X; panel = all streams X past one tile's weights.
- *            A chained step's outputs of a panel are read by the next step at once, before the next panel.
+/* A convolution step over the tiles and strips of one panel: for each KC block, each tile and each strip one call of a
+ * micro-kernel.
  *
  * The last few positions past whole vectors are computed by a tail kernel, or in the same pass, where the plan says so.
- * Strips that end in the middle of a vector or cross rows go through a small edge buffer, unless borders of y take what
+ * Strips that end in the middle of a vector or cross lines go through a small edge buffer, unless borders of y take what
  * is written too much. */
+#pragma once
 #include "activation.h"
 #include "internal.h"
-#include "isa.h"
-#include "prepare.h"
 #include "rows.h"
 
 typedef struct {
@@ -29,26 +21,6 @@ typedef struct {
   int32_t panel; /* strips */
   int64_t held;  /* the panel that is packed in scratch; -1: none */
 } work;
-
-/* Channels first .. first + count - 1 from x to `to`. */
-static void prepare_channels(const work *w, int32_t first, int32_t count, float *to, bool zeroed) {
-  const cln_cnm *s = w->step;
-  int64_t raw = (int64_t)s->batch * s->x_plane, prepared = s->phases * w->plan->prepared_plane;
-  for (int32_t c = 0; c < count; ++c)
-    prepare_channel(s, w->ints + s->phase_table, w->x + (first + c) * raw, to + c * prepared, zeroed);
-}
-
-static void pack_strip(const work *w, const cln_strip *strip, const float *x, float *to) {
-  const int32_t *columns = w->ints + w->step->pack_table;
-  for (int32_t i = 0; i < strip->segments; ++i) {
-    const cln_segment *segment = w->plan->segments + strip->first + i;
-    const float *from = x + segment->x;
-    float *lane = to + segment->lane;
-    const int32_t step = cln_x_step(w->step);
-    for (int32_t k = 0; k < w->step->pack_count; ++k, lane += w->width)
-      copy_strided(lane, from + columns[k], segment->len, step);
-  }
-}
 
 /* Sums of the last few positions of a strip, by themselves: [position][step]. */
 static void sum_tail(const work *w, const cln_tile *a, const cln_cnm_tile *tile, const cln_strip *strip, int32_t step) {
@@ -300,115 +272,5 @@ static void compute(const work *w, int32_t first_strip, int32_t strips, int32_t 
         compute_tile(w, tile, strip, strips, block, x, sums, sum_rows);
       sums += plan->panel * (turned ? plan->strip_floats : tile->rows * plan->row_floats);
     }
-  }
-}
-
-static int32_t panel_strips(const work *w, int64_t panel) {
-  int64_t left = w->plan->strip_count - panel * w->panel;
-  return (int32_t)(left < w->panel ? left : w->panel);
-}
-
-static int64_t panels(const work *w) { return (w->plan->strip_count + w->panel - 1) / w->panel; }
-
-/* As planned, or fewer strips where too few tiles leave threads without items. */
-static int32_t panel_for(const cln_session *session, const cln_cnm *s, const cln_cnm_plan *plan) {
-  if (session->threads == 1) return plan->panel;
-  int64_t wanted = (CLN_ITEMS_PER_THREAD * session->threads + s->tiles - 1) / s->tiles;
-  int64_t most = plan->strip_count > wanted ? plan->strip_count / wanted : 1;
-  return (int32_t)(most < plan->panel ? most : plan->panel);
-}
-
-/* One claim: a panel and one of `parts` of the tiles. */
-static void run_item(work *w, int64_t item, int64_t parts, const float *x, const float *shared) {
-  const cln_cnm *s = w->step;
-  int64_t panel = item / parts, part = item % parts;
-  int32_t first_strip = (int32_t)(panel * w->panel), strips = panel_strips(w, panel);
-  int32_t begin = (int32_t)(part * s->tiles / parts), end = (int32_t)((part + 1) * s->tiles / parts);
-  int64_t strip_floats = (int64_t)s->pack_count * w->width;
-  if (shared) {
-    x = shared + first_strip * strip_floats;
-  } else if (s->packed) {
-    float *packed = w->scratch + w->plan->packed_at;
-    for (int32_t i = 0; i < strips && w->held != panel; ++i)
-      pack_strip(w, w->plan->strips + first_strip + i, x, packed + i * strip_floats);
-    w->held = panel;
-    x = packed;
-  }
-  compute(w, first_strip, strips, begin, end, x);
-}
-
-/* One claim: a group (a channel, if depthwise), prepared in scratch, where padding stays from group to group. */
-static void run_group(const work *w, int32_t group) {
-  const cln_cnm *s = w->step;
-  int32_t channels = s->channels / s->groups;
-  prepare_channels(w, group * channels, channels, w->scratch, true);
-  for (int64_t panel = 0; panel < panels(w); ++panel)
-    compute(w, (int32_t)(panel * w->panel), panel_strips(w, panel), w->plan->group_tiles[group],
-            w->plan->group_tiles[group + 1], w->scratch);
-}
-
-static work work_of(cln_session *session, int32_t order, int thread) {
-  const cln_model *model = session->model;
-  const cln_cnm *s = model->order[order].record;
-  work w = {
-      .step = s,
-      .plan = model->order[order].cnm,
-      .ints = model->ints,
-      .isa = model->isa,
-      .x = cln_at(session, order, s->x_buffer, s->x_at),
-      .bias = model->floats + s->bias,
-      .residual = s->r_buffer < 0 ? NULL : cln_at(session, order, s->r_buffer, s->r_at),
-      .y = cln_at(session, order, s->y_buffer, s->y_at),
-      .scratch = session->scratch + thread * model->scratch_floats,
-      .lanes = model->lanes,
-      .width = s->vectors * model->lanes,
-      .panel = panel_for(session, s, model->order[order].cnm),
-      .held = -1,
-  };
-  for (int32_t t = 0; t < s->tile_rows; ++t) w.edge_rows[t] = t * w.plan->row_floats;
-  return w;
-}
-
-/* Whether the step before has computed this one with it. */
-static bool is_done(const cln_model *model, int32_t order) {
-  const cln_order_entry *before = order > 0 ? model->order + order - 1 : NULL;
-  return before && before->op == CLN_OP_CNM && ((const cln_cnm *)before->record)->chained;
-}
-
-void CLN_ISA(cln_run_cnm)(cln_session *session, int32_t order, int thread) {
-  const cln_cnm *s = session->model->order[order].record;
-  if (is_done(session->model, order)) return;
-  work w = work_of(session, order, thread), next = {0};
-  if (s->chained) {
-    next = work_of(session, order + 1, thread);
-    next.panel = w.panel;
-  }
-  int64_t i;
-  if (s->local) {
-    memset(w.scratch, 0, (size_t)w.plan->packed_at * sizeof *w.scratch);
-    while ((i = cln_claim(session, order, 0, thread, s->groups)) >= 0) run_group(&w, (int32_t)i);
-    return;
-  }
-  const float *x = w.x;
-  if (s->prepare) {
-    float *prepared = cln_at(session, order, s->prepared_buffer, s->prepared_at);
-    int64_t channel = s->phases * w.plan->prepared_plane;
-    while ((i = cln_claim(session, order, 0, thread, s->channels)) >= 0)
-      prepare_channels(&w, (int32_t)i, 1, prepared + i * channel, false);
-    cln_barrier(session);
-    x = prepared;
-  }
-  if (s->masked) x -= (int64_t)cln_rows_before(s) * s->pitch + cln_floats_before(s);
-  float *shared = s->strips_buffer < 0 ? NULL : cln_at(session, order, s->strips_buffer, s->strips_at);
-  if (shared) {
-    int64_t strip_floats = (int64_t)s->pack_count * w.width;
-    while ((i = cln_claim(session, order, 1, thread, w.plan->strip_count)) >= 0)
-      pack_strip(&w, w.plan->strips + i, x, shared + i * strip_floats);
-    cln_barrier(session);
-  }
-  int64_t parts = s->chained ? 1 : cln_parts(session, panels(&w), s->tiles);
-  while ((i = cln_claim(session, order, 2, thread, panels(&w) * parts)) >= 0) {
-    run_item(&w, i, parts, x, shared);
-    if (s->chained) run_item(&next, i, 1, next.x, NULL);
   }
 }

@@ -1,0 +1,348 @@
+"""The records of steps, one for each kind, in the order of their opcodes. `csrc/steps/<name>.c` holds the check and the
+run of each. Standard library only, as the build hook reads it."""
+
+from __future__ import annotations
+
+from colonnade.modelfile.fields import (
+    Field,
+    Record,
+    border,
+    choice,
+    count,
+    counts,
+    flag,
+    kernel_rows,
+    kernel_vectors,
+    number,
+    pad,
+    place,
+    real,
+    record,
+    size,
+    stride,
+    view,
+)
+
+MAX_RANK = 6
+
+# A step's activation. lo and hi clamp; the others use alpha and beta as in graph/ir.py.
+_ACT = (
+    choice("act", "ACT", "the activation: an index in `records.ACTIVATIONS`"),
+    real("lo", "lower bound of a clamp"),
+    real("hi", "upper bound of a clamp"),
+    real("alpha", "parameter of some activations"),
+    real("beta", "parameter of some activations"),
+)
+
+_CHANNELS = (size("channels", "input channels"), size("batch", "images"))
+
+_INPUT = (
+    size("in_h", "lines of an input image"),
+    size("in_w", "floats of a line"),
+    size("x_pitch", "floats from line to line of x"),
+    size("x_plane", "floats from image to image of x"),
+)
+
+_PADS = (pad("pad_top", "padding above the image"), pad("pad_left", "padding left of the image"))
+
+_OUTPUT = (
+    size("out_h", "lines of an output image"),
+    size("out_w", "outputs of a line"),
+    size("y_pitch", "floats from line to line of y"),
+    size("y_plane", "floats from image to image of y"),
+)
+
+_Y_BORDER = border("y_border", "floats of a plane of y before its first output; all but outputs are made zero")
+
+# Images and the planes they lie in, of the convolutions that read them as they are.
+_PLANES = (*_CHANNELS, *_INPUT, *_PADS, *_OUTPUT, _Y_BORDER)
+
+_X = "[channels][batch] planes of x_plane floats, with lines every x_pitch"
+_Y = "[rows][batch] planes of y_plane floats, with lines every y_pitch; the first output"
+_R = "residual, like y; none: -1"
+_BIAS = place("bias", "floats", "one for each output channel")
+_ROWS = size("rows", "output channels")
+_T, _V = kernel_rows("tile_rows", "T of the micro-kernel"), kernel_vectors("vectors", "V of the micro-kernel")
+
+
+def _of_kernels(name: str, limit: str, says: str, note: str) -> Field:
+    return number(name, 1, limit, says, note)
+
+
+_CNM = record(
+    "cnm",
+    "A convolution by column micro-kernels, dense or pruned.",
+    view("x", f"{_X}; the first padded element, or with `prepare` or `local` the first element"),
+    view("y", _Y, written=True),
+    view("r", _R, optional=True),
+    view(
+        "prepared",
+        "padded and split copy of x; none: x is read as it is, or per group in scratch",
+        optional=True,
+        written=True,
+    ),
+    view("strips", "shared packed strips; none: nothing is packed, or per thread", optional=True, written=True),
+    place("weights", "floats", "[tile][column][rows of the tile]"),
+    place("bias", "floats", "by position in row order"),
+    place(
+        "tile_table",
+        "ints",
+        "4 for each tile: rows, first position in row order, start in `off_table`, start in `block_table`",
+    ),
+    place("row_table", "ints", "output channel of each position in row order"),
+    place("off_table", "ints", "byte offset of each column's row of X"),
+    count("off_count", "entries of `off_table`"),
+    place("block_table", "ints", "runs of `blocks` + 1 column counts, from 0 to the tile's columns"),
+    count("block_count", "entries of `block_table`"),
+    place("pack_table", "ints", "float offset in the data of each packed column"),
+    place("phase_table", "ints", "(y, x) of each phase of a strided split"),
+    _CHANNELS,
+    _INPUT,
+    _PADS,
+    stride("stride_h", "stride down the image"),
+    stride("stride_w", "stride along a line"),
+    stride("phases", "phases that a prepared x is split into"),
+    size("plane_rows", "lines of a plane of the data that columns are read from, prepared or x itself"),
+    size("pitch", "floats from line to line of that data"),
+    size("plane", "floats from image to image of that data"),
+    _OUTPUT,
+    _Y_BORDER,
+    _ROWS,
+    size("columns", "K of one group when no weight is zero; tiles keep as many or fewer"),
+    size("groups", "groups; more than 1 with `local`: they are prepared one at a time in scratch"),
+    flag("local", "prepared in a thread's scratch, group by group"),
+    flag("prepare", "prepared in the arena, once"),
+    flag("packed", "strips are gathered to [column][NR] before they are used"),
+    number("pack_count", 0, "MAX_SIDE", "size out of range", "entries of `pack_table`"),
+    flag(
+        "masked",
+        "padding is not in memory, but left out of loads: columns are read from x as it is or, with a stride, from "
+        "its phases, and their offsets count from ceil(pad_top / stride_h) lines and ceil(pad_left / stride_w) floats "
+        "before those",
+    ),
+    size("kernel_h", "lines of the kernel"),
+    size("kernel_w", "columns of the kernel"),
+    flag("rowwise", "strips stay within one line of outputs"),
+    number("strip_h", 0, "MAX_TURNED_LINES", "no such micro-kernel", "0, or lines of a strip of turned kernels"),
+    flag("chained", "each panel is followed by that of the next step, which reads what this one makes"),
+    number("strip_w", 0, "MAX_TURNED_WIDTH", "no such micro-kernel", "positions of a line of such a strip"),
+    _T,
+    _V,
+    size("tiles", "tiles of rows"),
+    stride("blocks", "KC blocks"),
+    size("panel", "strips per panel"),
+    number("tail", 0, "MAX_TAIL", "no such micro-kernel", "most positions past whole vectors that make a tail"),
+    _ACT,
+)
+
+_WINOGRAD = record(
+    "winograd",
+    "A convolution by Winograd's F(m x m, r x r): r = ceil(kernel / stride), n = m + r - 1. An input channel counts as "
+    "stride * stride phases: its lines and columns modulo stride.",
+    view("x", f"{_X}; the first element"),
+    view("y", _Y, written=True),
+    view("r", _R, optional=True),
+    place("weights", "floats", "per tile of rows [n][n][phases * channels][rows of the tile], transformed"),
+    _BIAS,
+    place("off_table", "ints", "per phase of a channel the byte offset of its data among the transforms"),
+    _of_kernels("m", "MAX_WINOGRAD", "no such transform", "side of an output patch"),
+    _of_kernels("kernel", "MAX_WINOGRAD_TAPS * MAX_WINOGRAD_STRIDE", "no such transform", "both sides of the kernel"),
+    _of_kernels("stride", "MAX_WINOGRAD_STRIDE", "no such transform", "both strides"),
+    _PLANES,
+    _ROWS,
+    _T,
+    _V,
+    size("panel", "strips per panel"),
+    _ACT,
+)
+
+_VERTICAL = record(
+    "vertical",
+    "A convolution by Winograd's F(m, r) down the lines of the image: r = ceil(kernel_h / stride_h), n = m + r - 1. A "
+    "weight line is a column of a kernel, or every stride_h-th weight of one, so there are channels * stride_h * "
+    "kernel_w.",
+    view("x", f"{_X}; the first element"),
+    view("y", _Y, written=True),
+    view("r", _R, optional=True),
+    place("weights", "floats", "per tile of rows [n][weight lines][rows of the tile], transformed"),
+    _BIAS,
+    place("off_table", "ints", "byte offset of each weight line's data among the transforms"),
+    _of_kernels("m", "MAX_WINOGRAD", "no such transform", "lines of an output patch"),
+    _of_kernels("kernel_h", "MAX_WINOGRAD_TAPS * MAX_WINOGRAD_STRIDE", "no such transform", "lines of the kernel"),
+    stride("kernel_w", "columns of the kernel"),
+    _of_kernels("stride_h", "MAX_WINOGRAD_STRIDE", "no such transform", "stride down the image"),
+    _of_kernels("stride_w", "MAX_WINOGRAD_STRIDE", "no such transform", "stride along a line"),
+    pad("pad_right", "padding right of the image"),
+    _PLANES,
+    _ROWS,
+    _T,
+    _V,
+    size("panel", "lines of output patches per panel"),
+    _ACT,
+)
+
+_DEPTHWISE = record(
+    "depthwise",
+    "A depthwise convolution, plane by plane, by window kernels.",
+    view("x", f"{_X}; the first element, or if `direct` the first padded one"),
+    view("y", "[channels][batch] planes of y_plane floats, with lines every y_pitch; the first output", written=True),
+    place("weights", "floats", "[channels][kernel][kernel]"),
+    _BIAS,
+    _CHANNELS,
+    _of_kernels("kernel", "MAX_WINDOW", "no such micro-kernel", "both sides of the kernel"),
+    _of_kernels("stride", "MAX_WINDOW_STRIDE", "no such micro-kernel", "both strides"),
+    _INPUT,
+    _PADS,
+    flag("direct", "x is read as it is, padding included; else lines are padded and split in scratch"),
+    _OUTPUT,
+    _Y_BORDER,
+    _of_kernels(
+        "tile_rows", "MAX_WINDOW_ROWS", "no such micro-kernel", "R: lines that a window kernel computes at once"
+    ),
+    _of_kernels("vectors", "MAX_WINDOW_VECTORS", "no such micro-kernel", "V of the window kernel"),
+    _ACT,
+)
+
+_DENSE = record(
+    "dense",
+    "A fully connected layer: y[n][o] = act(sum_k x[k][n] * w[o][k] + bias[o]).",
+    view("x", "[columns][batch]"),
+    view("y", "[batch][outputs]", written=True),
+    place("weights", "floats", "in strips [outputs / NR][columns][NR]"),
+    place("bias", "floats", "padded to whole strips"),
+    place("off_table", "ints", "byte offset of each column: 4 * k * NR"),
+    size("columns", "K"),
+    size("batch", "images"),
+    size("outputs", "outputs of an image"),
+    kernel_vectors("vectors", "V of the micro-kernel"),
+    kernel_rows("chunk", "images per micro-kernel call, its T"),
+    _ACT,
+)
+
+_POOL = record(
+    "pool",
+    "Windows over planes. Lines and columns of a window outside the input are absent. An average divides by the "
+    "elements inside, or with `count_pad` by those inside the input padded to (pad_*, end_*).",
+    view("x", "[planes] planes of x_plane floats, with lines every x_pitch; the first element"),
+    view("y", "[planes] planes of y_plane floats, with lines every y_pitch; the first output", written=True),
+    flag("average", "else the maximum"),
+    size("planes", "channels times images"),
+    _INPUT,
+    _OUTPUT,
+    stride("kernel_h", "lines of a window"),
+    stride("kernel_w", "columns of a window"),
+    stride("stride_h", "stride down the image"),
+    stride("stride_w", "stride along a line"),
+    stride("dilation_h", "lines from one of a window to the next"),
+    stride("dilation_w", "columns from one of a window to the next"),
+    _PADS,
+    size("end_h", "in_h and the padding below"),
+    size("end_w", "in_w and the padding on the right"),
+    flag("count_pad", "padding counts in an average"),
+    _ACT,
+)
+
+_GLOBAL_POOL = record(
+    "global_pool",
+    "One value per plane.",
+    view("x", "[planes] planes of x_plane floats, with lines every x_pitch; the first element"),
+    view("y", "[planes]", written=True),
+    flag("average", "else the maximum"),
+    size("planes", "channels times images"),
+    size("height", "lines of a plane"),
+    size("width", "floats of a line"),
+    size("x_pitch", "floats from line to line of x"),
+    size("x_plane", "floats from plane to plane of x"),
+)
+
+_AFFINE = record(
+    "affine",
+    "y[c][i] = act(x[c][i] * scale[c] + shift[c])",
+    view("x", "[channels][inner]"),
+    view("y", "[channels][inner]", written=True),
+    place("scale", "floats", "one for each channel"),
+    place("shift", "floats", "one for each channel"),
+    size("channels", "channels"),
+    size("inner", "floats of a channel"),
+    _ACT,
+)
+
+_UNARY = record(
+    "unary",
+    "y[i] = act(x[i])",
+    view("x", "[count]"),
+    view("y", "[count]", written=True),
+    count("count", "floats"),
+    _ACT,
+)
+
+_BINARY = record(
+    "binary",
+    "y[o][i] = act(a[o][i] op b[o][i]), or with `broadcast` b[o]",
+    view("a", "[outer][inner]"),
+    view("b", "[outer][inner], or with `broadcast` [outer]"),
+    view("y", "[outer][inner]", written=True),
+    flag("multiply", "else the sum"),
+    flag("broadcast", "b has one float for each of `outer`"),
+    size("outer", "shared among the threads"),
+    size("inner", "floats of each"),
+    _ACT,
+)
+
+_COPY = record(
+    "copy",
+    "y[i . y_strides] = x[i . x_strides] for every index i below dims",
+    view("x", "the first element read"),
+    view("y", "the first element written", written=True),
+    counts("dims", MAX_RANK, "sizes, the first shared among the threads"),
+    counts("x_strides", MAX_RANK, "floats from one to the next of each dimension, in x"),
+    counts("y_strides", MAX_RANK, "the same in y"),
+)
+
+_FILL = record(
+    "fill",
+    "y[i] = value",
+    view("y", "[count]", written=True),
+    count("count", "floats"),
+    real("value", "what is written"),
+)
+
+_SOFTMAX = record(
+    "softmax",
+    "Along the middle of [outer][count][inner].",
+    view("x", "[outer][count][inner]"),
+    view("y", "[outer][count][inner]", written=True),
+    size("outer", "with `inner` shared among the threads"),
+    size("count", "numbers that become 1 together"),
+    size("inner", "floats from one of them to the next"),
+)
+
+_LRN = record(
+    "lrn",
+    "Local response normalisation across channels of [channels][inner].",
+    view("x", "[channels][inner]"),
+    view("y", "[channels][inner]", written=True),
+    size("channels", "channels"),
+    size("inner", "floats of a channel"),
+    size("size", "channels of a neighbourhood"),
+    real("alpha", "factor of the mean square"),
+    real("beta", "exponent"),
+    real("bias", "what is added to it first"),
+)
+
+STEPS: tuple[Record, ...] = (
+    _CNM,
+    _WINOGRAD,
+    _VERTICAL,
+    _DEPTHWISE,
+    _DENSE,
+    _POOL,
+    _GLOBAL_POOL,
+    _AFFINE,
+    _UNARY,
+    _BINARY,
+    _COPY,
+    _FILL,
+    _SOFTMAX,
+    _LRN,
+)

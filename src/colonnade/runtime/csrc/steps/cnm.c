@@ -1,0 +1,334 @@
+/* The convolution step: prepare, pack, then tiles over strips.
+ *
+ *   prepare  pad x and split it into its stride's phases: [channel][phase][image][plane]. Afterwards every column of
+ *            im2col's matrix X is the same data at another offset; so it is at once if x has borders that serve, or if
+ *            lane masks leave its padding out of loads.
+ *   pack     copy a strip of NR positions of every column that some tile keeps to [column][NR].
+ *   compute  for panel of strips / for KC block / for tile / for strip of the panel: one micro-kernel call (cnm_panel.h).
+ *            panel = 1 streams weights past one strip of X; panel = all streams X past one tile's weights.
+ *            A chained step's outputs of a panel are read by the next step at once, before the next panel. */
+#include "check.h"
+#include "cnm_panel.h"
+#include "isa.h"
+#include "prepare.h"
+#include "rows.h"
+
+/* Past the last position in the data that columns are read from. */
+static int64_t last_position(const cln_cnm *s) {
+  return ((int64_t)s->batch - 1) * s->plane + ((int64_t)s->out_h - 1) * s->pitch +
+         ((int64_t)s->out_w - 1) * cln_x_step(s) + 1;
+}
+
+static bool is_chained(const cln_order_entry *entry) {
+  return entry->op == CLN_OP_CNM && ((const cln_cnm *)entry->record)->chained;
+}
+
+/* A step that leaves padding out of loads reads x as it is, or the phases of all of x. */
+static const char *check_masks(const cln_model *m, const cln_cnm *s) {
+  if (!s->masked) return NULL;
+  const bool whole = s->prepare || (s->phases == 1 && s->stride_h == 1 && s->stride_w == 1 && s->pitch == s->x_pitch &&
+                                    s->plane == s->x_plane);
+  const int64_t lines = ((int64_t)s->in_h + s->stride_h - 1) / s->stride_h;
+  const int64_t pitch = ((int64_t)s->in_w + s->stride_w - 1) / s->stride_w;
+  CLN_NEED(m->isa->masked && m->lanes == m->isa->lanes, "no such micro-kernel");
+  CLN_NEED(whole && !s->local && !s->packed && s->groups == 1, "contradictory flags");
+  CLN_NEED(s->pitch == pitch && s->plane_rows == lines && s->plane == lines * pitch, "contradictory flags");
+  CLN_NEED(CLN_PRODUCT(s->kernel_h, s->kernel_w) <= CLN_MAX_TAPS, "kernel out of range");
+  CLN_NEED(cln_rows_before(s) <= lines && cln_floats_before(s) <= pitch, "padding out of range");
+  CLN_NEED(CLN_PRODUCT(s->kernel_h, s->kernel_w, s->batch, s->out_h, s->out_w) <= CLN_MAX_MASKED, "size out of range");
+  return NULL;
+}
+
+/* A step of turned kernels: their lanes are a tile's output channels. Where those lie fits their vectors of bytes. Lines
+ * of a strip are whole, so that borders follow each other. */
+static const char *check_turned(const cln_model *m, const cln_cnm *s) {
+  CLN_NEED(s->strip_w >= 1 && s->vectors == CLN_TURNED_VECTORS, "no such micro-kernel");
+  CLN_NEED(s->tile_rows <= s->vectors * m->lanes, "no such micro-kernel");
+  CLN_NEED(s->strip_h == 1 || s->strip_w >= s->out_w, "strips of parts of lines");
+  CLN_NEED(!s->packed && !s->masked && !s->rowwise && !s->local && s->groups == 1 && !s->tail, "contradictory flags");
+  CLN_NEED(CLN_PRODUCT(s->rows, s->batch, s->y_plane, sizeof(float)) <= UINT32_MAX, "size out of range");
+  return NULL;
+}
+
+/* The micro-kernels of whole strips and of their tails. */
+static const char *check_kernels(const cln_model *m, const cln_cnm *s) {
+  if (cln_is_turned(s)) return check_turned(m, s);
+  CLN_NEED(s->strip_w == 0, "contradictory flags");
+  CLN_TRY(cln_check_kernels(m, s->tile_rows, s->vectors));
+  const int32_t vectors = cln_tail_vectors(s->tile_rows, m->lanes);
+  for (int32_t p = 1; p <= s->tail; ++p) CLN_NEED((*m->isa->tails)[p][vectors], "no such micro-kernel");
+  return NULL;
+}
+
+static const char *check_sizes(const cln_model *m, const cln_cnm *s) {
+  CLN_NEED(CLN_PRODUCT(s->plane_rows, s->stride_h) < INT32_MAX / 2, "size out of range");
+  CLN_NEED(CLN_PRODUCT(s->pitch, s->stride_w) < INT32_MAX / 2, "size out of range");
+  CLN_NEED(CLN_PRODUCT(s->plane_rows, s->pitch) <= s->plane, "lines larger than their plane");
+  CLN_NEED(s->out_h <= s->plane_rows && CLN_PRODUCT(s->out_w, cln_x_step(s)) <= s->pitch, "output larger than the data");
+  CLN_TRY(cln_check_output_plane(s->out_h, s->out_w, s->y_pitch, s->y_plane, s->y_border));
+  CLN_NEED(CLN_PRODUCT(s->batch, s->out_h, s->out_w) <= CLN_MAX_POSITIONS, "size out of range");
+  CLN_NEED(CLN_PRODUCT(s->batch, s->y_plane) < INT32_MAX, "size out of range");
+  CLN_NEED(last_position(s) < INT32_MAX, "size out of range");
+  CLN_NEED(s->rows % s->groups == 0 && s->channels % s->groups == 0, "groups do not divide the channels");
+  CLN_NEED(!(s->local && (s->packed || s->prepare || s->strips_buffer >= 0)), "contradictory flags");
+  CLN_NEED(s->prepare == (s->prepared_buffer >= 0) && (s->packed || s->strips_buffer < 0), "contradictory flags");
+  CLN_TRY(check_masks(m, s));
+  return check_kernels(m, s);
+}
+
+/* What the step reads and writes; `readable`: floats that may be read from the start of the data that the columns' offsets
+ * point into. */
+static const char *check_views(const cln_model *m, const cln_cnm *s, int64_t *readable) {
+  const int64_t channels = s->local ? s->channels / s->groups : s->channels;
+  const int64_t prepared = CLN_PRODUCT(channels, s->phases, s->batch, s->plane);
+  const int64_t read = cln_planes_span(CLN_PRODUCT(s->channels, s->batch), s->in_h, s->in_w, s->x_pitch, s->x_plane);
+  CLN_VIEW(x, read);
+  CLN_VIEWS_OF_OUTPUTS(CLN_PRODUCT(s->rows, s->batch, s->y_plane));
+  if (s->prepare) CLN_VIEW(prepared, prepared);
+  if (s->local)
+    *readable = prepared + CLN_SLACK; /* of scratch */
+  else if (s->masked)
+    *readable = s->prepare ? prepared : read;
+  else
+    *readable = s->prepare ? cln_readable(m, s->prepared_buffer, s->prepared_at) : cln_readable(m, s->x_buffer, s->x_at);
+  return NULL;
+}
+
+/* The rows of one tile, and its columns. `weights`, `rows`: of the tiles before, and with this one. */
+static const char *check_tile(const cln_model *m, const cln_cnm *s, const int32_t *tile, int64_t *weights, int64_t *rows) {
+  CLN_NEED(tile[0] >= 1 && tile[0] <= s->tile_rows, "tile of too many rows");
+  CLN_NEED(tile[1] == *rows && tile[0] <= s->rows - *rows, "tile rows out of range");
+  CLN_NEED(cln_lies_within(tile[3], s->blocks + 1, s->block_count), "table outside the file");
+  const int32_t *blocks = m->ints + s->block_table + tile[3];
+  bool rising = blocks[0] == 0;
+  for (int32_t b = 0; b < s->blocks; ++b) rising = rising && blocks[b] <= blocks[b + 1];
+  CLN_NEED(rising, "KC blocks out of order");
+  CLN_NEED(blocks[s->blocks] <= s->columns, "more columns than the layer has");
+  CLN_NEED(cln_lies_within(tile[2], blocks[s->blocks], s->off_count), "columns out of range");
+  *weights += (int64_t)tile[0] * blocks[s->blocks];
+  *rows += tile[0];
+  return NULL;
+}
+
+/* Each row of a tile is of the group that the rows before are of, or the tile begins the next one. */
+static const char *check_group(const cln_model *m, const cln_cnm *s, const int32_t *tile, int64_t *group) {
+  for (int32_t i = 0; i < tile[0] && s->groups > 1; ++i) {
+    const int64_t of = m->ints[s->row_table + tile[1] + i] / (s->rows / s->groups);
+    CLN_NEED(of == *group || (i == 0 && of == *group + 1), "tiles and groups do not match");
+    *group = of;
+  }
+  return NULL;
+}
+
+static const char *check_tiles(const cln_model *m, const cln_cnm *s) {
+  CLN_TRY(cln_check_ints(m, s->tile_table, 4 * (int64_t)s->tiles));
+  CLN_TRY(cln_check_ints(m, s->block_table, s->block_count));
+  CLN_TRY(cln_check_entries(m, s->row_table, s->rows, s->rows, "output channel out of range"));
+  int64_t weights = 0, group = 0, rows = 0;
+  for (int64_t t = 0; t < s->tiles; ++t) {
+    const int32_t *tile = m->ints + s->tile_table + 4 * t;
+    CLN_TRY(check_tile(m, s, tile, &weights, &rows));
+    CLN_TRY(check_group(m, s, tile, &group));
+  }
+  CLN_NEED(rows == s->rows, "tiles do not cover the output channels");
+  CLN_NEED(s->groups == 1 || group == s->groups - 1, "tiles and groups do not match");
+  CLN_TRY(cln_check_floats(m, s->weights, weights));
+  return cln_check_floats(m, s->bias, s->rows);
+}
+
+/* Phases of a masked step are those of its stride: so a column's lane masks are those of what it reads. */
+static const char *check_phases(const cln_model *m, const cln_cnm *s) {
+  const int64_t count = 2 * (int64_t)s->phases;
+  CLN_TRY(cln_check_entries(m, s->phase_table, count, CLN_MAX_STEP, "phase out of range"));
+  const int32_t *phases = m->ints + s->phase_table;
+  for (int64_t i = 0; i < count && s->masked; ++i)
+    CLN_NEED(phases[i] < (i % 2 ? s->stride_w : s->stride_h), "phase out of range");
+  return NULL;
+}
+
+/* Where the columns are that the strips of `plan` read. */
+static const char *check_columns(const cln_model *m, const cln_cnm *s, const cln_cnm_plan *plan, int64_t readable) {
+  const int64_t width = (int64_t)s->vectors * m->lanes;
+  for (int64_t i = 0; i < s->off_count && s->masked; ++i)
+    CLN_NEED(plan->taps[i] != CLN_NO_TAP, "column outside the data");
+  if (s->masked) return NULL;
+  if (!s->packed)
+    return cln_check_offsets(m, s->off_table, s->off_count, readable - plan->reach + 1, "column outside the data");
+  CLN_NEED(s->pack_count >= 1, "nothing to pack");
+  CLN_TRY(cln_check_entries(m, s->pack_table, s->pack_count, readable - last_position(s) + 1, "column outside the data"));
+  return cln_check_offsets(m, s->off_table, s->off_count, (s->pack_count - 1) * width + 1, "column outside the strip");
+}
+
+/* The turned kernel of every strip. */
+static const char *find_turned(const cln_model *m, const cln_cnm *s, cln_cnm_plan *plan) {
+  for (int32_t i = 0; i < plan->strip_count && cln_is_turned(s); ++i) {
+    cln_strip *strip = plan->strips + i;
+    strip->turned = cln_turned_kernel_of(m->isa, s, strip->segments, plan->segments[strip->first].len);
+    CLN_NEED(strip->turned, "no such micro-kernel");
+  }
+  return NULL;
+}
+
+/* A chained step computes the panels of the next one, of as many strips, which reads x as it is. */
+static const char *check_chain(const cln_model *m, const cln_order_entry *entry) {
+  const int32_t step = entry->step, repeated = m->header->repeats > 1 ? m->header->repeat_steps : 0;
+  const cln_cnm *s = entry->record;
+  if (s->chained) {
+    CLN_NEED(step + 1 < m->step_count && step + 1 != repeated && entry[1].op == CLN_OP_CNM, "no step to be chained to");
+    CLN_NEED(!s->local && s->strips_buffer < 0, "cannot be chained to another step");
+  }
+  if (!step || !is_chained(entry - 1)) return NULL;
+  CLN_NEED(!s->packed && !s->prepare && !s->local && !s->masked && !s->chained, "cannot be chained to the step before");
+  CLN_NEED(entry->cnm->strip_count == entry[-1].cnm->strip_count && entry->cnm->panel == entry[-1].cnm->panel,
+           "other strips than the step that it is chained to");
+  return NULL;
+}
+
+const char *CLN_ISA(cln_check_cnm)(cln_checker *c, const void *record) {
+  const cln_cnm *s = record;
+  const cln_model *m = c->model;
+  cln_cnm_plan *plan = c->entry->cnm;
+  int64_t readable;
+  CLN_TRY(check_sizes(m, s));
+  CLN_TRY(check_views(m, s, &readable));
+  CLN_TRY(check_tiles(m, s));
+  CLN_TRY(check_phases(m, s));
+  CLN_TRY(cln_check_ints(m, s->off_table, s->off_count));
+  CLN_TRY(cln_check_ints(m, s->off_table + s->off_count, CLN_LOOKAHEAD));
+  CLN_NEED(!cln_cnm_plan_build(m, s, plan), "not enough memory");
+  CLN_TRY(find_turned(m, s, plan));
+  CLN_TRY(check_columns(m, s, plan, readable));
+  if (s->strips_buffer >= 0) CLN_VIEW(strips, CLN_PRODUCT(plan->strip_count, s->pack_count, s->vectors * m->lanes));
+  CLN_TRY(check_chain(m, c->entry));
+  c->scratch = plan->scratch_floats;
+  return NULL;
+}
+
+/* Channels first .. first + count - 1 from x to `to`. */
+static void prepare_channels(const work *w, int32_t first, int32_t count, float *to, bool zeroed) {
+  const cln_cnm *s = w->step;
+  int64_t raw = (int64_t)s->batch * s->x_plane, prepared = s->phases * w->plan->prepared_plane;
+  for (int32_t c = 0; c < count; ++c)
+    prepare_channel(s, w->ints + s->phase_table, w->x + (first + c) * raw, to + c * prepared, zeroed);
+}
+
+static void pack_strip(const work *w, const cln_strip *strip, const float *x, float *to) {
+  const int32_t *columns = w->ints + w->step->pack_table;
+  for (int32_t i = 0; i < strip->segments; ++i) {
+    const cln_segment *segment = w->plan->segments + strip->first + i;
+    const float *from = x + segment->x;
+    float *lane = to + segment->lane;
+    const int32_t step = cln_x_step(w->step);
+    for (int32_t k = 0; k < w->step->pack_count; ++k, lane += w->width)
+      copy_strided(lane, from + columns[k], segment->len, step);
+  }
+}
+
+static int32_t panel_strips(const work *w, int64_t panel) {
+  int64_t left = w->plan->strip_count - panel * w->panel;
+  return (int32_t)(left < w->panel ? left : w->panel);
+}
+
+static int64_t panels(const work *w) { return (w->plan->strip_count + w->panel - 1) / w->panel; }
+
+/* As planned, or fewer strips where too few tiles leave threads without items. */
+static int32_t panel_for(const cln_session *session, const cln_cnm *s, const cln_cnm_plan *plan) {
+  if (session->threads == 1) return plan->panel;
+  int64_t wanted = (CLN_ITEMS_PER_THREAD * session->threads + s->tiles - 1) / s->tiles;
+  int64_t most = plan->strip_count > wanted ? plan->strip_count / wanted : 1;
+  return (int32_t)(most < plan->panel ? most : plan->panel);
+}
+
+/* One claim: a panel and one of `parts` of the tiles. */
+static void run_item(work *w, int64_t item, int64_t parts, const float *x, const float *shared) {
+  const cln_cnm *s = w->step;
+  int64_t panel = item / parts, part = item % parts;
+  int32_t first_strip = (int32_t)(panel * w->panel), strips = panel_strips(w, panel);
+  int32_t begin = (int32_t)(part * s->tiles / parts), end = (int32_t)((part + 1) * s->tiles / parts);
+  int64_t strip_floats = (int64_t)s->pack_count * w->width;
+  if (shared) {
+    x = shared + first_strip * strip_floats;
+  } else if (s->packed) {
+    float *packed = w->scratch + w->plan->packed_at;
+    for (int32_t i = 0; i < strips && w->held != panel; ++i)
+      pack_strip(w, w->plan->strips + first_strip + i, x, packed + i * strip_floats);
+    w->held = panel;
+    x = packed;
+  }
+  compute(w, first_strip, strips, begin, end, x);
+}
+
+/* One claim: a group (a channel, if depthwise), prepared in scratch, where padding stays from group to group. */
+static void run_group(const work *w, int32_t group) {
+  const cln_cnm *s = w->step;
+  int32_t channels = s->channels / s->groups;
+  prepare_channels(w, group * channels, channels, w->scratch, true);
+  for (int64_t panel = 0; panel < panels(w); ++panel)
+    compute(w, (int32_t)(panel * w->panel), panel_strips(w, panel), w->plan->group_tiles[group],
+            w->plan->group_tiles[group + 1], w->scratch);
+}
+
+static work work_of(cln_session *session, int32_t order, int thread) {
+  const cln_model *model = session->model;
+  const cln_cnm *s = model->order[order].record;
+  work w = {
+      .step = s,
+      .plan = model->order[order].cnm,
+      .ints = model->ints,
+      .isa = model->isa,
+      .x = cln_at(session, order, s->x_buffer, s->x_at),
+      .bias = model->floats + s->bias,
+      .residual = s->r_buffer < 0 ? NULL : cln_at(session, order, s->r_buffer, s->r_at),
+      .y = cln_at(session, order, s->y_buffer, s->y_at),
+      .scratch = session->scratch + thread * model->scratch_floats,
+      .lanes = model->lanes,
+      .width = s->vectors * model->lanes,
+      .panel = panel_for(session, s, model->order[order].cnm),
+      .held = -1,
+  };
+  for (int32_t t = 0; t < s->tile_rows; ++t) w.edge_rows[t] = t * w.plan->row_floats;
+  return w;
+}
+
+/* Whether the step before has computed this one with it. */
+static bool is_done(const cln_model *model, int32_t order) {
+  return order > 0 && is_chained(model->order + order - 1);
+}
+
+void CLN_ISA(cln_run_cnm)(cln_session *session, int32_t order, int thread) {
+  const cln_cnm *s = session->model->order[order].record;
+  if (is_done(session->model, order)) return;
+  work w = work_of(session, order, thread), next = {0};
+  if (s->chained) {
+    next = work_of(session, order + 1, thread);
+    next.panel = w.panel;
+  }
+  int64_t i;
+  if (s->local) {
+    memset(w.scratch, 0, (size_t)w.plan->packed_at * sizeof *w.scratch);
+    while ((i = cln_claim(session, order, 0, thread, s->groups)) >= 0) run_group(&w, (int32_t)i);
+    return;
+  }
+  const float *x = w.x;
+  if (s->prepare) {
+    float *prepared = cln_at(session, order, s->prepared_buffer, s->prepared_at);
+    int64_t channel = s->phases * w.plan->prepared_plane;
+    while ((i = cln_claim(session, order, 0, thread, s->channels)) >= 0)
+      prepare_channels(&w, (int32_t)i, 1, prepared + i * channel, false);
+    cln_barrier(session);
+    x = prepared;
+  }
+  if (s->masked) x -= (int64_t)cln_rows_before(s) * s->pitch + cln_floats_before(s);
+  float *shared = s->strips_buffer < 0 ? NULL : cln_at(session, order, s->strips_buffer, s->strips_at);
+  if (shared) {
+    int64_t strip_floats = (int64_t)s->pack_count * w.width;
+    while ((i = cln_claim(session, order, 1, thread, w.plan->strip_count)) >= 0)
+      pack_strip(&w, w.plan->strips + i, x, shared + i * strip_floats);
+    cln_barrier(session);
+  }
+  int64_t parts = s->chained ? 1 : cln_parts(session, panels(&w), s->tiles);
+  while ((i = cln_claim(session, order, 2, thread, panels(&w) * parts)) >= 0) {
+    run_item(&w, i, parts, x, shared);
+    if (s->chained) run_item(&next, i, 1, next.x, NULL);
+  }
+}

@@ -1,0 +1,196 @@
+"""Model files whose related fields were changed together, so that each looks right by itself: refused, with the reason.
+
+`test_ranges.py` changes one field at a time, `test_sanitizers.py` runs what is accepted.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from layers import (
+    Compiled,
+    GraphBuilder,
+    model_of,
+    random_array,
+    small_classifier,
+    small_network,
+    small_network_candidates,
+)
+from model_bytes import open_header, open_sections, record_of, with_checksum, with_header, with_record
+
+from colonnade.errors import ColonnadeError
+from colonnade.graph.ir import RELU, Act, Conv, GlobalPool
+from colonnade.kernels.shapes import SLACK
+from colonnade.modelfile import records
+from colonnade.plan.candidate import Candidate
+from colonnade.plan.compiler import compile_graph
+from colonnade.runtime.session import Session
+from colonnade.target.targets import target_named
+
+GENERIC = target_named("generic")
+MOST = 2**24  # of a side of an image
+
+
+def _refused(data: bytes, says: str) -> None:
+    with pytest.raises(ColonnadeError, match=f"^compiled model: {says}$"):
+        Session(Compiled(data), threads=2)
+
+
+def _refused_step(data: bytes, says: str) -> None:
+    _refused(data, f"step [0-9]+ '[^']*': {says}")
+
+
+def _fields(data: bytes, section: str, index: int = 0) -> dict[str, object]:
+    record = record_of(section)
+    return record.unpack(open_sections(data)[section][index * record.size :][: record.size])
+
+
+# Global pools
+
+
+def _global_pool(side: int) -> bytes:
+    b = GraphBuilder()
+    return model_of(b.graph(b.add(GlobalPool("avg"), (1, 1, 1, 1), b.input(1, 1, side, side))), GENERIC).data
+
+
+@pytest.mark.parametrize(
+    ("side", "changed"),
+    [
+        (4, {"planes": 1, "height": 65536, "width": 65536}),
+        (4, {"planes": 1, "height": 2**21, "width": 2**21}),
+        (4, {"planes": 1, "height": MOST, "width": MOST}),
+        (305, {"height": 46341, "width": 46341, "y_at": 2**33}),
+        (305, {"height": 46341, "width": 46341}),
+    ],
+)
+def test_planes_of_which_every_row_is_the_same(side: int, changed: dict[str, object]) -> None:
+    """Rows one float apart: the plane lies in the buffer, but not the product of its sides."""
+    data = with_record(_global_pool(side), "global_pool", 0, x_pitch=1, x_plane=1, **changed)
+    _refused_step(data, "size out of range|y: data outside its buffer")
+
+
+# Repeats
+
+
+def _repeated() -> bytes:
+    return compile_graph(small_classifier(4), target="generic", plan="default").data
+
+
+def test_the_last_image_keeps_its_slack() -> None:
+    """Each image of a repeated step may read as far past its data as the first."""
+    data = _repeated()
+    header, buffers = open_header(data), open_sections(data)["buffers"]
+    refused = 0
+    for index in range(len(buffers) // records.BUFFER.size):
+        fields = _fields(data, "buffers", index)
+        if fields["kind"] == records.BUFFER_KINDS.index("arena"):
+            room = header["arena_floats"] - fields["offset"] - fields["floats"]  # type: ignore[operator]
+            repeats = header["repeats"]
+            assert isinstance(repeats, int)
+            changed = with_record(data, "buffers", index, advance=room // (repeats - 1))
+            _refused(changed, "buffer [0-9]+: outside the arena")
+            refused += 1
+    assert refused > 2
+
+
+def _last_column(data: bytes, offset: int) -> bytes:
+    """With the last column of the last unpacked convolution so many bytes after the first."""
+    sections = open_sections(data)
+    count = len(sections["cnm"]) // records.STEPS[0].size
+    fields = next(f for f in (_fields(data, "cnm", i) for i in reversed(range(count))) if not f["packed"])
+    table = np.frombuffer(sections["ints"], np.int32).copy()
+    table[fields["off_table"] + fields["off_count"] - 1] = offset  # type: ignore[operator]
+    return with_checksum(data, sections | {"ints": table.tobytes()})
+
+
+def test_columns_that_end_after_their_own_storage() -> None:
+    """The arena goes on, but with what belongs to others."""
+    b = GraphBuilder()
+    x = b.conv(Conv(), b.input(1, 2, 4, 4), random_array((2, 2, 1, 1)))
+    y = b.conv(Conv(), x, random_array((1000, 2, 1, 1), 1))
+    z = b.conv(Conv(), x, random_array((1, 2, 1, 1), 2))
+    data = model_of(b.graph(b.add(Act(RELU), (1, 1000, 4, 4), y), z), GENERIC, Candidate(2, 1)).data
+    assert open_header(data)["arena_floats"] > 16000  # type: ignore[operator]
+    for end in (32, 32 + SLACK):
+        Session(Compiled(_last_column(data, 4 * (end - 16))))
+    for end in (32 + SLACK + 1, 8000):
+        _refused_step(_last_column(data, 4 * (end - 16)), "column outside the data")
+
+
+def test_windows_that_end_after_their_own_storage() -> None:
+    """A depthwise step that reads x as it is, from a place near the end of the arena."""
+    b = GraphBuilder()
+    x = b.conv(Conv(), b.input(1, 2, 9, 9), random_array((30, 2, 1, 1)))
+    inner = b.conv(Conv(groups=30), x, random_array((30, 1, 3, 3), 1))
+    y = b.conv(Conv(), inner, random_array((1000, 30, 1, 1), 2))
+    candidates = {"n0": Candidate(2, 1), "n1": Candidate(2, 1, dense=True, window=True), "n2": Candidate(2, 1)}
+    data = model_of(b.graph(y), GENERIC, candidates).data
+    assert _fields(data, "depthwise")["direct"] == 1
+    floats = _fields(data, "buffers", _fields(data, "depthwise")["x_buffer"])["floats"]  # type: ignore[arg-type]
+    assert floats == 30 * 81
+    for at in (floats, floats - 1, SLACK + 9):
+        _refused_step(with_record(data, "depthwise", 0, x_at=at), "x: data outside its buffer")
+
+
+@pytest.mark.parametrize("repeats", [2, 4, 2**16])
+def test_repeats_of_no_steps(repeats: int) -> None:
+    """Their claims would be counted where there is no counter, or where another step counts."""
+    _refused(with_header(_repeated(), repeat_steps=0), "the header repeats no steps")
+    single = compile_graph(small_classifier(1), target="generic", plan="default").data
+    _refused(with_header(single, repeats=repeats), "the header repeats no steps")
+    counts = open_header(single)["section_count"]
+    assert isinstance(counts, tuple)
+    order = records.SECTIONS.index("order")
+    empty = with_header(single, section_count=(*counts[:order], 0, *counts[order + 1 :]), repeats=repeats)
+    _refused(empty, "the header repeats no steps")
+
+
+# Fields of which nothing was known
+
+
+@pytest.mark.parametrize("width", [0, -1, 2**31 - 1, -(2**31), MOST + 1])
+@pytest.mark.parametrize("direct", [False, True])
+def test_the_width_of_a_depthwise_input(direct: bool, width: int) -> None:
+    candidate = Candidate(2, 1, dense=True, window=True)
+    b = GraphBuilder()
+    strides = (1, 1) if direct else (2, 2)
+    x = b.conv(Conv(), b.input(1, 2, 9, 9), random_array((6, 2, 1, 1)))
+    graph = b.graph(b.conv(Conv(strides, groups=6), x, random_array((6, 1, 3, 3), 1)))
+    data = model_of(graph, GENERIC, {"n0": Candidate(2, 1), "n1": candidate}).data
+    assert _fields(data, "depthwise")["direct"] == direct
+    _refused_step(with_record(data, "depthwise", 0, in_w=width), "in_w: size out of range")
+
+
+# Products that overflow, in every kind of step
+
+SIDES = {"channels", "planes", "outer", "rows", "batch", "height", "width", "in_h", "in_w", "out_h", "out_w"} | {
+    "inner",
+    "columns",
+    "outputs",
+    "count",
+}
+APART = {"x_pitch", "x_plane", "y_pitch", "y_plane", "pitch", "plane"}
+GOOD = model_of(small_network(2), GENERIC, small_network_candidates(2), threads=2).data
+
+
+@pytest.mark.parametrize("record", [r for r in records.STEPS if r.name != "copy"], ids=lambda r: r.name)
+@pytest.mark.parametrize("large", [2**15, 2**20, MOST], ids=str)
+def test_sizes_whose_products_overflow(record: records.Record, large: int) -> None:
+    """All sizes of a record at once, with rows and planes one float apart, so that only products can tell."""
+    names = {field.name for field in record.fields}
+    for step in (1, large):
+        changed = dict.fromkeys(names & SIDES, large) | dict.fromkeys(names & APART, step)
+        _refused_step(with_record(GOOD, record.name, 0, **changed), ".+")
+
+
+def test_a_copy_of_products_that_overflow() -> None:
+    for dims, strides in (((2**12,) * 6, (0,) * 6), ((2**37, 2, 1, 1, 1, 1), (2**37, 1, 1, 1, 1, 1))):
+        _refused_step(with_record(GOOD, "copy", 0, dims=dims, x_strides=strides, y_strides=strides), ".+")
+
+
+def test_a_view_of_nothing_lies_nowhere() -> None:
+    """An absent residual has no place."""
+    assert _fields(GOOD, "cnm")["r_buffer"] == -1
+    for at in (1, -1, 2**40):
+        _refused_step(with_record(GOOD, "cnm", 0, r_at=at), "r: a place in no buffer")
+    _refused_step(with_record(GOOD, "cnm", 0, r_buffer=-2), "r: unknown buffer")
