@@ -2,8 +2,9 @@
 
 A record is called as its section, or "header"; an entry of a table is `off_table[3]`, counted from where the field says
 that the table begins. `dims[2]` is one of a field's numbers; the header's, one for each section, are called
-`section_count[order]`. `x_buffer.advance` is a field of the buffer that the field names. ("file", 0, "bytes", n) cuts the file or adds zeros. Values are numbers, or "largest" or "smallest":
-as far from what is there as the library accepts the file with all changes before this one.
+`section_count[order]`. `x_buffer.advance` is a field of the buffer that the field names. ("file", 0, "bytes", n) cuts
+the file or adds zeros. Values are numbers, or "largest" or "smallest": as far from what is there as the library accepts
+the file with all changes before this one.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from dataclasses import dataclass
 from field_table import RECORDS, role_of
 
 from colonnade.modelfile import records
+from colonnade.modelfile.fields import Field
 from colonnade.runtime.binding import checksum, library
 
 Change = tuple[str, int, str, int | str]
@@ -116,7 +118,7 @@ def _place(data: bytes | bytearray, record: str, index: int, name: str) -> Place
     raise LookupError(f"{record} has no {key}")
 
 
-def _element(data: bytes | bytearray, first: Place, field: records.Field, element: str | None) -> Place:
+def _element(data: bytes | bytearray, first: Place, field: Field, element: str | None) -> Place:
     if element is None:
         return first
     if role_of(field) == "TABLE":

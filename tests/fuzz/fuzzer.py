@@ -26,7 +26,14 @@ SETTINGS = {
     "UBSAN_OPTIONS": "print_stacktrace=1",
 }
 OPTIONS = ("-g", "-fno-omit-frame-pointer", "-fno-sanitize-recover=all")
-COUNTED = ("tried", "accepted", "too large", "no session", "runs", *(record.name for record in records.STEPS))  # counts.h
+COUNTED = (
+    "tried",
+    "accepted",
+    "too large",
+    "no session",
+    "runs",
+    *(record.name for record in records.STEPS),
+)  # counts.h
 FINDINGS = "crash-*", "leak-*", "oom-*", "timeout-*"
 
 
@@ -56,7 +63,7 @@ def build_fuzzer(folder: Path, level: str = "-O0") -> Path:
     recipes = (build(name) for name in RECIPES)
     (folder / "recipes.bin").write_bytes(b"".join(struct.pack("<Q", len(data)) + data for data in recipes))
     common = ["-std=gnu11", "-Wall", "-Wextra", "-Werror", f"-I{folder}", f"-I{CSRC}", f"-I{HERE}", level, *OPTIONS]
-    for name in ("target.c", "mutator.c", "team.c"):  # not instrumented: what they do isn't new coverage
+    for name in ("target.c", "mutator.c", "team.c", "guard.c"):  # not instrumented: what they do isn't new coverage
         objects.append(str(folder / f"{name}.o"))
         compiler.run([*common, "-fsanitize=address", "-c", str(HERE / name), "-o", objects[-1]])
     program = folder / "fuzzer"
@@ -98,7 +105,7 @@ def complaint(program: Path, file: Path) -> str:
 
 def cause(report: str) -> str:
     """The kind of error and the functions on top of its stack, on one line: equal for equal findings."""
-    kind = re.search(r"(ERROR|WARNING): [A-Za-z]+Sanitizer: ([\w-]+)|runtime error: (.*)", report)
+    kind = re.search(r"(?:ERROR|WARNING): [A-Za-z]+Sanitizer: ([\w-]+)|(?:runtime error|ERROR: guard): (.*)", report)
     frames = re.findall(r"#\d+ 0x[0-9a-f]+ in (\S+) [^\n]*/(\w+\.[ch]):(\d+)", report)
     where = " < ".join(f"{name} ({file}:{line})" for name, file, line in frames if name != "LLVMFuzzerTestOneInput")
-    return f"{kind.group(2) or kind.group(3) if kind else 'died'}: {where[:300]}"
+    return f"{kind.group(1) or kind.group(2) if kind else 'died'}: {where[:300]}"

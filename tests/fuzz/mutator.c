@@ -120,7 +120,7 @@ static void add_part(focus *f, part p) {
 
 static void add_buffers(const draft *d, focus *f, part step) {
   for (const field *own = step.record->fields; own < step.record->fields + step.record->field_count; ++own) {
-    const int64_t buffer = own->role == BUFFER ? load(d, (place){step.at + own->at, own->bytes}) : -1;
+    const int64_t buffer = own->role == BUFFER || own->role == WRITTEN ? load(d, (place){step.at + own->at, own->bytes}) : -1;
     if (buffer >= 0 && (uint64_t)buffer < elements(d, CLN_SECTION_BUFFERS))
       add_part(f, element(d, CLN_SECTION_BUFFERS, (size_t)buffer));
   }

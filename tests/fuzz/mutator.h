@@ -3,8 +3,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Of a field: left alone; the number of a buffer; where in the section `ints` a table begins; any other number. */
-enum { KEPT, BUFFER, TABLE, NUMBER };
+/* Of a field: left alone; the number of a buffer; of one that is written to; where in the section `ints` a table begins; any other number. */
+enum { KEPT, BUFFER, WRITTEN, TABLE, NUMBER };
 
 typedef struct {
   const char *name;

@@ -46,9 +46,13 @@ def build(name: str) -> bytes:
 
 
 def _file(
-    name: str, graph: Graph, chosen: Chosen | None = None, threads: int = 1, borders: Mapping[str, Borders] | None = None
+    name: str,
+    graph: Graph,
+    chosen: Chosen | None = None,
+    threads: int = 1,
+    borders: Mapping[str, Borders] | None = None,
 ) -> bytes:
-    """chosen: for all convolutions, or by node. borders: of values, and of no others; None: as the default plan does."""
+    """chosen: for all convolutions, or by node. borders: of values, no others having any; None: as by default."""
 
     def plan_of(part: Graph) -> NetworkPlan:
         plan = default_plan(part, GENERIC, threads)
@@ -111,7 +115,7 @@ def _windows(name: str) -> bytes:
 def _chained(name: str) -> bytes:
     """Two pairs: the second of the first pair is read by the first of the next."""
     b = GraphBuilder()
-    x = b.input(1, 3, 5, 9)
+    x = b.input(1, 3, 4, 9)
     for rows in (6, 4, 7, 5):
         x = b.conv(Conv(), x, random_array((rows, b.shape(x)[1], 1, 1)))
     candidate = Candidate(3, 2, panel=2)
@@ -124,7 +128,7 @@ def _pools(name: str) -> bytes:
     x = b.input(2, 3, 7, 8)
     first = b.add(Pool("max", (3, 2), (2, 1), (1, 0, 0, 1)), (2, 3, 3, 8), x)
     second = b.add(Pool("avg", (3, 3), (1, 2), SAME, (1, 1), True), (2, 3, 3, 4), first)
-    third = b.add(Pool("avg", (2, 2), (1, 1), (0, 0, 0, 0), (2, 1)), (2, 3, 1, 3), second)
+    third = b.add(Pool("avg", (2, 2), (1, 1), (0, 0, 0, 0), (2, 2)), (2, 3, 1, 2), second)
     means = [b.add(GlobalPool(kind), (2, 3, 1, 1), value) for kind, value in (("avg", first), ("max", second))]
     return _file(name, b.graph(third, *means))
 
@@ -135,15 +139,17 @@ def _elementwise(name: str) -> bytes:
     x, other = b.input(*plane), b.input(*plane)
     scaled = b.add(Affine(Activation("hard_swish")), plane, x, b.random(4), b.random(4))
     added = b.add(Binary("add", Activation("silu")), plane, scaled, other)
+    added = b.add(Binary("add"), plane, added, b.random(*plane))
     gate = b.add(Act(Activation("hard_sigmoid", alpha=0.2, beta=0.5)), (3, 4, 1, 1), b.input(3, 4, 1, 1))
     gated = b.add(Binary("mul"), plane, added, gate)
     padded = b.add(Pad((0, 1, 1, 0), 0.5), (3, 4, 4, 6), gated)
     padded = b.add(Pad((1, 0, 0, 1), -2.0), (3, 4, 5, 7), padded)
     normal = b.add(LRN(3), (3, 4, 5, 7), padded)
-    normal = b.add(LRN(2, alpha=0.5, beta=0.5, bias=2.0), (3, 4, 5, 7), normal)
-    turned = b.add(Transpose((0, 3, 1, 2)), (3, 7, 4, 5), normal)
-    soft = b.add(Softmax(1), (3, 7, 4, 5), turned)
-    flat = b.add(Reshape(), (3, 140), b.add(Act(Activation("sigmoid")), (3, 7, 4, 5), soft))
+    plane = (3, 7, 4, 5)
+    turned = b.add(Transpose((0, 3, 1, 2)), plane, normal)
+    normal = b.add(LRN(2, alpha=0.5, beta=0.5, bias=2.0), plane, turned)
+    soft = b.add(Softmax(2), plane, b.add(Affine(), plane, normal, b.random(7), b.random(7)))
+    flat = b.add(Reshape(), (3, 140), b.add(Act(Activation("sigmoid")), plane, soft))
     return _file(name, b.graph(b.add(Softmax(1), (3, 140), flat), added))
 
 
@@ -193,12 +199,22 @@ RECIPES: dict[str, Callable[[str], bytes]] = {
         Candidate(4, 2, packed=True, blocks=3, panel=2), Conv(pads=SAME, residual=True), (1, 3, 5, 7), (6, 3, 3, 3)
     ),
     "packed once": _convolution(
-        Candidate(4, 2, packed=True, shared=True, panel=ALL_STRIPS), Conv(pads=SAME), (3, 2, 4, 5), (5, 2, 3, 3), threads=2
+        Candidate(4, 2, packed=True, shared=True, panel=ALL_STRIPS),
+        Conv(pads=SAME),
+        (3, 2, 4, 5),
+        (5, 2, 3, 3),
+        threads=2,
     ),
     "groups": _convolution(Candidate(2, 1), Conv(groups=2), (3, 4, 3, 5), (6, 2, 1, 1)),
-    "groups in scratch": _convolution(Candidate(2, 1), Conv((2, 2), SAME, groups=2), (1, 4, 5, 5), (6, 2, 3, 3), threads=2),
+    "groups in scratch": _convolution(
+        Candidate(2, 1), Conv((2, 2), SAME, groups=2), (1, 4, 5, 5), (6, 2, 3, 3), threads=2
+    ),
     "turned": _convolution(
-        Candidate(7, 2, turned=True, panel=2, blocks=2), Conv((2, 2), residual=True), (2, 5, 6, 6), (9, 5, 1, 1), threads=2
+        Candidate(7, 2, turned=True, panel=2, blocks=2),
+        Conv((2, 2), residual=True),
+        (2, 5, 6, 6),
+        (9, 5, 1, 1),
+        threads=2,
     ),
     "turned lines": _convolution(Candidate(8, 2, turned=True), Conv((2, 1), act=RELU), (1, 4, 6, 1), (9, 4, 1, 1)),
     "turned prepared": _convolution(Candidate(7, 2, turned=True, panel=2), Conv(pads=SAME), (1, 3, 5, 3), (9, 3, 3, 3)),
@@ -215,8 +231,15 @@ RECIPES: dict[str, Callable[[str], bytes]] = {
     "vertical": _convolution(
         Candidate(3, 2, dense=True, vertical=4), Conv(pads=SAME, residual=True, act=RELU), (3, 3, 5, 6), (4, 3, 3, 3)
     ),
+    "vertical large": _convolution(
+        Candidate(4, 1, dense=True, vertical=6), Conv(pads=SAME), (1, 2, 8, 5), (5, 2, 3, 3)
+    ),
     "vertical strided": _convolution(
-        Candidate(3, 2, dense=True, vertical=5, panel=2), Conv((2, 2), (3, 3, 3, 3)), (1, 2, 9, 5), (3, 2, 7, 7), threads=2
+        Candidate(3, 2, dense=True, vertical=5, panel=2),
+        Conv((2, 2), (3, 3, 3, 3)),
+        (1, 2, 9, 5),
+        (3, 2, 7, 7),
+        threads=2,
     ),
     "borders": _with_borders(batch=1),
     "borders of 3": _with_borders(batch=3),

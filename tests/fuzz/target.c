@@ -10,6 +10,7 @@
 
 #include "colonnade.h"
 #include "counts.h"
+#include "guard.h"
 
 /* Beyond these a file is opened but not run: it would test the memory. */
 enum { MOST_FLOATS = 1 << 18, MOST_TURNS = 1 << 12, THREADS = 2 };
@@ -77,7 +78,8 @@ static void count_steps(const cln_model *model) {
     if (seen[k]) count(COUNT_STEPS + k);
 }
 
-static void run(const cln_model *model) {
+static void run(cln_model *model) {
+  guard_model(model);
   const int32_t inputs = cln_model_inputs(model), outputs = cln_model_outputs(model);
   float **in = memory_of(model, inputs, cln_model_input), **out = memory_of(model, outputs, cln_model_output);
   bool ran = true;
@@ -86,7 +88,9 @@ static void run(const cln_model *model) {
     char error[256];
     ran = ran && !cln_session_create(model, threads, &session, error, sizeof error);
     if (!ran) break;
+    guard_arena(session);
     cln_session_run(session, (const float *const *)in, out);
+    release_arena(session);
     cln_session_free(session);
   }
   count(ran ? COUNT_RUNS : COUNT_NO_SESSION);

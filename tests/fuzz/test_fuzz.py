@@ -16,16 +16,13 @@ from model_bytes import open_header, open_sections
 from recipes import RECIPES, build
 
 from colonnade.modelfile import records
+from colonnade.modelfile.fields import Place, ViewAt
 
 SECONDS = 60
 ACCEPTED = 0.1  # of the files tried, at least
 
-# Fields that are the same in all recipes, with reasons.
-CONSTANT = {
-    "cnm.masked": "the generic instruction set has no masks",
-    "cnm.prepared_at": "whole storages",
-    "cnm.strips_at": "whole storages",
-}
+OF_ALL_STEPS = ("act", "reserved")
+CONSTANT = ["cnm.masked"]  # the same in all recipes: the generic instruction set has no masks
 
 
 @dataclass(frozen=True)
@@ -63,3 +60,107 @@ def fields() -> dict[str, set[object]]:
                 for field, value in step.unpack(sections[step.name][at : at + step.size]).items():
                     found[f"{step.name}.{field}"].add(value)
     return found
+
+
+def test_every_kind_of_step(fields: dict[str, set[object]]) -> None:
+    assert {name.partition(".")[0] for name in fields} == {step.name for step in records.STEPS}
+
+
+def test_every_way_to_run_it(fields: dict[str, set[object]]) -> None:
+    """Every size, flag and choice differs somewhere, so that whatever depends on one is met."""
+    chosen = [(step.name, field) for step in records.STEPS for field in step.fields if role_of(field) == "NUMBER"]
+    sizes = [(step, field.name) for step, field in chosen if not isinstance(field.range, ViewAt | Place)]
+    names = [f"{step}.{name}" for step, name in sizes if name not in OF_ALL_STEPS]
+    assert sorted(name for name in names if len(fields[name]) == 1) == CONSTANT
+    activations = {value for step in records.STEPS for value in fields.get(f"{step.name}.act", ())}
+    assert activations == set(range(len(records.ACTIVATIONS)))
+
+
+def test_batches() -> None:
+    """Of 1 and of 3, image by image and at once, and every kind of buffer."""
+    headers = [open_header(build(name)) for name in RECIPES]
+    assert {1, 3} <= {header["repeats"] for header in headers}
+    kinds = set()
+    for name in RECIPES:
+        rows = open_sections(build(name))["buffers"]
+        for at in range(0, len(rows), records.BUFFER.size):
+            kinds.add(records.BUFFER.unpack(rows[at : at + records.BUFFER.size])["kind"])
+    assert kinds == set(range(len(records.BUFFER_KINDS)))
+
+
+def test_recipes_are_small() -> None:
+    assert max(len(build(name)) for name in RECIPES) < 1 << 14
+
+
+def test_the_same_file_every_time() -> None:
+    assert all(build(name) == build(name) for name in RECIPES)
+
+
+def test_the_mutators_table() -> None:
+    """It knows where buffers and tables are, in whatever way records are described."""
+    roles = {f"{name}.{field.name}": role_of(field) for name, record in RECORDS.items() for field in record.fields}
+    assert roles["cnm.x_buffer"] == "BUFFER"
+    assert roles["cnm.y_buffer"] == "WRITTEN"
+    assert roles["cnm.off_table"] == "TABLE"
+    assert roles["header.arena_floats"] == roles["buffers.floats"] == "NUMBER"
+    assert roles["header.checksum"] == roles["fill.value"] == "KEPT"
+
+
+# Changes to a file
+
+
+def test_changes_one_after_the_other() -> None:
+    base = build("classifier of 4")
+    changes: list[Change] = [
+        ("header", 0, "repeats", 2),
+        ("cnm", 1, "off_table[2]", 44),
+        ("cnm", 0, "x_buffer.kind", 3),
+    ]
+    changed = apply(base, changes)
+    assert open_header(changed)["repeats"] == 2
+    found = differences(base, changed)
+    assert len(found) == 3
+    assert {value for *_, value in found} == {2, 44, 3}
+    assert apply(base, found) == changed == mended(changed)
+
+
+@pytest.mark.parametrize("change", [("cnm", 9, "rows", 1), ("cnm", 0, "no_such", 1), ("copy", 0, "dims[6]", 1)])
+def test_a_change_to_what_is_not_there(change: Change) -> None:
+    with pytest.raises(LookupError):
+        apply(build("direct"), [change])
+
+
+def test_edges() -> None:
+    """The largest number that is accepted: with one more the file is refused."""
+    base = build("classifier of 4")
+    largest = apply(base, [("cnm", 1, "off_table[53]", "largest")])
+    ((*_, offset),) = differences(base, largest)
+    assert isinstance(offset, int)
+    assert accepted(largest)
+    assert not accepted(apply(base, [("cnm", 1, "off_table[53]", offset + 4)]))
+
+
+def test_the_fewest_changes() -> None:
+    changes: list[Change] = [("header", 0, "repeats", number) for number in range(9)]
+    needed = {changes[2], changes[7]}
+    assert fewest(changes, lambda kept: needed <= set(kept)) == [changes[2], changes[7]]
+
+
+# Under sanitizers
+
+
+@pytest.mark.parametrize("name", REGRESSIONS)
+def test_regressions(program: Path, tmp_path: Path, name: str) -> None:
+    regression = REGRESSIONS[name]
+    file = tmp_path / name
+    file.write_bytes(apply(build(regression.recipe), regression.changes))
+    assert not complaint(program, file)
+    assert accepted(file.read_bytes()) != regression.refused
+
+
+def test_one_minute(program: Path, tmp_path: Path) -> None:
+    outcome: Outcome = run_fuzzer(program, write_corpus(tmp_path / "corpus"), tmp_path, SECONDS)
+    print(outcome)
+    assert not outcome.findings, f"{outcome.findings}\n{outcome.log[-6000:]}"
+    assert outcome.counts["runs"] > ACCEPTED * outcome.counts["tried"]
+    assert all(outcome.counts[step.name] for step in records.STEPS), str(outcome)
