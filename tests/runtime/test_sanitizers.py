@@ -162,7 +162,7 @@ def test_chained_steps(memory_checked: Harness, thread_checked: Harness, tmp_pat
 
 def test_panels_that_end_in_the_middle_of_a_vector(thread_checked: Harness, tmp_path: Path) -> None:
     """The last vector of one panel reads where the first panel of the next plane is written, were they chained."""
-    good = _chained(GENERIC, (5, 9), [False, False, False, False])
+    good = _chained(GENERIC, (15, 15), [False, False, False, False])
     thread_checked.run(_write(tmp_path, iter([good])), threads=3, runs=50)
 
 

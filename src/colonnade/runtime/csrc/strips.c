@@ -1,10 +1,10 @@
 /* Derives from a convolution step what its loops need: strips and their segments, tiles, scratch layout.
  *
- * A row of outputs starts at x = image * plane + line * pitch in the data read (raw or prepared), and at y = image *
- * y_plane + line * y_pitch in the output. A direct strip covers NR consecutive x, the last one perhaps a tail more, a packed one NR consecutive y, so
- * either may hold several segments with useless lanes between them. Where x and y advance alike, those lanes fall on the
- * borders of y, and strips follow each other without a gap, all as well aligned as the first; else each begins at a
- * valid position.
+ * A line of outputs starts at x = image * plane + line * pitch in the data read (raw or prepared), and at y = image *
+ * y_plane + line * y_pitch in the output. A direct strip covers NR consecutive x, the last one perhaps a tail more; a packed
+ * one covers NR consecutive y. So either may hold several segments with useless lanes between them. Where x and y advance
+ * alike, those lanes fall on the borders of y, and strips follow each other without a gap, all as well aligned as the first;
+ * else each begins at a valid position.
  *
  * Strips of turned kernels are part of a line, or some lines; a plane that is one run in x and in y is one line. */
 #include <stdlib.h>

@@ -1,13 +1,14 @@
 /* Depthwise convolutions: each plane of outputs from one plane of inputs, by the window kernels (kernels/depthwise.py).
  *
  *   for plane:                                                       (a few are one work item)
- *     for band of output rows:
- *       pad      the input rows to scratch, split by column modulo the stride; x with borders is read as it is
- *       compute  for R rows of the band: one call for all columns; the last R rows of a plane end where it does
+ *     for band of output lines:
+ *       pad      the input lines to scratch, split by column modulo the stride; x with borders is read as it is
+ *       compute  for R lines of the band: one call for all columns; the last R lines of a plane end where it does
  *
- * Masked kernels need no padded rows: they take pointers to rows of x, or to zeros, and compute whole planes or bands.
+ * Kernels with lane masks need no padded lines: they take pointers to lines of x, or to zeros, and compute whole planes or
+ * bands.
  *
- * Vectors that are longer than a row run over its end, into rows that are computed after it. Where they would run over the
+ * Vectors that are longer than a line run over its end, into lines that are computed after it. Where they would run over the
  * plane's end as well, outputs take the way through a small buffer. */
 #include "activation.h"
 #include "check.h"
@@ -16,16 +17,16 @@
 
 enum { ITEM_FLOATS = 1 << 13 }; /* of outputs of one work item, about: small planes are claimed several at a time */
 
-/* Of a band's padded rows, about: half of a first-level cache. */
+/* Of a band's padded lines, about: half of a first-level cache. */
 enum { BAND_FLOATS = 4096 };
 
 typedef struct {
-  int32_t band;         /* rows of outputs whose input is padded at a time */
+  int32_t band;         /* lines of outputs whose input is padded at a time */
   int32_t width;        /* NR; 0 if of any length */
-  int32_t pitch, phase; /* floats from row to row of the data that windows are read from, and to the odd columns */
-  int32_t lead, row;    /* before the first padded row, so that x begins at cache lines; of one phase of a row */
-  int64_t edge_at;      /* outputs that would run over their plane's end; the padded rows come first */
-  int32_t rows;         /* of input that a plane of outputs reads, padding and all */
+  int32_t pitch, phase; /* floats from line to line of the data that windows are read from, and to the odd columns */
+  int32_t lead, row;    /* before the first padded line, so that x begins at cache lines; of one phase of a line */
+  int64_t edge_at;      /* outputs that would run over their plane's end; the padded lines come first */
+  int32_t rows;         /* lines of input that a plane of outputs reads, padding and all */
   int64_t table_at, scratch_floats; /* pointers to these */
 } layout;
 
@@ -86,15 +87,15 @@ typedef struct {
   layout l;
   cln_window_kernel kernel;
   cln_window a; /* what is equal for all calls */
-  row_span spans[CLN_MAX_WINDOW_STRIDE]; /* of the phases of a padded row */
+  row_span spans[CLN_MAX_WINDOW_STRIDE]; /* of the phases of a padded line */
   const float *x, *weights, *bias;
   float *y, *rows, *edge; /* the last two in scratch, and the table */
-  const float **table; /* of rows of x, for masked kernels; those beside the image are w->rows, zeros */
-  int32_t first_inside, end_inside; /* of the table: rows of the image */
+  const float **table; /* of lines of x, for kernels with lane masks; those beside the image are w->rows, zeros */
+  int32_t first_inside, end_inside; /* of the table: lines of the image */
   bool masked;
 } work;
 
-/* The rows of a plane of x that outputs first .. first + count - 1 are computed from. Their paddings left and right are
+/* The lines of a plane of x that outputs first .. first + count - 1 are computed from. Their paddings left and right are
  * zero already. */
 static void pad_band(const work *w, const float *x, int32_t first, int32_t count) {
   const cln_depthwise *s = w->step;
@@ -113,7 +114,7 @@ static void pad_band(const work *w, const float *x, int32_t first, int32_t count
   }
 }
 
-/* R rows of outputs, the first at `line` of the plane y. */
+/* R lines of outputs, the first at `line` of the plane y. */
 static void compute_rows(const work *w, cln_window a, float *y, int32_t line) {
   const cln_depthwise *s = w->step;
   const cln_act act = CLN_ACT_OF(s);
@@ -134,7 +135,7 @@ static void run_masked(const work *w, cln_window a, const float *x, float *y) {
   const cln_depthwise *s = w->step;
   const cln_act act = CLN_ACT_OF(s);
   for (int32_t i = w->first_inside; i < w->end_inside; ++i) w->table[i] = x + (int64_t)(i - w->first_inside) * s->x_pitch;
-  /* Where a row has several strips, few rows at a time, so that memory is read about in order. */
+  /* Where a line has several strips, few lines at a time, so that memory is read about in order. */
   const int32_t band = s->out_w > w->l.width ? 2 * s->tile_rows : s->out_h;
   for (int32_t first = 0; first < s->out_h; first += band) {
     const int32_t line = first + s->tile_rows <= s->out_h ? first : s->out_h - s->tile_rows;

@@ -3,13 +3,13 @@
 #include "internal.h"
 #include "rows.h"
 
-/* Whether phase `phase` and the next one are the two columns of the same rows: they are split from x together. */
+/* Whether phase `phase` and the next one are the two columns of the same lines: they are split from x together. */
 static inline bool are_pair(const cln_cnm *s, const int32_t *phases, int32_t phase) {
   const int32_t *p = phases + 2 * phase;
   return s->stride_w == 2 && phase + 1 < s->phases && p[0] == p[2] && p[1] == 0 && p[3] == 1;
 }
 
-/* Rows of one phase, or of a pair, of one image; their padding, unless there are zeros already. */
+/* Lines of one phase, or of a pair, of one image; their padding, unless there are zeros already. */
 static inline void prepare_plane(const cln_cnm *s, const int32_t *phase, bool pair, const float *x, float *to, bool zeroed) {
   const int64_t next = (int64_t)s->batch * s->plane; /* phase */
   const int32_t pad_top = s->masked ? 0 : s->pad_top, pad_left = s->masked ? 0 : s->pad_left;

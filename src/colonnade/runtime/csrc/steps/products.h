@@ -2,7 +2,7 @@
 #pragma once
 #include "internal.h"
 
-/* Positions first .. first + count - 1 of unit number `unit`, a row or an image; `at`: of the first one, in the panel. */
+/* Positions first .. first + count - 1 of unit number `unit`, a line or an image; `at`: of the first one, in the panel. */
 typedef struct {
   int64_t unit, first, at, count;
 } cln_piece;

@@ -1,14 +1,16 @@
-/* Convolutions by Winograd's F(m, r) down the rows of the image (kernels/vertical.py has the equation).
+/* Convolutions by Winograd's F(m, r) down the lines of the image (kernels/vertical.py has the equation). A patch is m lines
+ * of outputs one below the other, computed from n = m + r - 1 lines of inputs; a line of patches takes the whole width of an
+ * image.
  *
- *   for panel of rows of tiles / for share of the output channels:       (one work item)
- *     in        every m lines of every channel to a row of each of n transforms; kept for the next item of the same panel
+ *   for panel of lines of patches / for share of the output channels:       (one work item)
+ *     in        every m lines of every channel to a line of each of n transforms; kept for the next item of the same panel
  *     for tile of T output channels:
  *       multiply  n products by the micro-kernel, each a convolution of height 1
  *       out       the sums to m lines of outputs; bias, residual and bounds on the way to y, other activations there
  *
- * Lines of x are read where they lie; those of stride 2 are padded and split in scratch first, and so are, as whole
- * vectors are read, those of a caller's own array copied. With stride_h 2 the even and the odd rows of a channel are two
- * channels, each with every second row of the kernel. */
+ * Lines of x are read where they lie, whole vectors of them, for which x has slack. Those of stride 2 are padded and split
+ * in scratch first, and those of a caller's own array, which has no slack, are copied. With stride_h 2 the even and the odd
+ * lines of a channel are two channels, each with every second line of the kernel. */
 #include "activation.h"
 #include "check.h"
 #include "isa.h"
@@ -19,13 +21,13 @@
 enum { LINES = 64 };
 
 typedef struct {
-  int32_t n, tiles_h;
-  int64_t total, panel;        /* rows of tiles, of all images; of a panel */
+  int32_t n, patches_h;
+  int64_t total, panel;        /* lines of patches, of all images; of a panel */
   int64_t planes;              /* of a transform: phases of all channels */
-  int64_t pitch, plane;        /* floats from row to row, from plane to plane */
+  int64_t pitch, plane;        /* floats from line to line, from plane to plane */
   int64_t positions, width;    /* of a panel; NR */
   int64_t data_step;           /* from one of the n transforms to the next */
-  int64_t sum_row, sums_step;  /* from one row of sums to the next; from one product to the next */
+  int64_t sum_row, sums_step;  /* from one row's sums to the next; from one product to the next */
   int64_t line;                /* floats of a line that is copied */
   int64_t data_at, sums_at, lines_at, zeros_at, scratch_floats;
 } layout;
@@ -33,7 +35,7 @@ typedef struct {
 /* r: weights of a line. */
 static int32_t taps_of(const cln_vertical *s) { return (s->kernel_h + s->stride_h - 1) / s->stride_h; }
 
-/* Floats from row to row of a transform. */
+/* Floats from line to line of a transform. */
 static int64_t pitch_of(const cln_vertical *s) {
   if (s->stride_w > 1) return (int64_t)s->out_w + (s->kernel_w - 1) / s->stride_w;
   int64_t padded = (int64_t)s->in_w + (s->pad_left > s->pad_right ? s->pad_left : s->pad_right);
@@ -42,17 +44,17 @@ static int64_t pitch_of(const cln_vertical *s) {
 
 /* Where a step keeps what in a thread's scratch. Sizes that are too large end in CLN_ENDLESS floats of it, or more.
  *
- * One of n transforms is [channel][phase of rows][phase of columns][row of tiles][pitch], a plane for each phase: element j
- * of a row is the padded input's column j * stride_w + phase, so line (c, phase, column x) of kernels lies x / stride_w
- * floats into that of phase x mod stride_w. With stride_w 1 the padding at the end of a row is that before the next one. */
+ * One of n transforms is [channel][phase of lines][phase of columns][line of patches][pitch], a plane for each phase: element j
+ * of a line is the padded input's column j * stride_w + phase, so the weight line (c, phase, column x) lies x / stride_w
+ * floats into that of phase x mod stride_w. With stride_w 1 the padding at the end of a line is that before the next one. */
 static layout layout_of(const cln_vertical *s, int32_t lanes) {
   layout of = {.n = s->m + taps_of(s) - 1}, *l = &of;
-  l->tiles_h = (s->out_h + s->m - 1) / s->m;
-  l->total = (int64_t)s->batch * l->tiles_h;
+  l->patches_h = (s->out_h + s->m - 1) / s->m;
+  l->total = (int64_t)s->batch * l->patches_h;
   l->panel = s->panel < l->total ? s->panel : l->total;
   l->pitch = pitch_of(s);
   int64_t left = s->stride_w > 1 ? 0 : s->pad_left, rows = CLN_PRODUCT(l->panel, l->pitch);
-  /* A row that runs over the end of one phase must not meet another, whose rows may be there already. */
+  /* A line that runs over the end of one phase must not meet another, whose lines may be there already. */
   l->plane = cln_whole_lines(left + rows + (s->stride_w > 1 ? CLN_MAX_LANES : 0));
   l->planes = CLN_PRODUCT(s->channels, s->stride_h, s->stride_w);
   l->positions = rows - l->pitch + s->out_w;
@@ -107,7 +109,7 @@ typedef struct {
   bool copied;                            /* lines of x, unless they are split anyway */
   bool apart;                             /* there is more in a plane of y than outputs */
   int64_t held;                           /* panel whose data are in scratch */
-  int64_t begin, count;                   /* its rows of tiles */
+  int64_t begin, count;                   /* its lines of patches */
   int64_t sum_rows[CLN_MAX_ROWS];
 } work;
 
@@ -125,7 +127,7 @@ static void fetch_line(const work *w, const float *from, float *buffer, const fl
   }
 }
 
-/* Lines of a phase of rows that a piece is made from: the k-th, of phase p of columns, is at[p * LINES + k]. */
+/* Lines of a phase of lines that a piece is made from: the k-th, of phase p of columns, is at[p * LINES + k]. */
 static void fetch_lines(const work *w, const float *image, int32_t phase, const cln_piece *p, const float **at) {
   const cln_vertical *s = w->step;
   const int64_t count = s->m * (p->count - 1) + w->l.n, first = s->m * p->first;
@@ -138,7 +140,7 @@ static void fetch_lines(const work *w, const float *image, int32_t phase, const 
   }
 }
 
-/* All transforms of one phase of rows of one channel. Whole vectors are written: into the next plane, made later, or past
+/* All transforms of one phase of lines of one channel. Whole vectors are written: into the next plane, made later, or past
  * the last. */
 static void transform_channel(const work *w, const float *x, int32_t phase, float *to) {
   const cln_vertical *s = w->step;
@@ -147,7 +149,7 @@ static void transform_channel(const work *w, const float *x, int32_t phase, floa
   const float *at[2 * LINES];
   cln_piece p;
   for (int64_t done = 0; done < w->count; done += p.count) {
-    p = cln_piece_at(w->begin, w->count, done, w->l.tiles_h, (LINES - w->l.n) / s->m + 1);
+    p = cln_piece_at(w->begin, w->count, done, w->l.patches_h, (LINES - w->l.n) / s->m + 1);
     fetch_lines(w, x + p.unit * s->x_plane, phase, &p, at);
     for (int32_t i = 0; i < s->stride_w; ++i)
       w->transform_lines(&(cln_vertical_in){
@@ -178,7 +180,7 @@ static void output_channel(const work *w, const float *sums, int32_t channel) {
   const bool bounds = act.kind == CLN_ACT_CLAMP; /* which the transform does */
   cln_piece p;
   for (int64_t done = 0; done < w->count; done += p.count) {
-    p = cln_piece_at(w->begin, w->count, done, w->l.tiles_h, w->l.tiles_h);
+    p = cln_piece_at(w->begin, w->count, done, w->l.patches_h, w->l.patches_h);
     const int64_t plane = ((int64_t)channel * s->batch + p.unit) * s->y_plane;
     const int32_t line = (int32_t)(s->m * p.first), room = s->out_h - line;
     const int32_t lines = s->m * p.count < room ? (int32_t)(s->m * p.count) : room;

@@ -1,18 +1,19 @@
-/* Convolutions by Winograd's F(m x m, r x r) (kernels/winograd.py has the equation).
+/* Convolutions by Winograd's F(m x m, r x r) (kernels/winograd.py has the equation). An output patch of m x m elements is
+ * computed from an input patch of n x n, n = m + r - 1. A position is one patch.
  *
- *   for panel of tile positions / for share of the output channels:       (one work item)
- *     input    every channel's tiles to [n * n][channel][position]; kept for the next item if it has the same panel
+ *   for panel of positions / for share of the output channels:       (one work item)
+ *     input    every channel's patches to [n * n][channel][position]; kept for the next item if it has the same panel
  *     for tile of T output channels:
  *       multiply  n * n matrix products by the micro-kernel: sums [n * n][T][position]
  *       output    the sums to m x m outputs each; bias, residual and bounds on the way to y, other activations there
  *
- * The input's transform has three passes, a channel at a time: copy lines between zeros; transform rows, into
- * [j][i mod m][tile], i and j being the row and the column in a tile; transform columns. A tile's rows from m on are the
- * first ones of the tile below, which lies one row of tiles further in that order: so whatever the width of the image,
- * vectors of neighbouring positions are full.
+ * The input's transform has three passes, a channel at a time: copy lines between zeros; transform lines, into
+ * [j][i mod m][patch], i and j being the line and the column in a patch; transform columns. A patch's lines from m on are
+ * the first ones of the patch below, which lies one line of patches further in that order: so whatever the width of the
+ * image, vectors of neighbouring positions are full.
  *
- * With a stride s the input's rows and columns modulo s are s * s inputs, each with every s-th row and column of the kernel:
- * where products are concerned, `channel` means one of these. */
+ * With a stride s the input's lines and columns modulo s are s * s inputs, the phases, each with every s-th line and column
+ * of the kernel: where products are concerned, `channel` means one phase of one channel. */
 #include "activation.h"
 #include "check.h"
 #include "isa.h"
@@ -21,18 +22,18 @@
 
 /* Where a step keeps what in a thread's scratch. */
 typedef struct {
-  int32_t n, tiles_h, tiles_w;
-  int64_t channels;             /* phases of all channels: rows and columns modulo stride */
+  int32_t n, patches_h, patches_w;
+  int64_t channels;             /* phases of all channels: lines and columns modulo stride */
   int64_t positions;            /* patches of all images */
   int64_t width, panel;         /* NR; positions of a panel */
   int64_t line;                 /* floats of a padded line of inputs */
   int64_t lines;                /* of a phase that a panel is made from, at most */
-  int64_t half_step;            /* from one of the m * n transforms of rows to the next */
+  int64_t half_step;            /* from one of the m * n transforms of lines to the next */
   int64_t data_step, sums_step; /* from one of the n * n products' operands (results) to the next */
   int64_t data_at, sums_at, half_at, lines_at, scratch_floats;
 } layout;
 
-/* Multiples of the longest vector, so that what runs over the end of a row of outputs meets no other row. */
+/* Multiples of the longest vector, so that what runs over the end of a line of outputs meets no other line. */
 static int64_t whole_vectors(int64_t floats) {
   return (floats + CLN_MAX_LANES - 1) / CLN_MAX_LANES * CLN_MAX_LANES;
 }
@@ -44,16 +45,16 @@ static int32_t taps_of(const cln_winograd *s) { return (s->kernel + s->stride - 
 static layout layout_of(const cln_winograd *s, int32_t lanes) {
   const int32_t m = s->m, n = m + taps_of(s) - 1;
   layout of = {.n = n}, *l = &of;
-  l->tiles_h = (s->out_h + m - 1) / m;
-  l->tiles_w = (s->out_w + m - 1) / m;
-  l->positions = CLN_PRODUCT(s->batch, l->tiles_h, l->tiles_w);
+  l->patches_h = (s->out_h + m - 1) / m;
+  l->patches_w = (s->out_w + m - 1) / m;
+  l->positions = CLN_PRODUCT(s->batch, l->patches_h, l->patches_w);
   l->width = (int64_t)s->vectors * lanes;
   l->panel = s->panel * l->width;
-  l->line = m * whole_vectors(l->tiles_w + 1);
-  int64_t rows = (l->panel < l->positions ? l->panel : l->positions) / l->tiles_w + 2; /* of tiles */
-  if (rows > l->tiles_h) rows = l->tiles_h;
-  l->lines = m * (rows - 1) + n;
-  int64_t half = CLN_PRODUCT(rows + 1, l->tiles_w);
+  l->line = m * whole_vectors(l->patches_w + 1);
+  int64_t lines = (l->panel < l->positions ? l->panel : l->positions) / l->patches_w + 2; /* of patches */
+  if (lines > l->patches_h) lines = l->patches_h;
+  l->lines = m * (lines - 1) + n;
+  int64_t half = CLN_PRODUCT(lines + 1, l->patches_w);
   int64_t padded = CLN_PRODUCT(l->lines, l->line);
   l->channels = CLN_PRODUCT(s->channels, s->stride, s->stride);
   int64_t data = CLN_PRODUCT(l->channels, l->panel);
@@ -103,7 +104,7 @@ typedef struct {
   int64_t sum_rows[CLN_MAX_ROWS];
 } work;
 
-/* Rows and columns y, y + stride, ... and x, x + stride, ... of the padded input. */
+/* Lines and columns y, y + stride, ... and x, x + stride, ... of the padded input. */
 typedef struct {
   int32_t y, x;
 } phase;
@@ -125,14 +126,14 @@ static void fetch_lines(const work *w, const float *image, phase at, int64_t fir
   }
 }
 
-/* The tiles of one phase of one channel. */
+/* The patches of one phase of one channel. */
 static void transform_channel(const work *w, const float *x, phase phase, float *to) {
   const cln_winograd *s = w->step;
-  const int64_t across = w->l.tiles_w;
+  const int64_t across = w->l.patches_w;
   cln_piece p;
   for (int64_t at = 0; at < w->count; at += p.count) {
-    p = cln_piece_at(w->begin, w->count, at, w->l.tiles_h * across, w->count);
-    int64_t row = p.first / across, rows = (p.first + p.count - 1) / across - row + 1; /* of tiles */
+    p = cln_piece_at(w->begin, w->count, at, w->l.patches_h * across, w->count);
+    int64_t row = p.first / across, rows = (p.first + p.count - 1) / across - row + 1; /* of patches */
     int64_t lines = s->m * (rows - 1) + w->l.n;
     fetch_lines(w, x + p.unit * s->x_plane, phase, s->m * row, lines);
     w->transform_rows(&(cln_transform){
@@ -175,16 +176,16 @@ static void multiply(const work *w, int32_t rows, const float *weights) {
     cln_multiply(&w->products, rows, &a, w->data + e * w->l.data_step, w->sums + e * w->l.sums_step, w->count);
 }
 
-/* The outputs of one channel's tiles. */
+/* The outputs of one channel's patches. */
 static void output_channel(const work *w, const float *sums, int32_t channel) {
   const cln_winograd *s = w->step;
   const cln_act act = CLN_ACT_OF(s);
   const bool bounds = act.kind == CLN_ACT_CLAMP; /* which the transform does */
   cln_piece p;
   for (int64_t at = 0; at < w->count; at += p.count) {
-    p = cln_piece_at(w->begin, w->count, at, w->l.tiles_w, w->count);
-    int64_t plane = ((int64_t)channel * s->batch + p.unit / w->l.tiles_h) * s->y_plane;
-    int32_t x = (int32_t)(s->m * p.first), y = (int32_t)(s->m * (p.unit % w->l.tiles_h));
+    p = cln_piece_at(w->begin, w->count, at, w->l.patches_w, w->count);
+    int64_t plane = ((int64_t)channel * s->batch + p.unit / w->l.patches_h) * s->y_plane;
+    int32_t x = (int32_t)(s->m * p.first), y = (int32_t)(s->m * (p.unit % w->l.patches_h));
     int32_t n = s->m * p.count < s->out_w - x ? (int32_t)(s->m * p.count) : s->out_w - x;
     int32_t lines = s->m < s->out_h - y ? s->m : s->out_h - y;
     int64_t to = plane + (int64_t)y * s->y_pitch + x;
