@@ -21,8 +21,6 @@ from recipes import RECIPES, build  # noqa: E402
 
 from colonnade.modelfile import records  # noqa: E402
 
-GO_ON = ("-ignore_crashes=1", "-ignore_timeouts=1", "-ignore_ooms=1")
-
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
@@ -33,7 +31,7 @@ def main() -> int:
     folder: Path = arguments.folder or Path(tempfile.mkdtemp(prefix="colonnade-fuzz-"))
     program = build_fuzzer(folder / "build", "-O1")
     corpus = write_corpus(folder / "corpus")
-    outcome = run_fuzzer(program, corpus, folder, round(60 * arguments.minutes), [f"-fork={arguments.jobs}", *GO_ON])
+    outcome = run_fuzzer(program, corpus, folder, round(60 * arguments.minutes), arguments.jobs, go_on=True)
     (folder / "log").write_text(outcome.log)
     print(outcome)
     causes: dict[str, Path] = {}

@@ -7,8 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "fields.h"
 #include "internal.h"
+#include "layout.h"
 
 enum { MOST_RANGES = 16 };
 

@@ -1,14 +1,14 @@
 /* In place of csrc/threads.c: threads that take turns, so that a file does the same every time, and none waits in a loop.
  * From one barrier to the next each runs alone, first to last and then last to first: so all of them find work to do. */
 #include <pthread.h>
-#include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "internal.h"
 
 struct cln_team {
-  int threads, gone; /* that have reached the barrier in this round */
-  unsigned round;
+  int threads, gone, ended; /* of them, that have reached the barrier in this round; that have no more to do */
+  unsigned round, last;     /* last: in which the first of them ended */
   pthread_mutex_t mutex;
   pthread_cond_t changed;
   void (*task)(void *, int);
@@ -23,8 +23,12 @@ typedef struct {
 static _Thread_local int own; /* number of this thread */
 
 static void await_turn(cln_team *team, unsigned round) {
-  while (team->round != round || (round % 2 ? team->threads - 1 - team->gone : team->gone) != own)
+  while (!(team->ended && team->round > team->last) && (team->round != round || (round % 2 ? team->threads - 1 - team->gone : team->gone) != own))
     pthread_cond_wait(&team->changed, &team->mutex);
+  if (team->ended && team->round > team->last) {
+    fprintf(stderr, "ERROR: guard: a thread waits for one that has ended\n");
+    abort();
+  }
 }
 
 static unsigned end_turn(cln_team *team) {
@@ -47,6 +51,7 @@ static void run_as(cln_team *team, int thread) {
   pthread_mutex_unlock(&team->mutex);
   team->task(team->argument, thread);
   pthread_mutex_lock(&team->mutex);
+  if (!team->ended++) team->last = team->round;
   end_turn(team);
   pthread_mutex_unlock(&team->mutex);
 }
@@ -60,7 +65,7 @@ static void *work(void *argument) {
 void cln_team_run(cln_team *team, void (*task)(void *, int), void *argument) {
   pthread_t handles[team->threads];
   worker workers[team->threads];
-  team->gone = 0, team->round = 0, team->task = task, team->argument = argument;
+  team->gone = team->ended = 0, team->round = 0, team->task = task, team->argument = argument;
   for (int i = 1; i < team->threads; ++i) {
     workers[i] = (worker){team, i};
     if (pthread_create(handles + i, NULL, work, workers + i)) abort();

@@ -11,12 +11,13 @@ from pathlib import Path
 import pytest
 from changes import Change, accepted, apply, differences, fewest, mended
 from field_table import RECORDS, role_of
-from fuzzer import Outcome, build_fuzzer, complaint, run_fuzzer, write_corpus
+from fuzzer import Outcome, build_fuzzer, complaint, rebuild_fuzzer, run_fuzzer, write_corpus
 from model_bytes import open_header, open_sections
 from recipes import RECIPES, build
 
 from colonnade.modelfile import records
 from colonnade.modelfile.fields import Place, ViewAt
+from colonnade.runtime.build import CSRC
 
 SECONDS = 60
 ACCEPTED = 0.1  # of the files tried, at least
@@ -156,6 +157,18 @@ def test_regressions(program: Path, tmp_path: Path, name: str) -> None:
     file.write_bytes(apply(build(regression.recipe), regression.changes))
     assert not complaint(program, file)
     assert accepted(file.read_bytes()) != regression.refused
+
+
+def test_what_only_the_guard_sees(program: Path, tmp_path: Path) -> None:
+    """A step that writes one float into the slack after its buffer, as a check that lets it would have it do."""
+    source = (CSRC / "steps" / "fill.c").read_text()
+    right, wrong = "CLN_VIEW(y, s->count)", "CLN_VIEW(y, s->count - 1)"
+    assert right in source
+    file = tmp_path / "file"
+    file.write_bytes(apply(build("borders"), [("fill", 0, "count", 321)]))
+    assert not complaint(program, file)
+    careless = rebuild_fuzzer(program, "fill", source.replace(right, wrong), tmp_path)
+    assert "fill 'n3:border' wrote to float" in complaint(careless, file)
 
 
 def test_one_minute(program: Path, tmp_path: Path) -> None:

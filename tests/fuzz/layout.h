@@ -1,4 +1,4 @@
-/* What `fields.h` tells of the records of a model file. */
+/* What the generated fields.c (field_table.py) tells of the records of a model file. */
 #pragma once
 #include <stddef.h>
 #include <stdint.h>
@@ -19,3 +19,6 @@ typedef struct {
   int32_t field_count;
   size_t bytes;
 } record;
+
+extern const record header_record;
+extern const record section_records[]; /* by section */
