@@ -31,7 +31,7 @@ check: $(VENV)/test
 MINUTES ?= 5
 fuzz: $(VENV)/test
 	tests/install-tools
-	$(BIN)/python tests/fuzz/campaign.py --minutes $(MINUTES)
+	PYTHONPATH=tests $(BIN)/python tests/fuzz/campaign.py --minutes $(MINUTES)
 
 # The native library again, after a change to its sources.
 build:

@@ -7,19 +7,17 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-HERE = Path(__file__).parent
-sys.path[:0] = [str(HERE.parent), str(HERE)]
+from changes import Change, apply, differences, fewest
+from fuzzer import build_fuzzer, cause, complaint, run_fuzzer, write_corpus
+from layers import RUNNABLE
+from recipes import build, recipes_of
 
-from changes import Change, apply, differences, fewest  # noqa: E402
-from fuzzer import build_fuzzer, cause, complaint, run_fuzzer, write_corpus  # noqa: E402
-from recipes import RECIPES, build  # noqa: E402
-
-from colonnade.modelfile import records  # noqa: E402
+from colonnade.modelfile import records
+from colonnade.target.targets import Target, target_named
 
 
 def main() -> int:
@@ -27,10 +25,12 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=5)
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--folder", type=Path, help="where findings go; without it, a new temporary folder")
+    parser.add_argument("--target", default="generic", choices=[target.name for target in RUNNABLE])
     arguments = parser.parse_args()
+    target = target_named(arguments.target)
     folder: Path = arguments.folder or Path(tempfile.mkdtemp(prefix="colonnade-fuzz-"))
-    program = build_fuzzer(folder / "build", "-O1")
-    corpus = write_corpus(folder / "corpus")
+    program = build_fuzzer(folder / "build", target, "-O1")
+    corpus = write_corpus(folder / "corpus", target)
     outcome = run_fuzzer(program, corpus, folder, round(60 * arguments.minutes), arguments.jobs, go_on=True)
     (folder / "log").write_text(outcome.log)
     print(outcome)
@@ -38,18 +38,18 @@ def main() -> int:
     for finding in outcome.findings:
         causes.setdefault(cause(complaint(program, finding)), finding)
     for what, finding in causes.items():
-        print(f"\n{finding}\n  {what}\n  {explain(program, finding)}")
+        print(f"\n{finding}\n  {what}\n  {explain(program, finding, target)}")
     print(f"\n{len(outcome.findings)} findings of {len(causes)} kinds in {folder}")
     return 1 if outcome.findings else 0
 
 
-def explain(program: Path, finding: Path) -> str:
+def explain(program: Path, finding: Path, target: Target) -> str:
     """The fewest changes to the recipe that a file came from after which it still fails in the same place."""
     data = finding.read_bytes()
     name = str(records.HEADER.unpack(data[: records.HEADER.size])["planned_for"], "latin1").rstrip("\0")
-    if name not in RECIPES:
+    if name not in recipes_of(target):
         return "of no recipe"
-    base, what, tried = build(name), cause(complaint(program, finding)), finding.with_suffix(".tried")
+    base, what, tried = build(name, target), cause(complaint(program, finding)), finding.with_suffix(".tried")
 
     def fails(changes: Sequence[Change]) -> bool:
         tried.write_bytes(apply(base, changes))

@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from field_table import table_source
-from recipes import RECIPES, build
+from recipes import GENERIC, files_of
 
 from colonnade.modelfile import records
 from colonnade.runtime.build import CSRC, LIBRARY_SOURCES, compile_units
+from colonnade.target.targets import Target
 from colonnade.target.toolchain import Compiler, system_compiler
 
 HERE = Path(__file__).parent
-PORTABLE = "portable"  # an architecture of no instruction set but the generic one, which every library carries
 MOST_BYTES = 1 << 16  # of a file
 SECONDS = 10  # that one file may take; more is no finding, for all that a file says it may ask for much time
 SETTINGS = {
@@ -35,6 +35,8 @@ COUNTED = (
     "runs",
     *(record.name for record in records.STEPS),
 )  # counts.h
+KERNELS = "kernels_"  # how their generated files are called
+FRAMES = 4  # of a stack, that tell findings apart
 SLOW = ("timeout-", "slow-unit-")  # how libFuzzer calls files that took long
 OWN_SOURCES = ("target.c", "mutator.c", "draft.c", "team.c", "guard.c")
 
@@ -59,15 +61,15 @@ class Outcome:
         )
 
 
-def build_fuzzer(folder: Path, level: str = "-O0") -> Path:
-    """The fuzzer's program, in `folder` with all it is made of. level: -O1 takes a minute more to compile, and half the
-    time to run."""
+def build_fuzzer(folder: Path, target: Target = GENERIC, level: str = "-O0") -> Path:
+    """The fuzzer's program for one target, in `folder` with all it is made of. level: -O1 takes a minute more to
+    compile, and half the time to run."""
     compiler = system_compiler("clang")
     sources = [name for name in LIBRARY_SOURCES if name != "threads.c"]  # team.c takes its place
-    objects = compile_units(PORTABLE, compiler, folder, sources, [level, *OPTIONS, *INSTRUMENTED])
+    objects = compile_units(arch_of(target), compiler, folder, sources, [level, *OPTIONS, *INSTRUMENTED])
     (folder / "fields.c").write_text(table_source())
-    recipes = (build(name) for name in RECIPES)
-    (folder / "recipes.bin").write_bytes(b"".join(struct.pack("<Q", len(data)) + data for data in recipes))
+    recipes = b"".join(struct.pack("<Q", len(data)) + data for data in files_of(target).values())
+    (folder / "recipes.bin").write_bytes(recipes)
     for source in (folder / "fields.c", *(HERE / name for name in OWN_SOURCES)):
         objects.append(str(folder / f"{source.name}.o"))
         call = [*includes(folder), f"-I{HERE}", "-Wall", "-Wextra", "-Werror", level, *OPTIONS, "-fsanitize=address"]
@@ -96,11 +98,16 @@ def _link(compiler: Compiler, objects: Sequence[str], program: Path) -> Path:
     return program
 
 
-def write_corpus(folder: Path) -> Path:
+def arch_of(target: Target) -> str:
+    """The architecture whose library is built: for generic kernels one that has no others."""
+    return target.arch if target.isa.arch != "any" else "portable"
+
+
+def write_corpus(folder: Path, target: Target = GENERIC) -> Path:
     """Every recipe's file, in `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
-    for name in RECIPES:
-        (folder / name.replace(" ", "-")).write_bytes(build(name))
+    for name, data in files_of(target).items():
+        (folder / name.replace(" ", "-")).write_bytes(data)
     return folder
 
 
@@ -133,8 +140,10 @@ def complaint(program: Path, file: Path) -> str:
 
 
 def cause(report: str) -> str:
-    """The kind of error and the functions on top of its stack, on one line: equal for equal findings."""
+    """The kind of error and the library's functions on top of its stack, on one line: equal for equal findings."""
     kind = re.search(r"(?:ERROR|WARNING): [A-Za-z]+Sanitizer: ([\w-]+)|(?:runtime error|ERROR: guard): (.*)", report)
+    ours = {path.name for path in CSRC.rglob("*.[ch]")}
     frames = re.findall(r"#\d+ 0x[0-9a-f]+ in (\S+) [^\n]*/(\w+\.[ch]):(\d+)", report)
-    where = " < ".join(f"{name} ({file}:{line})" for name, file, line in frames if name != "LLVMFuzzerTestOneInput")
-    return f"{kind.group(1) or kind.group(2) if kind else 'died'}: {where[:300]}"
+    where = [f"{name} ({file}:{line})" for name, file, line in frames if file in ours or file.startswith(KERNELS)]
+    what = re.sub(r"\d+", "N", kind.group(1) or kind.group(2)) if kind else "died"
+    return " < ".join([what, *where[:FRAMES]])

@@ -3,8 +3,8 @@ compiled when they are needed, so that they are always of the version of the mod
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 from layers import GraphBuilder, one_convolution, random_array
 
@@ -28,10 +28,10 @@ from colonnade.modelfile.writer import write
 from colonnade.plan.candidate import ALL_STRIPS, Candidate
 from colonnade.plan.images import lower_parts, plan_parts
 from colonnade.plan.lower import conv_problems
-from colonnade.plan.planes import Borders
+from colonnade.plan.planes import NO_BORDERS, Borders
 from colonnade.plan.tuner import Choice, NetworkPlan, default_plan
 from colonnade.runtime.binding import checksum
-from colonnade.target.targets import target_named
+from colonnade.target.targets import Target, target_named
 
 GENERIC = target_named("generic")  # its kernels are C, of which the sanitizers see every load
 SAME = (1, 1, 1, 1)
@@ -40,49 +40,56 @@ RELU = Activation(lo=0.0)
 Chosen = Candidate | Mapping[str, Candidate]
 
 
-def build(name: str) -> bytes:
+@dataclass(frozen=True)
+class Recipe:
+    """A network and its plan. chosen: for all convolutions, or by node; threads: that it is planned for; borders: of
+    values, no others having any; None: as by default."""
+
+    graph: Graph
+    chosen: Chosen = field(default_factory=dict)
+    threads: int = 1
+    borders: Mapping[str, Borders] | None = None
+
+
+def recipes_of(target: Target) -> dict[str, Recipe]:
+    """By name, those that a target has kernels for."""
+    return RECIPES | (LANE_MASKED if target.isa.masked else {})
+
+
+def build(name: str, target: Target = GENERIC) -> bytes:
     """The file of one recipe, which says the recipe's name where others say what they were planned for."""
-    return RECIPES[name](name)
-
-
-def _file(
-    name: str,
-    graph: Graph,
-    chosen: Chosen | None = None,
-    threads: int = 1,
-    borders: Mapping[str, Borders] | None = None,
-) -> bytes:
-    """chosen: for all convolutions, or by node. borders: of values, no others having any; None: as by default."""
+    recipe = recipes_of(target)[name]
 
     def plan_of(part: Graph) -> NetworkPlan:
-        plan = default_plan(part, GENERIC, threads)
+        plan = default_plan(part, target, recipe.threads)
         problems = plan.problems
-        if borders is not None:
+        if recipe.borders is not None:
+            around = {value: recipe.borders.get(value, NO_BORDERS) for value in part.shapes}
             problems = {
-                node: problem.with_borders(*(borders.get(v, (0, 0, 0, 0)) for v in _ends(part, node)))
-                for node, problem in conv_problems(part).items()
+                node.name: conv_problems(part)[node.name].with_borders(around[node.inputs[0]], around[node.output])
+                for node in part.nodes
+                if isinstance(node.op, Conv)
             }
-        candidates = dict.fromkeys(problems, chosen) if isinstance(chosen, Candidate) else chosen or {}
-        choices = {node: Choice(candidates.get(node, plan.candidates[node])) for node in problems}
-        return NetworkPlan(problems, choices)
+        one = isinstance(recipe.chosen, Candidate)
+        candidates = dict.fromkeys(problems, recipe.chosen) if one else recipe.chosen
+        return NetworkPlan(problems, {node: Choice(candidates.get(node, plan.candidates[node])) for node in problems})
 
-    return write(lower_parts(plan_parts(graph, plan_of), replace(GENERIC, name=name)), checksum)
-
-
-def _ends(graph: Graph, node: str) -> tuple[str, str]:
-    (found,) = (n for n in graph.nodes if n.name == node)
-    return found.inputs[0], found.output
+    parts = plan_parts(recipe.graph, plan_of)
+    return write(lower_parts(parts, replace(target, name=name)), checksum)
 
 
-def _convolution(
-    chosen: Candidate, op: Conv, x: tuple[int, ...], w: tuple[int, ...], threads: int = 1
-) -> Callable[[str], bytes]:
+def files_of(target: Target) -> dict[str, bytes]:
+    """The files of all recipes that a target has kernels for."""
+    return {name: build(name, target) for name in recipes_of(target)}
+
+
+def _convolution(chosen: Candidate, op: Conv, x: tuple[int, ...], w: tuple[int, ...], threads: int = 1) -> Recipe:
     """One of them alone, on an input of shape `x` with weights of shape `w`; some of their columns are zero."""
     weights = random_array(w) * (random_array((1, *w[1:]), 2) > -1)
-    return lambda name: _file(name, one_convolution(op, x, weights), chosen, threads)
+    return Recipe(one_convolution(op, x, weights), chosen, threads)
 
 
-def _with_borders(batch: int) -> Callable[[str], bytes]:
+def _with_borders(batch: int) -> Recipe:
     """Planes with zeros around them, read as they are with and without a stride, by window kernels too."""
     b = GraphBuilder()
     x = b.conv(Conv(act=RELU), b.input(batch, 3, 6, 7), random_array((4, 3, 1, 1)))
@@ -100,40 +107,40 @@ def _with_borders(batch: int) -> Callable[[str], bytes]:
         "n4": Candidate(3, 1, packed=True),
         "n5": Candidate(8, 2, turned=True),
     }
-    return lambda name: _file(name, b.graph(x), chosen, borders={f"y{i}": SAME for i in range(5)})
+    return Recipe(b.graph(x), chosen, borders={f"y{i}": SAME for i in range(5)})
 
 
-def _windows(name: str) -> bytes:
+def _windows() -> Recipe:
     """Depthwise layers whose lines are padded in scratch."""
     b = GraphBuilder()
     x = b.conv(Conv(pads=SAME, groups=3), b.input(3, 3, 6, 7), random_array((3, 1, 3, 3)))
     x = b.conv(Conv((2, 2), (2, 2, 2, 2), groups=3, act=Activation("hard_swish")), x, random_array((3, 1, 5, 5)))
     chosen = {"n0": Candidate(2, 2, dense=True, window=True), "n1": Candidate(1, 1, dense=True, window=True)}
-    return _file(name, b.graph(x), chosen, threads=2, borders={})
+    return Recipe(b.graph(x), chosen, threads=2, borders={})
 
 
-def _chained(name: str) -> bytes:
+def _chained() -> Recipe:
     """Two pairs: the second of the first pair is read by the first of the next."""
     b = GraphBuilder()
-    x = b.input(1, 3, 4, 9)
+    x = b.input(1, 3, 4, 8)
     for rows in (6, 4, 7, 5):
         x = b.conv(Conv(), x, random_array((rows, b.shape(x)[1], 1, 1)))
     candidate = Candidate(3, 2, panel=2)
     chosen = {f"n{i}": replace(candidate, chained=i % 2 == 0, blocks=1 + i // 2) for i in range(4)}
-    return _file(name, b.graph(x), chosen, threads=2, borders={})
+    return Recipe(b.graph(x), chosen, threads=2, borders={})
 
 
-def _pools(name: str) -> bytes:
+def _pools() -> Recipe:
     b = GraphBuilder()
     x = b.input(2, 3, 7, 8)
     first = b.add(Pool("max", (3, 2), (2, 1), (1, 0, 0, 1)), (2, 3, 3, 8), x)
     second = b.add(Pool("avg", (3, 3), (1, 2), SAME, (1, 1), True), (2, 3, 3, 4), first)
     third = b.add(Pool("avg", (2, 2), (1, 1), (0, 0, 0, 0), (2, 2)), (2, 3, 1, 2), second)
     means = [b.add(GlobalPool(kind), (2, 3, 1, 1), value) for kind, value in (("avg", first), ("max", second))]
-    return _file(name, b.graph(third, *means))
+    return Recipe(b.graph(third, *means))
 
 
-def _elementwise(name: str) -> bytes:
+def _elementwise() -> Recipe:
     b = GraphBuilder()
     plane = (3, 4, 3, 5)
     x, other = b.input(*plane), b.input(*plane)
@@ -150,10 +157,10 @@ def _elementwise(name: str) -> bytes:
     normal = b.add(LRN(2, alpha=0.5, beta=0.5, bias=2.0), plane, turned)
     soft = b.add(Softmax(2), plane, b.add(Affine(), plane, normal, b.random(7), b.random(7)))
     flat = b.add(Reshape(), (3, 140), b.add(Act(Activation("sigmoid")), plane, soft))
-    return _file(name, b.graph(b.add(Softmax(1), (3, 140), flat), added))
+    return Recipe(b.graph(b.add(Softmax(1), (3, 140), flat), added))
 
 
-def _classifier(batch: int, threads: int) -> Callable[[str], bytes]:
+def _classifier(batch: int, threads: int) -> Recipe:
     """Layers that run image by image, and fully connected ones for all images at once, by the default plan."""
     b = GraphBuilder()
     x = b.conv(Conv(pads=SAME, act=RELU), b.input(batch, 2, 5, 5), random_array((6, 2, 3, 3)))
@@ -162,10 +169,10 @@ def _classifier(batch: int, threads: int) -> Callable[[str], bytes]:
     x = b.add(Reshape(), (batch, 6), b.add(GlobalPool("avg"), (batch, 6, 1, 1), x))
     x = b.add(Dense(RELU), (batch, 9), x, b.random(9, 6), b.random(9))
     x = b.add(Dense(), (batch, 3), x, b.random(3, 9), b.random(3))
-    return lambda name: _file(name, b.graph(x), None, threads)
+    return Recipe(b.graph(x), threads=threads)
 
 
-def _images(name: str) -> bytes:
+def _images() -> Recipe:
     """Every way to compute a convolution, image by image."""
     b = GraphBuilder()
     x = b.conv(Conv((2, 2), SAME, act=RELU), b.input(3, 2, 9, 9), random_array((4, 2, 3, 3)))
@@ -183,10 +190,10 @@ def _images(name: str) -> bytes:
         "n4": Candidate(4, 1, packed=True, shared=True, blocks=2),
         "n5": Candidate(2, 1, dense=True, window=True),
     }
-    return _file(name, b.graph(b.add(Dense(), (3, 4), flat, b.random(4, 16), b.random(4))), chosen, threads=2)
+    return Recipe(b.graph(b.add(Dense(), (3, 4), flat, b.random(4, 16), b.random(4))), chosen, threads=2)
 
 
-RECIPES: dict[str, Callable[[str], bytes]] = {
+RECIPES: dict[str, Recipe] = {
     "direct": _convolution(Candidate(2, 1, panel=3), Conv(act=Activation("silu")), (3, 5, 3, 6), (6, 5, 1, 1)),
     "direct in blocks": _convolution(
         Candidate(4, 2, panel=2, blocks=3), Conv(residual=True, act=RELU), (1, 9, 4, 7), (6, 9, 1, 1), threads=2
@@ -243,12 +250,27 @@ RECIPES: dict[str, Callable[[str], bytes]] = {
     ),
     "borders": _with_borders(batch=1),
     "borders of 3": _with_borders(batch=3),
-    "windows": _windows,
-    "chained": _chained,
-    "pools": _pools,
-    "elementwise": _elementwise,
+    "windows": _windows(),
+    "chained": _chained(),
+    "pools": _pools(),
+    "elementwise": _elementwise(),
     "classifier": _classifier(batch=1, threads=1),
     "classifier of 3": _classifier(batch=3, threads=1),
     "classifier of 4": _classifier(batch=4, threads=2),
-    "images": _images,
+    "images": _images(),
+}
+
+LANE_MASKED: dict[str, Recipe] = {
+    "lane masks": _convolution(
+        Candidate(4, 2, masked=True, blocks=2), Conv(pads=SAME, residual=True), (2, 5, 5, 7), (9, 5, 3, 3)
+    ),
+    "lane masks of phases": _convolution(
+        Candidate(4, 1, masked=True, panel=2), Conv((2, 2), SAME), (1, 9, 6, 7), (6, 9, 3, 3), threads=2
+    ),
+    "tails beside strips": _convolution(
+        Candidate(8, 2, panel=ALL_STRIPS, blocks=2), Conv(act=Activation("silu")), (1, 20, 6, 6), (9, 20, 1, 1)
+    ),
+    "tails under lane masks": _convolution(
+        Candidate(8, 2, masked=True, panel=ALL_STRIPS, blocks=2), Conv(pads=SAME), (1, 9, 6, 6), (9, 9, 3, 3), threads=2
+    ),
 }

@@ -88,9 +88,11 @@ static void run(cln_model *model) {
     char error[256];
     ran = ran && !cln_session_create(model, threads, &session, error, sizeof error);
     if (!ran) break;
+    double *times = threads > 1 ? calloc((size_t)cln_model_steps(model), sizeof *times) : NULL;
     guard_arena(session);
-    cln_session_run(session, (const float *const *)in, out);
+    cln_session_profile(session, (const float *const *)in, out, times);
     release_arena(session);
+    free(times);
     cln_session_free(session);
   }
   count(ran ? COUNT_RUNS : COUNT_NO_SESSION);
