@@ -70,7 +70,7 @@ _Noreturn void bare_main(void) {
   model->order_count = bare_the_job.first;
   cln_session_run(session, inputs, outputs);
   for (int32_t i = bare_the_job.first; i < bare_the_job.last; ++i)
-    model->isa->steps[model->order[i].op](session, i, 0);
+    model->isa->steps[model->order[i].op].run(session, i, 0);
   bare_show(session, outputs);
   bare_exit(0);
 }
