@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -20,7 +21,7 @@ from colonnade.graph.ir import (
     GlobalPool,
     Graph,
     Node,
-    Op,
+    Operator,
     Pad,
     Pool,
     Reshape,
@@ -30,9 +31,9 @@ from colonnade.graph.ir import (
 from colonnade.graph.reference import run_reference
 from colonnade.modelfile.program import Program
 from colonnade.modelfile.writer import write
-from colonnade.plan.candidate import ALL_STRIPS, Candidate
+from colonnade.plan.choose.tuner import default_plan
 from colonnade.plan.lower import lower
-from colonnade.plan.tuner import default_plan
+from colonnade.plan.ways import ALL_STRIPS, Candidate, Columns, Vertical, Windows, Winograd
 from colonnade.runtime.binding import checksum, targets
 from colonnade.runtime.session import Session
 from colonnade.target.targets import Target, target_named
@@ -52,6 +53,7 @@ ACTIVATIONS = (
     Activation("hard_sigmoid", alpha=0.2, beta=0.5),
     Activation("hard_swish"),
     Activation("silu"),
+    Activation("leaky_relu", alpha=0.1),
 )
 
 
@@ -88,7 +90,7 @@ class GraphBuilder:
     def shape(self, value: str) -> tuple[int, ...]:
         return {**self.inputs, **self.results}[value]
 
-    def add(self, op: Op, shape: tuple[int, ...], *inputs: str) -> str:
+    def add(self, op: Operator, shape: tuple[int, ...], *inputs: str) -> str:
         name = f"y{len(self.nodes)}"
         self.nodes.append(Node(f"n{len(self.nodes)}", op, inputs, name))
         self.results[name] = shape
@@ -130,20 +132,29 @@ def random_feeds(graph: Graph, seed: int = 0) -> dict[str, np.ndarray]:
 
 
 def program_of(
-    graph: Graph, target: Target, candidate: Candidate | Mapping[str, Candidate] | None = None, threads: int = 1
+    graph: Graph,
+    target: Target,
+    candidate: Candidate | Mapping[str, Candidate] | None = None,
+    threads: int = 1,
+    chains: AbstractSet[str] = frozenset(),
 ) -> Program:
-    """The graph lowered: all convolutions by `candidate`, those named in it by theirs, others by the default plan."""
+    """The graph lowered: all convolutions by `candidate`, those named in it by theirs, others by the default plan.
+    chains: see `lower`."""
     plan = default_plan(graph, target, threads)
     chosen = plan.candidates
     chosen |= dict.fromkeys(chosen, candidate) if isinstance(candidate, Candidate) else candidate or {}
-    return lower(graph, target, plan.problems, chosen)
+    return lower(graph, target, plan.problems, chosen, chains=chains)
 
 
 def model_of(
-    graph: Graph, target: Target, candidate: Candidate | Mapping[str, Candidate] | None = None, threads: int = 1
+    graph: Graph,
+    target: Target,
+    candidate: Candidate | Mapping[str, Candidate] | None = None,
+    threads: int = 1,
+    chains: AbstractSet[str] = frozenset(),
 ) -> Compiled:
     """The graph as a model file in memory."""
-    return Compiled(write(program_of(graph, target, candidate, threads), checksum))
+    return Compiled(write(program_of(graph, target, candidate, threads, chains), checksum))
 
 
 def small_network(batch: int = 1) -> Graph:
@@ -201,14 +212,14 @@ def small_network_candidates(threads: int) -> dict[str, Candidate]:
     """For the convolutions of `small_network`: prepared, local, direct, packed, grouped in one piece, Winograd's
     transform in two dimensions and in one, and window kernels."""
     return {
-        "n0": Candidate(3, 2, rowwise=True, blocks=2),
-        "n1": Candidate(1, 2),
-        "n2": Candidate(2, 1, panel=3),
-        "n3": Candidate(4, 2, packed=True, blocks=3, panel=ALL_STRIPS, shared=threads > 1),
-        "n4": Candidate(2, 1),
-        "n5": Candidate(3, 2, dense=True, winograd=2),
-        "n6": Candidate(3, 2, dense=True, vertical=4),
-        "n7": Candidate(2, 1, dense=True, window=True),
+        "n0": Columns(3, 2, blocks=2),
+        "n1": Columns(1, 2),
+        "n2": Columns(2, 1, panel=3),
+        "n3": Columns(4, 2, access="packed", blocks=3, panel=ALL_STRIPS, shared=threads > 1),
+        "n4": Columns(2, 1),
+        "n5": Winograd(3, 2, m=2, panel=1),
+        "n6": Vertical(3, 2, m=4, panel=1),
+        "n7": Windows(2, 1),
     }
 
 
@@ -218,9 +229,10 @@ def run_graph(
     feeds: Mapping[str, np.ndarray],
     candidate: Candidate | Mapping[str, Candidate] | None = None,
     threads: int = 1,
+    chains: AbstractSet[str] = frozenset(),
 ) -> dict[str, np.ndarray]:
     """Outputs of the compiled graph, by name."""
-    session = Session(model_of(graph, target, candidate, threads), threads=threads)
+    session = Session(model_of(graph, target, candidate, threads, chains), threads=threads)
     return dict(zip(graph.outputs, session.run(None, feeds), strict=True))
 
 
@@ -231,11 +243,12 @@ def check_graph(
     candidate: Candidate | Mapping[str, Candidate] | None = None,
     threads: int = 1,
     tolerance: float = 1e-5,
+    chains: AbstractSet[str] = frozenset(),
 ) -> None:
     """Compile, run, and compare every output with the oracle."""
     feeds = feeds or random_feeds(graph)
     expected = run_reference(graph, feeds)
-    for name, actual in run_graph(graph, target, feeds, candidate, threads).items():
+    for name, actual in run_graph(graph, target, feeds, candidate, threads, chains).items():
         assert_close(actual, expected[name], tolerance)
 
 

@@ -74,6 +74,35 @@ def test_every_package_has_its_place() -> None:
     assert {_package(_module(path)) for path in FILES} == set(PLACES)
 
 
+def _imports_below(folder: str) -> dict[str, set[str]]:
+    return {_module(path): _imported(path) for path in FILES if _module(path).startswith(f"{folder}.")}
+
+
+def test_choosing_knows_nothing_of_lowering() -> None:
+    """In plan/, what is chosen is lowered: modules that choose do not import those that lower."""
+    lowering = ("plan.lower", "plan.lowering", "plan.images", "plan.compiler")
+    imports = _imports_below("plan")
+    assert any(name.startswith(lowering) for name in imports)
+    for module, names in imports.items():
+        if not module.startswith(lowering):
+            assert [name for name in names if name.startswith(lowering)] == [], module
+
+
+def test_operators_know_nothing_of_onnx() -> None:
+    """How ONNX spells them is known to the importer alone."""
+    for module, names in _imports_below("graph.operators").items():
+        for name in names:
+            assert name.startswith(("graph.operators.", "graph.activations.", "graph.formula.")), (
+                f"{module} imports {name}"
+            )
+
+
+def test_the_build_needs_the_standard_library_alone() -> None:
+    """hatch_build.py runs before any dependency is installed."""
+    code = f"import sys; sys.path.insert(0, {str(ROOT.parent)!r}); import colonnade.runtime.native"
+    subprocess.run([sys.executable, "-I", "-S", "-c", code], check=True)
+
+
 def test_importing_colonnade_loads_nothing() -> None:
     """Names are imported when first used."""
     names = "m for m in sys.modules if m.startswith(('colonnade.', 'numpy', 'onnx'))"

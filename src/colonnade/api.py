@@ -20,8 +20,8 @@ from colonnade.errors import ColonnadeError
 from colonnade.graph.onnx_file import read_model
 from colonnade.graph.onnx_import import import_model
 from colonnade.graph.passes import optimize
+from colonnade.plan.choose.tiles import tile_chooser
 from colonnade.plan.compiler import CompiledModel, Plan, compile_graph, resolve_target
-from colonnade.plan.tiles import tile_chooser
 from colonnade.sparse import PruneReport, prune_model, save_model
 from colonnade.sparse.prune import Own, TileWish
 

@@ -16,7 +16,7 @@ from colonnade.bench.profile import LayerProfile, Profile, layer_profiles, profi
 from colonnade.bench.profile_report import summary, write_plot
 from colonnade.bench.roofs import Roofs, cache_bytes
 from colonnade.errors import ColonnadeError
-from colonnade.modelfile.layers import Layer
+from colonnade.plan.work import Layer
 
 ROOFS = Roofs(gflops=100, l2_gbs=50, weights_gbs=20, memory_gbs=10)
 L2 = 1 << 20

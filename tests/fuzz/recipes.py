@@ -25,11 +25,11 @@ from colonnade.graph.ir import (
     Transpose,
 )
 from colonnade.modelfile.writer import write
-from colonnade.plan.candidate import ALL_STRIPS, Candidate
+from colonnade.plan.choose.tuner import Choice, NetworkPlan, default_plan
 from colonnade.plan.images import lower_parts, plan_parts
-from colonnade.plan.lower import conv_problems
 from colonnade.plan.planes import NO_BORDERS, Borders
-from colonnade.plan.tuner import Choice, NetworkPlan, default_plan
+from colonnade.plan.problem import conv_problems
+from colonnade.plan.ways import ALL_STRIPS, Candidate, Columns, Vertical, Windows, Winograd
 from colonnade.runtime.binding import checksum
 from colonnade.target.targets import Target, target_named
 
@@ -42,13 +42,13 @@ Chosen = Candidate | Mapping[str, Candidate]
 
 @dataclass(frozen=True)
 class Recipe:
-    """A network and its plan. chosen: for all convolutions, or by node; threads: that it is planned for; borders: of
-    values, no others having any; None: as by default."""
+    """A network and its plan. chosen: for all convolutions, or by node. borders: of values, no others having any; None:
+    as by default. chains: convolutions whose panels are each followed by the next one's."""
 
     graph: Graph
     chosen: Chosen = field(default_factory=dict)
-    threads: int = 1
     borders: Mapping[str, Borders] | None = None
+    chains: frozenset[str] = frozenset()
 
 
 def recipes_of(target: Target) -> dict[str, Recipe]:
@@ -61,7 +61,7 @@ def build(name: str, target: Target = GENERIC) -> bytes:
     recipe = recipes_of(target)[name]
 
     def plan_of(part: Graph) -> NetworkPlan:
-        plan = default_plan(part, target, recipe.threads)
+        plan = default_plan(part, target, threads=1)
         problems = plan.problems
         if recipe.borders is not None:
             around = {value: recipe.borders.get(value, NO_BORDERS) for value in part.shapes}
@@ -72,7 +72,8 @@ def build(name: str, target: Target = GENERIC) -> bytes:
             }
         one = isinstance(recipe.chosen, Candidate)
         candidates = dict.fromkeys(problems, recipe.chosen) if one else recipe.chosen
-        return NetworkPlan(problems, {node: Choice(candidates.get(node, plan.candidates[node])) for node in problems})
+        choices = {node: Choice(candidates.get(node, plan.candidates[node])) for node in problems}
+        return NetworkPlan(problems, choices, recipe.chains)
 
     parts = plan_parts(recipe.graph, plan_of)
     return write(lower_parts(parts, replace(target, name=name)), checksum)
@@ -83,10 +84,10 @@ def files_of(target: Target) -> dict[str, bytes]:
     return {name: build(name, target) for name in recipes_of(target)}
 
 
-def _convolution(chosen: Candidate, op: Conv, x: tuple[int, ...], w: tuple[int, ...], threads: int = 1) -> Recipe:
+def _convolution(chosen: Candidate, op: Conv, x: tuple[int, ...], w: tuple[int, ...]) -> Recipe:
     """One of them alone, on an input of shape `x` with weights of shape `w`; some of their columns are zero."""
     weights = random_array(w) * (random_array((1, *w[1:]), 2) > -1)
-    return Recipe(one_convolution(op, x, weights), chosen, threads)
+    return Recipe(one_convolution(op, x, weights), chosen)
 
 
 def _with_borders(batch: int) -> Recipe:
@@ -101,11 +102,11 @@ def _with_borders(batch: int) -> Recipe:
     x = b.add(Reshape(), (batch, 3), b.add(GlobalPool("max"), (batch, 3, 1, 1), x))
     x = b.add(Dense(), (batch, 4), x, b.random(4, 3), b.random(4))
     chosen = {
-        "n0": Candidate(4, 1, panel=2),
-        "n1": Candidate(2, 1, dense=True, window=True),
-        "n2": Candidate(3, 2, panel=2),
-        "n4": Candidate(3, 1, packed=True),
-        "n5": Candidate(8, 2, turned=True),
+        "n0": Columns(4, 1, panel=2),
+        "n1": Windows(2, 1),
+        "n2": Columns(3, 2, panel=2),
+        "n4": Columns(3, 1, access="packed"),
+        "n5": Columns(8, 2, lanes="channels"),
     }
     return Recipe(b.graph(x), chosen, borders={f"y{i}": SAME for i in range(5)})
 
@@ -115,8 +116,8 @@ def _windows() -> Recipe:
     b = GraphBuilder()
     x = b.conv(Conv(pads=SAME, groups=3), b.input(3, 3, 6, 7), random_array((3, 1, 3, 3)))
     x = b.conv(Conv((2, 2), (2, 2, 2, 2), groups=3, act=Activation("hard_swish")), x, random_array((3, 1, 5, 5)))
-    chosen = {"n0": Candidate(2, 2, dense=True, window=True), "n1": Candidate(1, 1, dense=True, window=True)}
-    return Recipe(b.graph(x), chosen, threads=2, borders={})
+    chosen = {"n0": Windows(2, 2), "n1": Windows(1, 1)}
+    return Recipe(b.graph(x), chosen, borders={})
 
 
 def _chained() -> Recipe:
@@ -125,9 +126,9 @@ def _chained() -> Recipe:
     x = b.input(1, 3, 4, 8)
     for rows in (6, 4, 7, 5):
         x = b.conv(Conv(), x, random_array((rows, b.shape(x)[1], 1, 1)))
-    candidate = Candidate(3, 2, panel=2)
-    chosen = {f"n{i}": replace(candidate, chained=i % 2 == 0, blocks=1 + i // 2) for i in range(4)}
-    return Recipe(b.graph(x), chosen, threads=2, borders={})
+    candidate = Columns(3, 2, panel=2)
+    chosen = {f"n{i}": replace(candidate, blocks=1 + i // 2) for i in range(4)}
+    return Recipe(b.graph(x), chosen, borders={}, chains=frozenset({"n0", "n2"}))
 
 
 def _pools() -> Recipe:
@@ -160,7 +161,7 @@ def _elementwise() -> Recipe:
     return Recipe(b.graph(b.add(Softmax(1), (3, 140), flat), added))
 
 
-def _classifier(batch: int, threads: int) -> Recipe:
+def _classifier(batch: int) -> Recipe:
     """Layers that run image by image, and fully connected ones for all images at once, by the default plan."""
     b = GraphBuilder()
     x = b.conv(Conv(pads=SAME, act=RELU), b.input(batch, 2, 5, 5), random_array((6, 2, 3, 3)))
@@ -169,7 +170,7 @@ def _classifier(batch: int, threads: int) -> Recipe:
     x = b.add(Reshape(), (batch, 6), b.add(GlobalPool("avg"), (batch, 6, 1, 1), x))
     x = b.add(Dense(RELU), (batch, 9), x, b.random(9, 6), b.random(9))
     x = b.add(Dense(), (batch, 3), x, b.random(3, 9), b.random(3))
-    return Recipe(b.graph(x), threads=threads)
+    return Recipe(b.graph(x))
 
 
 def _images() -> Recipe:
@@ -183,70 +184,63 @@ def _images() -> Recipe:
     x = b.add(Pool("max", (2, 2), (2, 2)), (3, 4, 2, 2), x)
     flat = b.add(Reshape(), (3, 16), x)
     chosen = {
-        "n0": Candidate(3, 1, rowwise=True),
-        "n1": Candidate(4, 2, dense=True, winograd=2),
-        "n2": Candidate(3, 2, dense=True, vertical=4),
-        "n3": Candidate(8, 2, turned=True),
-        "n4": Candidate(4, 1, packed=True, shared=True, blocks=2),
-        "n5": Candidate(2, 1, dense=True, window=True),
+        "n0": Columns(3, 1),
+        "n1": Winograd(4, 2, m=2, panel=1),
+        "n2": Vertical(3, 2, m=4, panel=1),
+        "n3": Columns(8, 2, lanes="channels"),
+        "n4": Columns(4, 1, shared=True, blocks=2, access="packed"),
+        "n5": Windows(2, 1),
     }
-    return Recipe(b.graph(b.add(Dense(), (3, 4), flat, b.random(4, 16), b.random(4))), chosen, threads=2)
+    return Recipe(b.graph(b.add(Dense(), (3, 4), flat, b.random(4, 16), b.random(4))), chosen)
 
 
 RECIPES: dict[str, Recipe] = {
-    "direct": _convolution(Candidate(2, 1, panel=3), Conv(act=Activation("silu")), (3, 5, 3, 6), (6, 5, 1, 1)),
+    "direct": _convolution(Columns(2, 1, panel=3), Conv(act=Activation("silu")), (3, 5, 3, 6), (6, 5, 1, 1)),
     "direct in blocks": _convolution(
-        Candidate(4, 2, panel=2, blocks=3), Conv(residual=True, act=RELU), (1, 9, 4, 7), (6, 9, 1, 1), threads=2
+        Columns(4, 2, panel=2, blocks=3), Conv(residual=True, act=RELU), (1, 9, 4, 7), (6, 9, 1, 1)
     ),
-    "prepared": _convolution(Candidate(3, 2, panel=2, blocks=2), Conv((2, 2), SAME), (3, 3, 7, 9), (5, 3, 3, 3)),
-    "line by line": _convolution(
-        Candidate(3, 1, rowwise=True), Conv((2, 1), (1, 0, 1, 2), (1, 2)), (1, 3, 7, 9), (5, 3, 3, 3), threads=2
-    ),
+    "prepared": _convolution(Columns(3, 2, panel=2, blocks=2), Conv((2, 2), SAME), (3, 3, 7, 9), (5, 3, 3, 3)),
+    "dilated": _convolution(Columns(3, 1), Conv((2, 1), (1, 0, 1, 2), (1, 2)), (1, 3, 7, 9), (5, 3, 3, 3)),
     "packed": _convolution(
-        Candidate(4, 2, packed=True, blocks=3, panel=2), Conv(pads=SAME, residual=True), (1, 3, 5, 7), (6, 3, 3, 3)
+        Columns(4, 2, blocks=3, panel=2, access="packed"), Conv(pads=SAME, residual=True), (1, 3, 5, 7), (6, 3, 3, 3)
     ),
     "packed once": _convolution(
-        Candidate(4, 2, packed=True, shared=True, panel=ALL_STRIPS),
+        Columns(4, 2, shared=True, panel=ALL_STRIPS, access="packed"),
         Conv(pads=SAME),
         (3, 2, 4, 5),
         (5, 2, 3, 3),
-        threads=2,
     ),
-    "groups": _convolution(Candidate(2, 1), Conv(groups=2), (3, 4, 3, 5), (6, 2, 1, 1)),
-    "groups in scratch": _convolution(
-        Candidate(2, 1), Conv((2, 2), SAME, groups=2), (1, 4, 5, 5), (6, 2, 3, 3), threads=2
-    ),
-    "turned": _convolution(
-        Candidate(7, 2, turned=True, panel=2, blocks=2),
+    "groups": _convolution(Columns(2, 1), Conv(groups=2), (3, 4, 3, 5), (6, 2, 1, 1)),
+    "groups in scratch": _convolution(Columns(2, 1), Conv((2, 2), SAME, groups=2), (1, 4, 5, 5), (6, 2, 3, 3)),
+    "channels": _convolution(
+        Columns(7, 2, panel=2, blocks=2, lanes="channels"),
         Conv((2, 2), residual=True),
         (2, 5, 6, 6),
         (9, 5, 1, 1),
-        threads=2,
     ),
-    "turned lines": _convolution(Candidate(8, 2, turned=True), Conv((2, 1), act=RELU), (1, 4, 6, 1), (9, 4, 1, 1)),
-    "turned prepared": _convolution(Candidate(7, 2, turned=True, panel=2), Conv(pads=SAME), (1, 3, 5, 3), (9, 3, 3, 3)),
-    "tails": _convolution(Candidate(8, 1, panel=2), Conv(act=RELU), (1, 65, 1, 14), (8, 65, 1, 1)),
+    "channels of two lines": _convolution(
+        Columns(8, 2, lanes="channels"), Conv((2, 1), act=RELU), (1, 4, 6, 1), (9, 4, 1, 1)
+    ),
+    "channels prepared": _convolution(
+        Columns(7, 2, panel=2, lanes="channels"), Conv(pads=SAME), (1, 3, 5, 3), (9, 3, 3, 3)
+    ),
+    "tails": _convolution(Columns(8, 1, panel=2), Conv(act=RELU), (1, 65, 1, 14), (8, 65, 1, 1)),
     "winograd": _convolution(
-        Candidate(3, 2, dense=True, winograd=2), Conv(pads=SAME, residual=True, act=RELU), (3, 3, 5, 6), (4, 3, 3, 3)
+        Winograd(3, 2, m=2, panel=1), Conv(pads=SAME, residual=True, act=RELU), (3, 3, 5, 6), (4, 3, 3, 3)
     ),
-    "winograd large": _convolution(
-        Candidate(4, 1, dense=True, winograd=4, panel=2), Conv(pads=SAME), (1, 2, 6, 9), (5, 2, 3, 3), threads=2
-    ),
+    "winograd large": _convolution(Winograd(4, 1, m=4, panel=2), Conv(pads=SAME), (1, 2, 6, 9), (5, 2, 3, 3)),
     "winograd strided": _convolution(
-        Candidate(4, 1, dense=True, winograd=3, panel=2), Conv((2, 2), (3, 3, 3, 3)), (1, 2, 7, 9), (3, 2, 7, 7)
+        Winograd(4, 1, m=3, panel=2), Conv((2, 2), (3, 3, 3, 3)), (1, 2, 7, 9), (3, 2, 7, 7)
     ),
     "vertical": _convolution(
-        Candidate(3, 2, dense=True, vertical=4), Conv(pads=SAME, residual=True, act=RELU), (3, 3, 5, 6), (4, 3, 3, 3)
+        Vertical(3, 2, m=4, panel=1), Conv(pads=SAME, residual=True, act=RELU), (3, 3, 5, 6), (4, 3, 3, 3)
     ),
-    "vertical large": _convolution(
-        Candidate(4, 1, dense=True, vertical=6), Conv(pads=SAME), (1, 2, 8, 5), (5, 2, 3, 3)
-    ),
+    "vertical large": _convolution(Vertical(4, 1, m=6, panel=1), Conv(pads=SAME), (1, 2, 8, 5), (5, 2, 3, 3)),
     "vertical strided": _convolution(
-        Candidate(3, 2, dense=True, vertical=5, panel=2),
+        Vertical(3, 2, m=5, panel=2),
         Conv((2, 2), (3, 3, 3, 3)),
         (1, 2, 9, 5),
         (3, 2, 7, 7),
-        threads=2,
     ),
     "borders": _with_borders(batch=1),
     "borders of 3": _with_borders(batch=3),
@@ -254,23 +248,23 @@ RECIPES: dict[str, Recipe] = {
     "chained": _chained(),
     "pools": _pools(),
     "elementwise": _elementwise(),
-    "classifier": _classifier(batch=1, threads=1),
-    "classifier of 3": _classifier(batch=3, threads=1),
-    "classifier of 4": _classifier(batch=4, threads=2),
+    "classifier": _classifier(batch=1),
+    "classifier of 3": _classifier(batch=3),
+    "classifier of 4": _classifier(batch=4),
     "images": _images(),
 }
 
 LANE_MASKED: dict[str, Recipe] = {
     "lane masks": _convolution(
-        Candidate(4, 2, masked=True, blocks=2), Conv(pads=SAME, residual=True), (2, 5, 5, 7), (9, 5, 3, 3)
+        Columns(4, 2, blocks=2, access="masked"), Conv(pads=SAME, residual=True), (2, 5, 5, 7), (9, 5, 3, 3)
     ),
     "lane masks of phases": _convolution(
-        Candidate(4, 1, masked=True, panel=2), Conv((2, 2), SAME), (1, 9, 6, 7), (6, 9, 3, 3), threads=2
+        Columns(4, 1, panel=2, access="masked"), Conv((2, 2), SAME), (1, 9, 6, 7), (6, 9, 3, 3)
     ),
     "tails beside strips": _convolution(
-        Candidate(8, 2, panel=ALL_STRIPS, blocks=2), Conv(act=Activation("silu")), (1, 20, 6, 6), (9, 20, 1, 1)
+        Columns(8, 2, panel=ALL_STRIPS, blocks=2), Conv(act=Activation("silu")), (1, 20, 6, 6), (9, 20, 1, 1)
     ),
     "tails under lane masks": _convolution(
-        Candidate(8, 2, masked=True, panel=ALL_STRIPS, blocks=2), Conv(pads=SAME), (1, 9, 6, 6), (9, 9, 3, 3), threads=2
+        Columns(8, 2, panel=ALL_STRIPS, blocks=2, access="masked"), Conv(pads=SAME), (1, 9, 6, 6), (9, 9, 3, 3)
     ),
 }

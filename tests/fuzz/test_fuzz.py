@@ -23,7 +23,7 @@ SECONDS = 60
 ACCEPTED = 0.1  # of the files tried, at least
 
 OF_ALL_STEPS = ("act", "reserved")
-CONSTANT = ["cnm.masked"]  # the same in all recipes: the generic instruction set has no masks
+CONSTANT = ["cnm.mask_blocks", "cnm.masked"]  # as the generic instruction set has no lane masks
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from colonnade.graph.ir import (
     GlobalPool,
     Graph,
     Node,
-    Op,
+    Operator,
     Pad,
     Pool,
     Reshape,
@@ -38,6 +38,7 @@ ACTIVATIONS = (
     Activation("hard_sigmoid", alpha=0.2, beta=0.5),
     Activation("hard_swish"),
     Activation("silu"),
+    Activation("leaky_relu", alpha=0.1),
 )
 
 
@@ -63,7 +64,7 @@ class GraphBuilder:
         fan_in = max(1, int(np.prod(shape[1:])))
         return self.constant(random_array(shape, len(self.constants)) / fan_in**0.5)
 
-    def add(self, op: Op, inputs: tuple[str, ...], shape: tuple[int, ...]) -> str:
+    def add(self, op: Operator, inputs: tuple[str, ...], shape: tuple[int, ...]) -> str:
         output = f"v{len(self.nodes)}"
         self.nodes.append(Node(f"n{len(self.nodes)}", op, inputs, output))
         self.shapes[output] = shape

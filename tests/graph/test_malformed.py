@@ -13,8 +13,8 @@ from onnx import helper, numpy_helper
 from onnx_checks import check_against_onnxruntime, make_model, one_node, random_array
 
 from colonnade.errors import ColonnadeError
-from colonnade.graph.lowering import supported_operators
 from colonnade.graph.onnx_import import import_model
+from colonnade.graph.onnx_node import supported_operators
 
 LIGHT = Path(onnx.__file__).parent / "backend" / "test" / "data" / "light"
 JPEG = bytes.fromhex("ffd8ffe000104a46494600010100000100010000ffdb0043000302020302020303030304030304") + bytes(500)

@@ -20,8 +20,8 @@ from onnx_checks import assert_close, check_promises
 
 from colonnade.errors import ColonnadeError
 from colonnade.graph.ir import Graph
-from colonnade.graph.lowering import supported_operators
 from colonnade.graph.onnx_import import import_model
+from colonnade.graph.onnx_node import supported_operators
 from colonnade.graph.passes import optimize
 from colonnade.graph.reference import run_reference
 

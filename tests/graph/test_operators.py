@@ -21,7 +21,7 @@ from onnx_checks import (
 )
 
 from colonnade.graph.ir import Affine, Binary, Conv, Dense, Reshape
-from colonnade.graph.lowering import supported_operators
+from colonnade.graph.onnx_node import supported_operators
 
 opsets = st.sampled_from(OPSETS)
 sides = st.integers(1, 9)
@@ -126,6 +126,9 @@ def test_reduce_mean(shape: tuple[int, ...], opset: int, keep: bool, axes: tuple
         ("HardSigmoid", {}),
         ("HardSigmoid", {"alpha": 1 / 6, "beta": 0.4}),
         ("HardSwish", {}),
+        ("LeakyRelu", {}),
+        ("LeakyRelu", {"alpha": 0.25}),
+        ("LeakyRelu", {"alpha": -1.5}),
         ("Identity", {}),
         ("Dropout", {}),
         ("Cast", {"to": onnx.TensorProto.FLOAT}),

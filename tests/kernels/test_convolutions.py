@@ -27,11 +27,12 @@ from colonnade.api import compile as compile_model
 from colonnade.graph.ir import Activation, Conv, Graph
 from colonnade.graph.reference import conv2d
 from colonnade.kernels.shapes import shapes
-from colonnade.plan.candidate import ALL_STRIPS, Candidate
-from colonnade.plan.columns import DataLayout
-from colonnade.plan.lower import conv_problems
-from colonnade.plan.space import loop_variants, shape_candidates
-from colonnade.plan.turned import fits_turned, turned_rows
+from colonnade.plan.choose.space import shape_candidates
+from colonnade.plan.problem import conv_problems
+from colonnade.plan.ways import ALL_STRIPS, Candidate, Columns, Winograd
+from colonnade.plan.ways.columns.candidate import channel_rows
+from colonnade.plan.ways.columns.layout import DataLayout
+from colonnade.plan.ways.columns.loops import Access
 from colonnade.runtime.session import Session
 from colonnade.target.targets import Target
 
@@ -100,24 +101,24 @@ def draw_candidate(draw: st.DrawFn, graph: Graph, target: Target, threads: int) 
     """Any candidate that makes sense for the graph's only convolution."""
     problem = next(iter(conv_problems(graph).values()))
     panel, blocks, dense = draw(st.sampled_from([1, 3, ALL_STRIPS])), draw(st.integers(1, 4)), draw(st.booleans())
-    turned = Candidate(
-        draw(st.integers(1, turned_rows(target))), 2, turned=True, panel=panel, blocks=blocks, dense=dense
+    turned = Columns(
+        draw(st.integers(1, channel_rows(target))), 2, lanes="channels", panel=panel, blocks=blocks, all_columns=dense
     )
-    if draw(st.booleans()) and fits_turned(problem, turned, target):
+    if draw(st.booleans()) and turned.fits(problem, target):
         return turned
     shape = draw(st.sampled_from(shapes(target.isa)))
     local = problem.geometry.groups > 1 and not problem.geometry.reads_as_is
-    packed = draw(st.booleans()) and not local
-    return Candidate(
+    accesses = ["direct"] if local else ["direct", "packed"]
+    accesses += ["masked"] if target.isa.masked and problem.geometry.maskable else []
+    access = draw(st.sampled_from(accesses))
+    return Columns(
         rows=shape.rows,
         vectors=shape.vectors,
-        packed=packed,
-        masked=draw(st.booleans()) and not packed and target.isa.masked and problem.geometry.maskable,
-        rowwise=draw(st.booleans()) and not packed,
+        access=access,
         panel=panel,
         blocks=blocks,
-        dense=dense,
-        shared=draw(st.booleans()) and packed,
+        all_columns=dense,
+        shared=draw(st.booleans()) and access == "packed",
     )
 
 
@@ -141,24 +142,24 @@ def test_every_candidate_of_the_planner(layer: Layer) -> None:
     for target in RUNNABLE:
         for threads in (1, 2):
             found = shape_candidates(problem, target, threads)
-            for candidate in {*found, *loop_variants(problem, found[0], target, threads)}:
-                tolerance = 1e-5 if candidate.winograd == 1 else 3e-5
+            for candidate in {*found, *found[0].loop_variants(problem, target, threads)}:
+                tolerance = 1e-5 if not isinstance(candidate, Winograd) else 3e-5
                 check_graph(graph, target, None, candidate, threads, tolerance)
 
 
 @pytest.mark.parametrize("mask", MASKS)
-@pytest.mark.parametrize("packed", [False, True])
-def test_every_mask_of_a_larger_layer(target: Target, mask: str, packed: bool) -> None:
+@pytest.mark.parametrize("access", ["direct", "packed"])
+def test_every_mask_of_a_larger_layer(target: Target, mask: str, access: Access) -> None:
     layer = Layer((2, 16, 9, 9), masked(random_array((24, 16, 3, 3)), mask, 5), Conv(pads=(1, 1, 1, 1)))
     for dense in (False, True):
-        check_graph(layer.graph(), target, None, Candidate(4, 2, packed=packed, dense=dense, panel=3, blocks=3))
+        check_graph(layer.graph(), target, None, Columns(4, 2, access=access, all_columns=dense, panel=3, blocks=3))
 
 
 @pytest.mark.parametrize("act", ACTIVATIONS, ids=str)
 @pytest.mark.parametrize("residual", [False, True])
 def test_every_activation_after_the_residual(target: Target, act: Activation, residual: bool) -> None:
     op = Conv(pads=(1, 1, 1, 1), residual=residual, act=act)
-    for candidate in (Candidate(3, 2), Candidate(3, 2, packed=True, blocks=2)):
+    for candidate in (Columns(3, 2), Columns(3, 2, access="packed", blocks=2)):
         check_graph(Layer((1, 6, 7, 7), random_array((7, 6, 3, 3)), op).graph(), target, None, candidate)
 
 
@@ -168,13 +169,12 @@ def test_widest_strips_with_wide_padding(target: Target, pads: tuple[int, int, i
     """The last strip of the last channel reads past the prepared data: zeros must be there, and the room."""
     widest = max(shapes(target.isa), key=lambda shape: (shape.vectors, shape.rows))
     layer = Layer((1, 2, 6, 5), random_array((3, 2, kernel, kernel)), Conv(pads=pads))
-    for rowwise in (False, True):
-        check_graph(layer.graph(), target, None, Candidate(widest.rows, widest.vectors, rowwise=rowwise))
+    check_graph(layer.graph(), target, None, Columns(widest.rows, widest.vectors))
 
 
 def test_padding_far_beyond_the_kernel(target: Target) -> None:
     layer = Layer((1, 1, 2, 2), random_array((1, 1, 1, 1)), Conv(pads=(140, 150, 150, 140)))
-    check_graph(layer.graph(), target, None, Candidate(1, 2))
+    check_graph(layer.graph(), target, None, Columns(1, 2))
 
 
 def test_grouped_layers(target: Target) -> None:
@@ -242,7 +242,7 @@ def test_rows_of_a_strided_output_may_be_wider_than_the_input(target: Target) ->
     """One output of one input, two columns to the next: found by the test above."""
     builder = GraphBuilder()
     graph = builder.graph(builder.conv(Conv((1, 2)), builder.input(1, 1, 1, 1), random_array((1, 1, 1, 1))))
-    check_borders(graph, Candidate(1, 1, packed=True), target, 1, (0, 0, 0, 0), (0, 0, 0, 0))
+    check_borders(graph, Columns(1, 1, access="packed"), target, 1, (0, 0, 0, 0), (0, 0, 0, 0))
 
 
 @pytest.mark.parametrize(("side", "kernel", "borders", "gathered"), [
@@ -265,5 +265,5 @@ def test_packed_strips_of_stride_2_need_no_copy_of_the_input(
     assert DataLayout(geometry, strided=True).prepared != gathered
     assert DataLayout(geometry).prepared
     for shape in shapes(target.isa)[::5]:
-        candidate = Candidate(shape.rows, shape.vectors, packed=True, panel=2)
+        candidate = Columns(shape.rows, shape.vectors, access="packed", panel=2)
         check_borders(graph, candidate, target, 2, borders, (1, 1, 1, 1))

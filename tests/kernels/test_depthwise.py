@@ -15,12 +15,10 @@ from layers import ACTIVATIONS, GraphBuilder, check_graph, random_array, random_
 from colonnade.graph.ir import RELU, Conv, Graph
 from colonnade.graph.reference import run_reference
 from colonnade.kernels.depthwise import KERNELS, STRIDES, windows
-from colonnade.plan.candidate import Candidate
-from colonnade.plan.depthwise import depthwise_candidates
-from colonnade.plan.lower import conv_problems
+from colonnade.plan.choose.space import default_candidate, shape_candidates
 from colonnade.plan.planes import Borders
-from colonnade.plan.problem import ConvProblem
-from colonnade.plan.space import default_candidate, shape_candidates
+from colonnade.plan.problem import ConvProblem, conv_problems
+from colonnade.plan.ways import Windows
 from colonnade.target.targets import TARGETS, Target
 
 Pads = tuple[int, int, int, int]
@@ -43,6 +41,11 @@ def depthwise(channels: int, stride: int = 1, pads: Pads = (1, 1, 1, 1), **more:
 def problem_of(graph: Graph) -> ConvProblem:
     (problem,) = conv_problems(graph).values()
     return problem
+
+
+def offered(graph: Graph, target: Target) -> tuple[Windows, ...]:
+    """Every window kernel that computes the graph's only convolution."""
+    return tuple(Windows.candidates(problem_of(graph), target, 1))
 
 
 @st.composite
@@ -69,7 +72,7 @@ def test_sizes_around_the_rows_and_the_vector(target: Target, threads: int) -> N
     @given(st.data())
     def check(data: st.DataObject) -> None:
         graph = data.draw(cases(target.lanes))
-        candidate = data.draw(st.sampled_from(depthwise_candidates(problem_of(graph), target)))
+        candidate = data.draw(st.sampled_from(offered(graph, target)))
         check_graph(graph, target, None, candidate, threads)
 
     check()
@@ -80,10 +83,10 @@ def test_sizes_around_the_rows_and_the_vector(target: Target, threads: int) -> N
 def test_every_kernel(target: Target, kernel: int, stride: int) -> None:
     """On images of several bands of rows, whose last one is shorter."""
     graph = layer((1, 3, 107, 94), kernel, depthwise(3, stride, (kernel // 2,) * 4, act=RELU))
-    offered = depthwise_candidates(problem_of(graph), target)
+    candidates = offered(graph, target)
     fitting = [w for w in windows(target.isa) if (w.kernel, w.stride) == (kernel, stride)]
-    assert [(c.rows, c.vectors) for c in offered] == [(w.rows, w.vectors) for w in fitting]
-    for candidate in offered:
+    assert [(c.rows, c.vectors) for c in candidates] == [(w.rows, w.vectors) for w in fitting]
+    for candidate in candidates:
         check_graph(graph, target, None, candidate)
 
 
@@ -95,9 +98,9 @@ BORDERS: tuple[Borders, ...] = ((0, 0, 0, 0), (1, 1, 1, 1), (1, 2, 0, 1), (2, 1,
 def test_planes_with_borders(target: Target, stride: int, width: int) -> None:
     """Read as they are where they hold the padding; all but outputs is zero afterwards."""
     graph = layer((2, 3, 9, width), 3, depthwise(3, stride, act=RELU))
-    offered = depthwise_candidates(problem_of(graph), target)
+    candidates = offered(graph, target)
     for x_borders, y_borders in product(BORDERS, BORDERS):
-        for candidate in offered:
+        for candidate in candidates:
             check_borders(graph, candidate, target, 2, x_borders, y_borders)
 
 
@@ -106,7 +109,7 @@ def test_nan_and_infinity_reach_what_reads_them(target: Target) -> None:
     x = random_feeds(graph)["x0"]
     x[0, 0, 5, 5], x[0, 1, 0, 20] = np.nan, np.inf
     expected = run_reference(graph, {"x0": x})["y0"]
-    for candidate in depthwise_candidates(problem_of(graph), target):
+    for candidate in offered(graph, target):
         actual = run_graph(graph, target, {"x0": x}, candidate)["y0"]
         np.testing.assert_array_equal(np.isfinite(actual), np.isfinite(expected))
 
@@ -130,15 +133,15 @@ def test_not_offered_for_anything_else(target: Target, kernel: int, op: Conv) ->
     weights = random_array((8, 8 // op.groups, kernel, kernel))
     residual = [builder.input(1, 8, 28, 28)] if op.residual else []
     problem = problem_of(builder.graph(builder.conv(op, x, weights, *residual)))
-    assert not any(candidate.window for candidate in shape_candidates(problem, target, 1))
+    assert not any(isinstance(candidate, Windows) for candidate in shape_candidates(problem, target, 1))
 
 
 @pytest.mark.parametrize("planned", TARGETS, ids=lambda target: target.name)
 @pytest.mark.parametrize("stride", STRIDES)
 def test_the_cost_rule_takes_them(planned: Target, stride: int) -> None:
     problem = problem_of(layer((1, 144, 56, 56), 3, depthwise(144, stride)))
-    assert default_candidate(problem, planned, 1).window
+    assert isinstance(default_candidate(problem, planned, 1), Windows)
 
 
 def test_they_are_described() -> None:
-    assert str(Candidate(4, 2, dense=True, window=True)) == "depthwise 4x2v"
+    assert str(Windows(4, 2)) == "depthwise 4x2v"

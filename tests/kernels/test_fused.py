@@ -13,8 +13,8 @@ from colonnade.graph.ir import Activation, Conv, Graph
 from colonnade.kernels.fused import Fused, fused_kernels, fuses
 from colonnade.kernels.shapes import MASK_BYTES, Shape, shapes
 from colonnade.kernels.tail import longest_tail, tails
-from colonnade.plan.candidate import ALL_STRIPS, Candidate
-from colonnade.plan.conv import FUSED_COLUMNS, TAIL_COLUMNS
+from colonnade.plan.ways import ALL_STRIPS, Columns
+from colonnade.plan.ways.columns.cutting import FUSED_COLUMNS, TAIL_COLUMNS
 from colonnade.target.isa import ISAS, Isa
 from colonnade.target.targets import Target
 
@@ -30,7 +30,7 @@ def _layer(op: Conv, sides: tuple[int, int], rows: int, channels: int, kernel: t
     return b.graph(b.conv(op, x, random_array((rows, channels, *kernel)), *residual))
 
 
-def _tail(graph: Graph, target: Target, candidate: Candidate) -> object:
+def _tail(graph: Graph, target: Target, candidate: Columns) -> object:
     (step,) = (step for step in program_of(graph, target, candidate).steps if step.op == "cnm")
     return step.fields["tail"]
 
@@ -43,7 +43,7 @@ def test_sizes_one_below_at_and_above() -> None:
 
 def _check_sizes(target: Target, fused: Fused) -> None:
     rows, width = fused.shape.rows, fused.shape.vectors * target.lanes
-    candidate = Candidate(rows, fused.shape.vectors, panel=ALL_STRIPS)
+    candidate = Columns(rows, fused.shape.vectors, panel=ALL_STRIPS)
     for count in (strips * width + fused.positions + more for strips in (1, 2) for more in (-1, 0, 1)):
         for channels in (fused.positions * FUSED_COLUMNS, fused.positions * FUSED_COLUMNS + 1):
             plain = _layer(Conv(act=Activation(lo=-0.5, hi=3)), (1, count), 2 * rows + 1, channels)
@@ -51,7 +51,7 @@ def _check_sizes(target: Target, fused: Fused) -> None:
         op = Conv(pads=(0, 1, 0, 1), residual=True)
         padded = _layer(op, (1, count), 2 * rows + 1, 16, (1, 3))
         for blocks in (1, 3):
-            masked = Candidate(rows, fused.shape.vectors, masked=True, blocks=blocks, panel=ALL_STRIPS)
+            masked = Columns(rows, fused.shape.vectors, access="masked", blocks=blocks, panel=ALL_STRIPS)
             check_graph(padded, target, None, masked)
 
 
@@ -67,7 +67,7 @@ def _check_last_tile(target: Target, fused: Fused) -> None:
         if fused.positions <= longest_tail(isa, wider.rows, target.lanes):
             count = fused.shape.vectors * target.lanes + fused.positions
             layer = _layer(Conv(residual=True), (1, count), wider.rows + rows, fused.positions * TAIL_COLUMNS)
-            check_graph(layer, target, None, Candidate(wider.rows, wider.vectors, blocks=2))
+            check_graph(layer, target, None, Columns(wider.rows, wider.vectors, blocks=2))
 
 
 @st.composite
@@ -92,11 +92,10 @@ def test_any_layer(threads: int) -> None:
             fused = data.draw(st.sampled_from(fused_kernels(target.isa)))
             graph = data.draw(_padded_layers(target, fused))
             padded = any(op.pads != (0, 0, 0, 0) for op in (node.op for node in graph.nodes) if isinstance(op, Conv))
-            candidate = Candidate(
+            candidate = Columns(
                 fused.shape.rows,
                 fused.shape.vectors,
-                masked=padded and data.draw(st.booleans()),
-                rowwise=data.draw(st.booleans()),
+                access="masked" if padded and data.draw(st.booleans()) else "direct",
                 panel=data.draw(st.sampled_from([1, 2, ALL_STRIPS])),
                 blocks=data.draw(st.integers(1, 3)),
             )
@@ -114,7 +113,7 @@ def test_what_lies_beside_the_image_is_not_read() -> None:
             graph = b.graph(b.conv(Conv(pads=(1, 1, 1, 1)), x, random_array((8, 16, 3, 3))))
             values = random_array((3, 16, side, side))
             values[1:] = math.nan
-            check_graph(graph, target, {"x0": values}, Candidate(8, vectors, masked=True))
+            check_graph(graph, target, {"x0": values}, Columns(8, vectors, access="masked"))
 
 
 def test_nan_reaches_its_position_alone() -> None:
@@ -125,7 +124,7 @@ def test_nan_reaches_its_position_alone() -> None:
             for at in (count - 1, count - fused.positions, count - fused.positions - 1):
                 values = random_array((1, 20, 1, count))
                 values[0, 3, 0, at] = math.nan
-                check_graph(graph, target, {"x0": values}, Candidate(fused.shape.rows, fused.shape.vectors))
+                check_graph(graph, target, {"x0": values}, Columns(fused.shape.rows, fused.shape.vectors))
 
 
 @pytest.mark.parametrize("isa", ISAS, ids=lambda isa: isa.symbol)
@@ -150,10 +149,10 @@ def test_where_they_are_used() -> None:
             count, rows = fused.shape.vectors * target.lanes + fused.positions, fused.shape.rows
             assert fuses(isa, fused.shape, count)
             few = _layer(Conv(), (1, count), rows, fused.positions * FUSED_COLUMNS)
-            assert _tail(few, target, Candidate(rows, fused.shape.vectors)) == fused.positions
+            assert _tail(few, target, Columns(rows, fused.shape.vectors)) == fused.positions
             fewer = _layer(Conv(), (1, count), rows, fused.positions * FUSED_COLUMNS - 1)
-            assert _tail(fewer, target, Candidate(rows, fused.shape.vectors)) == fused.positions - 1
-            assert _tail(few, target, Candidate(rows, fused.shape.vectors, packed=True)) == (
+            assert _tail(fewer, target, Columns(rows, fused.shape.vectors)) == fused.positions - 1
+            assert _tail(few, target, Columns(rows, fused.shape.vectors, access="packed")) == (
                 fused.positions * FUSED_COLUMNS * isa.wide // TAIL_COLUMNS
             )
         assert fuses(isa, Shape(8, 4), 49)

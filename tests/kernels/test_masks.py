@@ -11,10 +11,9 @@ from layers import ACTIVATIONS, RUNNABLE, GraphBuilder, check_graph, program_of,
 
 from colonnade.graph.ir import Conv, Graph
 from colonnade.kernels.shapes import MAX_TAPS, shapes
-from colonnade.plan.candidate import ALL_STRIPS, Candidate
-from colonnade.plan.columns import DataLayout
-from colonnade.plan.lower import conv_problems
-from colonnade.plan.space import column_candidates, possible
+from colonnade.plan.problem import conv_problems
+from colonnade.plan.ways import ALL_STRIPS, Columns
+from colonnade.plan.ways.columns.candidate import channel_rows
 from colonnade.target.targets import Target
 
 MASKED = [target for target in RUNNABLE if target.isa.masked]
@@ -60,14 +59,13 @@ def test_any_layer(threads: int) -> None:
         for target in MASKED:
             (problem,) = conv_problems(graph).values()
             shape = data.draw(st.sampled_from(shapes(target.isa)))
-            candidate = Candidate(
+            candidate = Columns(
                 shape.rows,
                 shape.vectors,
-                masked=problem.geometry.maskable,
-                rowwise=data.draw(st.booleans()),
+                access="masked" if problem.geometry.maskable else "direct",
                 panel=data.draw(st.sampled_from([1, 2, ALL_STRIPS])),
                 blocks=data.draw(st.integers(1, 3)),
-                dense=data.draw(st.booleans()),
+                all_columns=data.draw(st.booleans()),
             )
             check_graph(graph, target, None, candidate, threads)
 
@@ -80,14 +78,14 @@ def test_every_shape(stride: int, sides: tuple[int, int]) -> None:
     for target in MASKED:
         graph = _layer(Conv((stride, stride), (1, 1, 1, 1)), sides, (3, 3), channels=20, rows=17)
         for shape in shapes(target.isa):
-            check_graph(graph, target, None, Candidate(shape.rows, shape.vectors, masked=True))
+            check_graph(graph, target, None, Columns(shape.rows, shape.vectors, access="masked"))
 
 
 def test_outputs_with_borders() -> None:
     for target in MASKED:
         graph = _layer(Conv(pads=(2, 2, 2, 2)), (7, 9), (5, 5))
         for panel in (1, ALL_STRIPS):
-            check_borders(graph, Candidate(4, 3, masked=True, panel=panel), target, 2, (0, 0, 0, 0), (1, 1, 1, 1))
+            check_borders(graph, Columns(4, 3, access="masked", panel=panel), target, 2, (0, 0, 0, 0), (1, 1, 1, 1))
 
 
 def test_what_lies_beside_the_image_is_not_read() -> None:
@@ -97,7 +95,7 @@ def test_what_lies_beside_the_image_is_not_read() -> None:
         graph = b.graph(b.conv(Conv(pads=(1, 1, 1, 1)), b.input(3, 2, 4, 6), random_array((4, 2, 3, 3))))
         values = random_array((3, 2, 4, 6))
         values[[0, 2]] = np.nan
-        check_graph(graph, target, {"x0": values}, Candidate(4, 2, masked=True))
+        check_graph(graph, target, {"x0": values}, Columns(4, 2, access="masked"))
 
 
 @pytest.mark.parametrize(
@@ -136,7 +134,7 @@ def test_layers_smaller_than_their_kernel(
     graph = _layer(op, sides, kernel, channels=64, batch=1)
     check_graph(graph, target)
     (problem,) = conv_problems(graph).values()
-    for candidate in column_candidates(problem, target, 1):
+    for candidate in Columns.candidates(problem, target, 1):
         check_graph(graph, target, None, candidate)
 
 
@@ -148,26 +146,26 @@ def test_kernels_of_too_many_elements_cannot() -> None:
 @pytest.mark.parametrize("target", RUNNABLE, ids=lambda target: target.name)
 def test_candidates_are_there_for_who_can(target: Target) -> None:
     (problem,) = conv_problems(_layer(Conv(pads=(1, 1, 1, 1)), (5, 5), (3, 3))).values()
-    assert any(c.masked for c in column_candidates(problem, target, 1)) == target.isa.masked
-    assert possible(problem, Candidate(2, 2, masked=True), target) == target.isa.masked
-    assert not possible(problem, Candidate(2, 2, masked=True, packed=True), target)
-    assert not possible(problem, Candidate(2, 2, masked=True, winograd=2), target)
-    assert not possible(problem.with_borders((1, 1, 1, 1), (0, 0, 0, 0)), Candidate(2, 2, masked=True), target)
+    assert any(c.masked for c in Columns.candidates(problem, target, 1)) == target.isa.masked
+    masked = Columns(2, 2, access="masked")
+    assert masked.fits(problem, target) == target.isa.masked
+    assert not Columns(channel_rows(target), 2, access="masked", lanes="channels").fits(problem, target)
+    assert not masked.fits(problem.with_borders((1, 1, 1, 1), (0, 0, 0, 0)), target)
 
 
 def test_a_strided_input_is_split_without_padding() -> None:
     (problem,) = conv_problems(_layer(Conv((2, 2), (1, 1, 1, 1)), (6, 10), (3, 3))).values()
-    layout = DataLayout.of(problem.geometry, Candidate(2, 2, masked=True))
+    layout = Columns(2, 2, access="masked").layout(problem.geometry)
     assert (layout.prepared, layout.phases) == (True, ((0, 0), (0, 1), (1, 0), (1, 1)))
     assert (layout.plane_rows, layout.pitch, layout.plane_floats) == (3, 5, 15)
 
 
 def test_no_copy_of_the_input() -> None:
     (problem,) = conv_problems(_layer(Conv(pads=(1, 1, 1, 1)), (5, 5), (3, 3))).values()
-    assert DataLayout.of(problem.geometry, Candidate(2, 2)).prepared
-    assert not DataLayout.of(problem.geometry, Candidate(2, 2, masked=True)).prepared
+    assert Columns(2, 2).layout(problem.geometry).prepared
+    assert not Columns(2, 2, access="masked").layout(problem.geometry).prepared
     for target in MASKED:
-        program = program_of(_layer(Conv(pads=(1, 1, 1, 1)), (5, 5), (3, 3)), target, Candidate(2, 2, masked=True))
+        program = program_of(_layer(Conv(pads=(1, 1, 1, 1)), (5, 5), (3, 3)), target, Columns(2, 2, access="masked"))
         (step,) = (step for step in program.steps if step.op == "cnm")
         assert step.fields["masked"]
         assert step.views["prepared"] is None

@@ -11,7 +11,7 @@ from layers import RUNNABLE, GraphBuilder, check_graph, random_array
 
 from colonnade.graph.ir import IDENTITY, Activation, Conv
 from colonnade.kernels.shapes import MAX_ROWS, MAX_VECTORS, Shape, shapes
-from colonnade.plan.candidate import ALL_STRIPS, Candidate
+from colonnade.plan.ways import ALL_STRIPS, Columns
 from colonnade.target.isa import ISAS, Isa
 from colonnade.target.targets import Target
 
@@ -20,7 +20,7 @@ EVERY_SHAPE = [
 ]
 
 
-def _check(target: Target, rows: int, positions: int, columns: int, candidate: Candidate, residual: bool) -> None:
+def _check(target: Target, rows: int, positions: int, columns: int, candidate: Columns, residual: bool) -> None:
     """A 1x1 convolution of `rows` x `positions` outputs and `columns` columns."""
     builder = GraphBuilder()
     x = builder.input(1, columns, 1, positions)
@@ -35,8 +35,8 @@ def _check(target: Target, rows: int, positions: int, columns: int, candidate: C
 @pytest.mark.parametrize(("target", "shape"), EVERY_SHAPE)
 def test_sizes_one_below_at_and_above_the_tile(target: Target, shape: Shape) -> None:
     width = shape.vectors * target.lanes
-    plain = Candidate(shape.rows, shape.vectors)
-    packed_in_blocks = Candidate(shape.rows, shape.vectors, packed=True, panel=ALL_STRIPS, blocks=2)
+    plain = Columns(shape.rows, shape.vectors)
+    packed_in_blocks = Columns(shape.rows, shape.vectors, access="packed", panel=ALL_STRIPS, blocks=2)
     around = range(max(1, shape.rows - 1), shape.rows + 2), range(width - 1, width + 2)
     for rows, positions in itertools.product(*around):
         _check(target, rows, positions, 5, plain, residual=False)
@@ -46,7 +46,7 @@ def test_sizes_one_below_at_and_above_the_tile(target: Target, shape: Shape) -> 
 @pytest.mark.parametrize("columns", range(1, 12))
 def test_every_tail_of_the_column_loop(target: Target, columns: int) -> None:
     for shape in (Shape(1, 1), Shape(4, 2), Shape(2, 3)):
-        _check(target, 2 * shape.rows, 3 * target.lanes, columns, Candidate(shape.rows, shape.vectors), residual=False)
+        _check(target, 2 * shape.rows, 3 * target.lanes, columns, Columns(shape.rows, shape.vectors), residual=False)
 
 
 def _fits(isa: Isa, rows: int, vectors: int) -> bool:
@@ -81,4 +81,4 @@ def test_lanes_beyond_the_output_are_not_written(target: Target) -> None:
     x = builder.input(1, 3, 1, positions)
     first = builder.conv(Conv(), x, np.zeros((1, 3, 1, 1)))
     second = builder.conv(Conv(), x, np.ones((5, 3, 1, 1)))
-    check_graph(builder.graph(first, second), target, None, Candidate(1, 2))
+    check_graph(builder.graph(first, second), target, None, Columns(1, 2))

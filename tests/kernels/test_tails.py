@@ -10,8 +10,8 @@ from layers import ACTIVATIONS, GraphBuilder, check_graph, program_of, random_ar
 from colonnade.graph.ir import Activation, Conv, Graph
 from colonnade.kernels.shapes import shapes
 from colonnade.kernels.tail import POSITIONS, Tail, longest_tail, tail_vectors, tails
-from colonnade.plan.candidate import ALL_STRIPS, Candidate
-from colonnade.plan.conv import TAIL_COLUMNS
+from colonnade.plan.ways import ALL_STRIPS, Columns
+from colonnade.plan.ways.columns.cutting import TAIL_COLUMNS
 from colonnade.target.isa import ISAS, Isa
 from colonnade.target.targets import Target
 
@@ -26,7 +26,7 @@ def _layer(
     return b.graph(b.conv(op, x, random_array((rows, channels, kernel, kernel)), *residual))
 
 
-def _tail(graph: Graph, target: Target, candidate: Candidate) -> object:
+def _tail(graph: Graph, target: Target, candidate: Columns) -> object:
     (step,) = (step for step in program_of(graph, target, candidate).steps if step.op == "cnm")
     return step.fields["tail"]
 
@@ -41,11 +41,10 @@ def test_around_the_vector(target: Target, threads: int) -> None:
         shape = data.draw(st.sampled_from(shapes(target.isa)))
         width = data.draw(st.integers(0, 3)) * target.lanes + data.draw(st.integers(0, max(POSITIONS) + 1))
         packed = data.draw(st.booleans())
-        candidate = Candidate(
+        candidate = Columns(
             shape.rows,
             shape.vectors,
-            packed=packed,
-            rowwise=data.draw(st.booleans()) and not packed,
+            access="packed" if packed else "direct",
             panel=data.draw(st.sampled_from([1, 2, ALL_STRIPS])),
             blocks=data.draw(st.integers(1, 3)),
             shared=packed and threads > 1,
@@ -56,22 +55,21 @@ def test_around_the_vector(target: Target, threads: int) -> None:
     check()
 
 
-def test_in_rows_with_borders(target: Target) -> None:
-    """Each row of a 3x3 layer ends in a tail, some with borders after it."""
-    for positions in POSITIONS:
+def test_lines_with_borders(target: Target) -> None:
+    """Strips run through the borders between the lines of a 3x3 layer, and the last ends anywhere in a vector."""
+    for width in range(target.lanes + 1, 2 * target.lanes + 1):
         for vectors in (1, 2):
-            candidate = Candidate(6, vectors, rowwise=True)
             op = Conv(pads=(1, 1, 1, 1), act=Activation(lo=0, hi=6))
-            check_graph(_layer(target.lanes + positions, op, channels=16, kernel=3), target, None, candidate)
+            check_graph(_layer(width, op, channels=16, kernel=3), target, None, Columns(6, vectors))
 
 
 def test_where_they_are_used(target: Target) -> None:
     graph = _layer(2 * target.lanes + 1, Conv())
-    assert _tail(graph, target, Candidate(8, 1)) == longest_tail(target.isa, 8, target.lanes) > 0
-    assert _tail(graph, target, Candidate(1, 1)) == 0
+    assert _tail(graph, target, Columns(8, 1)) == longest_tail(target.isa, 8, target.lanes) > 0
+    assert _tail(graph, target, Columns(1, 1)) == 0
     for positions in (0, 1):
         few = _layer(2 * target.lanes + 1, Conv(), channels=(positions + 1) * TAIL_COLUMNS // target.isa.wide - 1)
-        assert _tail(few, target, Candidate(8, 1)) == positions
+        assert _tail(few, target, Columns(8, 1)) == positions
 
 
 @given(st.sampled_from(ISAS), st.integers(1, 31), st.sampled_from([1, 4, 8, 16, 32]))

@@ -14,13 +14,12 @@ from layers import ACTIVATIONS, assert_close, check_graph, one_convolution, prog
 
 from colonnade.graph.ir import Activation, Conv, Graph
 from colonnade.kernels.turned import STRIDES, VECTORS, Turned, turned_kernels
-from colonnade.plan.candidate import ALL_STRIPS, Candidate
-from colonnade.plan.columns import DataLayout
-from colonnade.plan.lower import conv_problems
-from colonnade.plan.strips import TurnedStrips
-from colonnade.plan.turned import fits_turned, turned_rows
+from colonnade.plan.problem import conv_problems
+from colonnade.plan.ways import ALL_STRIPS, Columns
+from colonnade.plan.ways.columns.candidate import channel_rows
+from colonnade.plan.ways.columns.cutting import channel_strips
 from colonnade.target.isa import ISAS, Isa
-from colonnade.target.targets import Target
+from colonnade.target.targets import Target, target_named
 
 
 def _layer(
@@ -29,15 +28,15 @@ def _layer(
     return one_convolution(op, (batch, channels, *sides), random_array((rows, channels, *kernel)))
 
 
-def _turned(target: Target, *, panel: int = 1, blocks: int = 1) -> Candidate:
-    return Candidate(turned_rows(target), VECTORS, turned=True, panel=panel, blocks=blocks)
+def _turned(target: Target, *, panel: int = 1, blocks: int = 1) -> Columns:
+    return Columns(channel_rows(target), VECTORS, lanes="channels", panel=panel, blocks=blocks)
 
 
 def _kernels_of(graph: Graph, target: Target) -> set[Turned]:
     """What the strips of the graph's only convolution need."""
     (problem,) = conv_problems(graph).values()
-    layout = DataLayout.of(problem.geometry, _turned(target))
-    s = TurnedStrips.of(layout, target.isa)
+    layout = _turned(target).layout(problem.geometry)
+    s = channel_strips(problem.geometry, _turned(target), target)
     widths = {min(s.width, s.line - at) for at in range(0, s.line, s.width)}
     lines = {min(s.lines, s.down - at) for at in range(0, s.down, s.lines)}
     return {Turned(*size, layout.x_step) for size in itertools.product(lines, widths)}
@@ -51,7 +50,7 @@ def test_every_kernel_at_sizes_one_below_at_and_above(target: Target) -> None:
     for stride, down, width, residual in itertools.product(STRIDES, (1, 2, 3), widths, (False, True)):
         sides = (stride * down, stride * (width - 1) + 3)
         op = Conv((stride, stride), residual=residual, act=Activation(lo=0.0))
-        graph = _layer(op, sides, turned_rows(target) + width % 3 - 1, 5 + down, (1, 3))
+        graph = _layer(op, sides, channel_rows(target) + width % 3 - 1, 5 + down, (1, 3))
         check_graph(graph, target, None, _turned(target, blocks=1 + width % 2, panel=2))
         tried |= _kernels_of(graph, target)
     assert tried == set(turned_kernels(target.isa))
@@ -92,8 +91,8 @@ def test_any_layer(target: Target, threads: int) -> None:
     def check(graph: Graph, panel: int, blocks: int) -> None:
         candidate = _turned(target, panel=panel, blocks=blocks)
         (problem,) = conv_problems(graph).values()
-        assert fits_turned(problem, candidate, target) == (DataLayout.of(problem.geometry, candidate).x_step < 3)
-        if fits_turned(problem, candidate, target):
+        assert candidate.fits(problem, target) == (candidate.layout(problem.geometry).x_step < 3)
+        if candidate.fits(problem, target):
             check_graph(graph, target, None, candidate, threads)
 
     check()
@@ -123,19 +122,19 @@ def test_nan_reaches_its_position_alone(target: Target) -> None:
 def test_a_stride_needs_no_copy_of_an_input_with_borders(target: Target) -> None:
     (problem,) = conv_problems(_layer(Conv((2, 2), (1, 1, 1, 1)), (28, 28), 8, 4, (3, 3))).values()
     inside = problem.with_borders((1, 1, 1, 1), (0, 0, 0, 0))
-    assert not DataLayout.of(inside.geometry, _turned(target)).prepared
-    assert DataLayout.of(problem.geometry, _turned(target)).prepared
-    assert DataLayout.of(inside.geometry, Candidate(1, 1)).prepared
+    assert not _turned(target).layout(inside.geometry).prepared
+    assert _turned(target).layout(problem.geometry).prepared
+    assert Columns(1, 1).layout(inside.geometry).prepared
 
 
 def test_strips_of_common_planes() -> None:
     """(positions of an image, lines, width) as docs/kernels.md says, for the 14 positions of RISC-V and AVX-512."""
-    (isa,) = (isa for isa in ISAS if isa.name == "riscv64-v")
+    target = target_named("riscv64-v")
     for side, pad, expected in ((56, 1, (1, 14)), (28, 1, (1, 14)), (14, 1, (1, 14)), (7, 1, (2, 7)), (7, 0, (1, 13))):
         k = 2 * pad + 1
         (problem,) = conv_problems(_layer(Conv(pads=(pad,) * 4), (side, side), 8, 4, (k, k))).values()
         bordered = problem.with_borders((pad,) * 4, (0, 0, 0, 0))
-        strips = TurnedStrips.of(DataLayout.of(bordered.geometry, Candidate(16, 2, turned=True)), isa)
+        strips = channel_strips(bordered.geometry, Columns(16, 2, lanes="channels"), target)
         assert (strips.lines, strips.width) == expected
 
 
@@ -153,8 +152,8 @@ def test_steps_say_so(target: Target) -> None:
     graph = _layer(Conv(pads=(1, 1, 1, 1)), (9, 9), 8, 4, (3, 3))
     (step,) = (step for step in program_of(graph, target, _turned(target)).steps if step.op == "cnm")
     assert step.fields["strip_h"] in (1, 2)
-    (step,) = (step for step in program_of(graph, target, Candidate(2, 1)).steps if step.op == "cnm")
+    (step,) = (step for step in program_of(graph, target, Columns(2, 1)).steps if step.op == "cnm")
     assert step.fields["strip_h"] == step.fields["strip_w"] == 0
     x = random_array((1, 4, 9, 9))
-    turned, straight = (run_graph(graph, target, {"x0": x}, c)["y0"] for c in (_turned(target), Candidate(2, 1)))
+    turned, straight = (run_graph(graph, target, {"x0": x}, c)["y0"] for c in (_turned(target), Columns(2, 1)))
     assert_close(turned, straight)

@@ -15,16 +15,16 @@ from colonnade.graph.reference import run_reference
 from colonnade.kernels.shapes import shapes
 from colonnade.kernels.vertical import VERTICAL_FILTERS
 from colonnade.kernels.winograd import MAX_STRIDE
-from colonnade.plan.candidate import ALL_STRIPS, Candidate
-from colonnade.plan.lower import conv_problems
-from colonnade.plan.vertical import transformed_lines, vertical_filters
+from colonnade.plan.problem import conv_problems
+from colonnade.plan.ways import ALL_STRIPS, Vertical
+from colonnade.plan.ways.vertical import transformed_lines, vertical_filters
 from colonnade.target.targets import Target
 
 Pads = tuple[int, int, int, int]
 SAME: Pads = (1, 1, 1, 1)
 OF_3 = tuple(f.m for f in VERTICAL_FILTERS if f.taps == 3)
 # Kernel height and stride down, and the filter of their phases.
-WAYS = tuple(
+SPLITS = tuple(
     (height, stride, f.m)
     for f in VERTICAL_FILTERS
     for stride in range(1, MAX_STRIDE + 1)
@@ -48,11 +48,11 @@ def layer(
     return b.graph(b.conv(op, x, weights, *residual))
 
 
-def candidate(m: int, rows: int = 4, vectors: int = 2, **more: int) -> Candidate:
-    return Candidate(rows, vectors, dense=True, vertical=m, **more)
+def candidate(m: int, rows: int = 4, vectors: int = 2, panel: int = 1) -> Vertical:
+    return Vertical(rows, vectors, m=m, panel=panel)
 
 
-def check(graph: Graph, target: Target, chosen: Candidate, threads: int = 1) -> None:
+def check(graph: Graph, target: Target, chosen: Vertical, threads: int = 1) -> None:
     """The last convolution by `chosen`."""
     check_graph(graph, target, None, {graph.nodes[-1].name: chosen}, threads)
 
@@ -60,7 +60,7 @@ def check(graph: Graph, target: Target, chosen: Candidate, threads: int = 1) -> 
 @st.composite
 def cases(draw: st.DrawFn, lanes: int) -> tuple[Graph, int]:
     """Heights around whole tiles, widths around whole vectors; a graph and m."""
-    height, down, m = draw(st.sampled_from(WAYS))
+    height, down, m = draw(st.sampled_from(SPLITS))
     across = draw(st.integers(1, MAX_STRIDE))
     width = draw(st.integers(across, 7))
     pads: Pads = draw(st.sampled_from([SAME, (0, 0, 0, 0), (1, 0, 0, 1), (0, 1, 1, 0), (2, 3, 0, 1), (3, 3, 3, 3)]))

@@ -16,14 +16,14 @@ from colonnade.graph.ir import RELU, Activation, Conv, Graph
 from colonnade.graph.reference import run_reference
 from colonnade.kernels.shapes import shapes
 from colonnade.kernels.winograd import FILTERS, MAX_STRIDE, POINTS, Filter
-from colonnade.plan.candidate import ALL_STRIPS, Candidate
+from colonnade.plan.ways import ALL_STRIPS, Columns, Winograd
 from colonnade.target.targets import Target
 
 Pads = tuple[int, int, int, int]
 SAME: Pads = (1, 1, 1, 1)
 OF_3X3 = tuple(f.m for f in FILTERS if f.taps == 3)
 # Kernel and stride of a convolution, and the filter of its phases.
-WAYS = tuple(
+SPLITS = tuple(
     (kernel, stride, f.m)
     for f in FILTERS
     for stride in range(1, MAX_STRIDE + 1)
@@ -44,8 +44,8 @@ def layer(x_shape: tuple[int, ...], rows: int, op: Conv, seed: int = 0, kernel: 
     return builder.graph(builder.conv(op, x, weights, *residual))
 
 
-def candidate(m: int, rows: int = 4, vectors: int = 2, **loops: int) -> Candidate:
-    return Candidate(rows, vectors, dense=True, winograd=m, **loops)
+def candidate(m: int, rows: int = 4, vectors: int = 2, panel: int = 1) -> Winograd:
+    return Winograd(rows, vectors, m=m, panel=panel)
 
 
 @pytest.mark.parametrize("f", FILTERS)
@@ -73,7 +73,7 @@ def test_constants_are_exact_in_f32(n: int) -> None:
 @st.composite
 def cases(draw: st.DrawFn, lanes: int) -> tuple[Graph, int]:
     """Sides around whole tiles, and rows of tiles around whole vectors; a graph and m."""
-    kernel, stride, m = draw(st.sampled_from(WAYS))
+    kernel, stride, m = draw(st.sampled_from(SPLITS))
     pads: Pads = draw(st.sampled_from([SAME, (0, 0, 0, 0), (1, 0, 0, 1), (0, 1, 1, 0), (2, 3, 0, 1)]))
     tiles = draw(st.sampled_from([1, 2, lanes - 1, lanes, lanes + 1]))
     out_h = max(1, m * draw(st.integers(1, 3)) + draw(st.integers(-1, 1)))
@@ -160,7 +160,7 @@ def test_error_of_a_layer_of_many_channels(target: Target, m: int, bound: float)
 
 def test_it_is_described(target: Target) -> None:
     assert str(candidate(4, 6, 2, panel=3)) == "winograd F(4x4) 6x2v, panel 3"
-    assert "winograd" not in str(Candidate(6, 2, dense=True))
+    assert "winograd" not in str(Columns(6, 2, all_columns=True))
 
 
 def test_lanes_beyond_the_output_are_not_written(target: Target) -> None:

@@ -22,8 +22,8 @@ from colonnade.errors import ColonnadeError
 from colonnade.graph.ir import RELU, Act, Conv, GlobalPool
 from colonnade.kernels.shapes import SLACK
 from colonnade.modelfile import records
-from colonnade.plan.candidate import Candidate
 from colonnade.plan.compiler import compile_graph
+from colonnade.plan.ways import Columns, Windows
 from colonnade.runtime.session import Session
 from colonnade.target.targets import target_named
 
@@ -109,7 +109,7 @@ def test_columns_that_end_after_their_own_storage() -> None:
     x = b.conv(Conv(), b.input(1, 2, 4, 4), random_array((2, 2, 1, 1)))
     y = b.conv(Conv(), x, random_array((1000, 2, 1, 1), 1))
     z = b.conv(Conv(), x, random_array((1, 2, 1, 1), 2))
-    data = model_of(b.graph(b.add(Act(RELU), (1, 1000, 4, 4), y), z), GENERIC, Candidate(2, 1)).data
+    data = model_of(b.graph(b.add(Act(RELU), (1, 1000, 4, 4), y), z), GENERIC, Columns(2, 1)).data
     assert open_header(data)["arena_floats"] > 16000  # type: ignore[operator]
     for end in (32, 32 + SLACK):
         Session(Compiled(_last_column(data, 4 * (end - 16))))
@@ -123,7 +123,7 @@ def test_windows_that_end_after_their_own_storage() -> None:
     x = b.conv(Conv(), b.input(1, 2, 9, 9), random_array((30, 2, 1, 1)))
     inner = b.conv(Conv(groups=30), x, random_array((30, 1, 3, 3), 1))
     y = b.conv(Conv(), inner, random_array((1000, 30, 1, 1), 2))
-    candidates = {"n0": Candidate(2, 1), "n1": Candidate(2, 1, dense=True, window=True), "n2": Candidate(2, 1)}
+    candidates = {"n0": Columns(2, 1), "n1": Windows(2, 1), "n2": Columns(2, 1)}
     data = model_of(b.graph(y), GENERIC, candidates).data
     assert _fields(data, "depthwise")["direct"] == 1
     floats = _fields(data, "buffers", _fields(data, "depthwise")["x_buffer"])["floats"]  # type: ignore[arg-type]
@@ -151,12 +151,12 @@ def test_repeats_of_no_steps(repeats: int) -> None:
 @pytest.mark.parametrize("width", [0, -1, 2**31 - 1, -(2**31), MOST + 1])
 @pytest.mark.parametrize("direct", [False, True])
 def test_the_width_of_a_depthwise_input(direct: bool, width: int) -> None:
-    candidate = Candidate(2, 1, dense=True, window=True)
+    candidate = Windows(2, 1)
     b = GraphBuilder()
     strides = (1, 1) if direct else (2, 2)
     x = b.conv(Conv(), b.input(1, 2, 9, 9), random_array((6, 2, 1, 1)))
     graph = b.graph(b.conv(Conv(strides, groups=6), x, random_array((6, 1, 3, 3), 1)))
-    data = model_of(graph, GENERIC, {"n0": Candidate(2, 1), "n1": candidate}).data
+    data = model_of(graph, GENERIC, {"n0": Columns(2, 1), "n1": candidate}).data
     assert _fields(data, "depthwise")["direct"] == direct
     _refused_step(with_record(data, "depthwise", 0, in_w=width), "in_w: size out of range")
 

@@ -15,14 +15,14 @@ from colonnade.graph.passes import optimize
 from colonnade.graph.reference import run_reference
 from colonnade.kernels.shapes import shapes
 from colonnade.modelfile.writer import write
-from colonnade.plan.borders import BorderChoice, border_groups
-from colonnade.plan.candidate import ALL_STRIPS, Candidate
-from colonnade.plan.columns import DataLayout
-from colonnade.plan.cost import count_strips
-from colonnade.plan.lower import borders_of, conv_problems, lower
-from colonnade.plan.measure import LayerBench
+from colonnade.plan.choose.borders import BorderChoice, border_groups
+from colonnade.plan.choose.measure import LayerBench
+from colonnade.plan.lower import borders_of, lower
 from colonnade.plan.planes import Planes
-from colonnade.plan.problem import ConvProblem
+from colonnade.plan.problem import ConvProblem, conv_problems
+from colonnade.plan.ways import ALL_STRIPS, Columns
+from colonnade.plan.ways.columns.cutting import strips_of
+from colonnade.plan.ways.columns.layout import DataLayout
 from colonnade.runtime.binding import checksum
 from colonnade.runtime.session import Session
 from colonnade.target.targets import Target
@@ -70,11 +70,11 @@ def chains(draw: st.DrawFn) -> Graph:
     return b.graph(value)
 
 
-def run(graph: Graph, target: Target, candidate: Candidate, threads: int) -> np.ndarray:
+def run(graph: Graph, target: Target, candidate: Columns, threads: int) -> np.ndarray:
     """The only output, with borders wherever they may be."""
     problems = BorderChoice(graph, conv_problems(graph)).choose(bordered)
     chosen = {
-        name: candidate if not (DataLayout(p.geometry).local and candidate.packed) else Candidate(1, 1)
+        name: candidate if not (DataLayout(p.geometry).local and candidate.packed) else Columns(1, 1)
         for name, p in problems.items()
     }
     data = write(lower(graph, target, problems, chosen), checksum)
@@ -89,11 +89,10 @@ def test_chains_of_any_candidate(target: Target, threads: int) -> None:
         graph = data.draw(chains())
         shape = data.draw(st.sampled_from(shapes(target.isa)))
         packed = data.draw(st.booleans())
-        candidate = Candidate(
+        candidate = Columns(
             rows=shape.rows,
             vectors=shape.vectors,
-            packed=packed,
-            rowwise=data.draw(st.booleans()) and not packed,
+            access="packed" if packed else "direct",
             panel=data.draw(st.sampled_from([1, 3, ALL_STRIPS])),
             blocks=data.draw(st.integers(1, 3)),
             shared=data.draw(st.booleans()) and packed,
@@ -113,7 +112,7 @@ def test_a_second_run_finds_its_borders_clean(target: Target) -> None:
         value = b.conv(Conv(pads=SAME, act=Activation("sigmoid")), value, weights)
     graph = b.graph(value)
     problems = BorderChoice(graph, conv_problems(graph)).choose(bordered)
-    program = lower(graph, target, problems, dict.fromkeys(problems, Candidate(2, 2)))
+    program = lower(graph, target, problems, dict.fromkeys(problems, Columns(2, 2)))
     session = Session(Compiled(write(program, checksum)))
     feeds = random_feeds(graph)
     first = session.run(None, feeds)[0]
@@ -131,7 +130,7 @@ def test_layer_benches_of_every_border(target: Target) -> None:
     borders = {(p.geometry.x_borders, p.geometry.y_borders) for p in variants if p.residual}
     assert len(borders) == 4
     for problem in variants:
-        times = LayerBench(problem, target, 1).time([Candidate(4, 1), Candidate(4, 1, packed=True)], 1)
+        times = LayerBench(problem, target, 1).time([Columns(4, 1), Columns(4, 1, access="packed")], 1)
         assert len(times) == 2
         assert min(times.values()) > 0
 
@@ -171,8 +170,8 @@ def test_strips_through_planes_have_no_edges(target: Target) -> None:
     plain, through = (
         BorderChoice(graph, conv_problems(graph)).choose(cost)["n1"] for cost in (lambda problem: 1.0, bordered)
     )
-    assert count_strips(plain, Candidate(4, 1), target).edges > 0
-    assert count_strips(through, Candidate(4, 1), target).edges == 0
+    assert strips_of(plain, Columns(4, 1), target).edges > 0
+    assert strips_of(through, Columns(4, 1), target).edges == 0
 
 
 def test_variants_of_equal_convolutions_have_the_same_weights() -> None:

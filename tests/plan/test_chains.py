@@ -28,10 +28,11 @@ from colonnade.kernels.shapes import Shape, shapes
 from colonnade.modelfile.arena import lifetimes, place
 from colonnade.modelfile.program import Program
 from colonnade.modelfile.writer import write
-from colonnade.plan.candidate import ALL_STRIPS, Candidate
-from colonnade.plan.chain import chained
-from colonnade.plan.lower import conv_problems, lower
-from colonnade.plan.tuner import default_plan
+from colonnade.plan.choose.chain import chained
+from colonnade.plan.choose.tuner import default_plan
+from colonnade.plan.lower import lower
+from colonnade.plan.problem import conv_problems
+from colonnade.plan.ways import ALL_STRIPS, Columns
 from colonnade.runtime.binding import checksum
 from colonnade.runtime.session import Session
 from colonnade.target.targets import Target, target_named
@@ -58,9 +59,9 @@ def _pair(
     return b.graph(b.conv(other, made, random_array((y, middle, kernel, kernel), 2), *residual))
 
 
-def _chain(rows: int = 3, vectors: int = 2, panel: int = 2, **first: int) -> dict[str, Candidate]:
-    candidate = Candidate(rows, vectors, panel=panel)
-    return {"n0": replace(candidate, chained=True, **first), "n1": candidate}
+def _alike(rows: int = 3, vectors: int = 2, panel: int = 2) -> dict[str, Columns]:
+    """Candidates of which the first may be chained."""
+    return dict.fromkeys(("n0", "n1"), Columns(rows, vectors, panel=panel))
 
 
 def _read_around(padded: bool) -> Graph:
@@ -78,16 +79,16 @@ def test_the_first_finds_its_input_in_later_panels(target: Target, threads: int)
     """Packed from borders, or under masks, it reads where the second adds in place: not chained. Where both are 1x1
     they read and write the same positions."""
     inside, around = (0, 0, 0, 0), (1, 1, 1, 1)
-    plain = Candidate(4, 2, panel=2)
-    for padded, first in ((True, {"packed": True}), (True, {"masked": target.isa.masked}), (False, {})):
+    plain = Columns(4, 2, panel=2)
+    for padded, access in ((True, "packed"), (True, "masked" if target.isa.masked else "direct"), (False, "direct")):
         graph = _read_around(padded)
         problems = conv_problems(graph)
-        if first.get("packed"):
+        if access == "packed":
             for name, x, y in (("n0", inside, around), ("n1", around, inside), ("n2", inside, around)):
                 problems[name] = problems[name].with_borders(x, y)
             problems["n3"] = problems["n3"].with_borders(around, inside)
-        chosen = dict.fromkeys(problems, plain) | {"n1": replace(plain, chained=True, **first)}
-        program = lower(graph, target, problems, chosen)
+        chosen = dict.fromkeys(problems, plain) | {"n1": replace(plain, access=access)}
+        program = lower(graph, target, problems, chosen, chains={"n1"})
         steps = {step.name: step for step in program.steps}
         read, written = steps["n1"].views["x"], steps["n2"].views["y"]
         assert read
@@ -103,12 +104,9 @@ def test_last_strips_that_are_longer_with_a_tail(target: Target) -> None:
     """Whatever kernels either has, the runtime takes the file."""
     many = 8 if Shape(8, 2) in shapes(target.isa) else 4
     for count in (33, 36, 49, 65, 68, 97, 100):
-        for rows, packed, other in itertools.product((many, 3), (False, True), (many, 3)):
-            chosen = {
-                "n0": Candidate(rows, 2, packed=packed, panel=2, chained=True),
-                "n1": Candidate(other, 2, panel=2),
-            }
-            check_graph(_pair((1, count), (20, 24, 16)), target, None, chosen)
+        for rows, access, other in itertools.product((many, 3), ("direct", "packed"), (many, 3)):
+            chosen = {"n0": Columns(rows, 2, access=access, panel=2), "n1": Columns(other, 2, panel=2)}
+            check_graph(_pair((1, count), (20, 24, 16)), target, None, chosen, chains={"n0"})
 
 
 def _is_chained(program: Program) -> bool:
@@ -128,10 +126,11 @@ def test_any_pair(target: Target, threads: int) -> None:
         channels = draw(st.tuples(*[st.integers(1, 20)] * 3))
         first, second = (Conv(residual=draw(st.booleans()), act=draw(st.sampled_from(ACTIVATIONS))) for _ in range(2))
         graph = _pair(sides, channels, first=first, second=second, batch=draw(st.integers(1, 2)))
-        candidates = _chain(panel=draw(st.sampled_from([1, 2, 5, ALL_STRIPS])))
-        candidates["n0"] = replace(candidates["n0"], packed=draw(st.booleans()), blocks=draw(st.integers(1, 2)))
+        candidates = _alike(panel=draw(st.sampled_from([1, 2, 5, ALL_STRIPS])))
+        access = draw(st.sampled_from(["direct", "packed"]))
+        candidates["n0"] = replace(candidates["n0"], access=access, blocks=draw(st.integers(1, 2)))
         candidates["n1"] = replace(candidates["n1"], blocks=draw(st.integers(1, 2)))
-        check_graph(graph, target, None, candidates, threads)
+        check_graph(graph, target, None, candidates, threads, chains={"n0"})
 
     check()
 
@@ -144,17 +143,16 @@ def test_residual_blocks(target: Target) -> None:
         inner = b.conv(Conv(act=Activation(lo=0.0)), x, random_array((5, 8, 1, 1), len(b.nodes)))
         x = b.conv(Conv(residual=True, act=Activation(lo=0.0)), inner, random_array((8, 5, 1, 1), len(b.nodes)), x)
     graph = b.graph(x)
-    plain = Candidate(4, 2, panel=2)
-    chosen = {node.name: replace(plain, chained=i % 2 == 0) for i, node in enumerate(graph.nodes)}
-    assert sum(step.chained for step in program_of(graph, target, chosen).steps) == 3
+    candidate, chains = Columns(4, 2, panel=2), {node.name for node in graph.nodes[::2]}
+    assert sum(step.chained for step in program_of(graph, target, candidate, chains=chains).steps) == 3
     for threads in (1, 2):
-        check_graph(graph, target, None, chosen, threads)
+        check_graph(graph, target, None, candidate, threads, chains=chains)
 
 
 def test_the_second_step_has_nothing_left_to_do(target: Target) -> None:
     """Its time goes to the first."""
     graph = _pair((40, 40), (32, 64, 64))
-    session = Session(model_of(graph, target, _chain(4, 2, 4)))
+    session = Session(model_of(graph, target, _alike(4, 2, 4), chains={"n0"}))
     feeds = {"x0": random_array((1, 32, 40, 40))}
     steps = [ms for name, _, ms in session.profile(feeds, repeat=20) if name in ("n0", "n1")]
     assert steps[1] < steps[0] / 4
@@ -165,11 +163,9 @@ def test_the_second_step_has_nothing_left_to_do(target: Target) -> None:
     [
         (_pair(), {"n1": {"panel": 3}}),
         (_pair(), {"n1": {"vectors": 1}}),
-        (_pair(), {"n1": {"packed": True}}),
-        (_pair(), {"n1": {"rowwise": True}}),
-        (_pair(), {"n0": {"rowwise": True}}),
-        (_pair(), {"n1": {"turned": True}}),
-        (_pair(), {"n0": {"turned": True}}),
+        (_pair(), {"n1": {"access": "packed"}}),
+        (_pair(), {"n1": {"lanes": "channels"}}),
+        (_pair(), {"n0": {"lanes": "channels"}}),
         (_pair(kernel=3, second=Conv(pads=(1, 1, 1, 1))), {}),
         (_pair(second=Conv(strides=(2, 2))), {}),
         (_pair(second=Conv(pads=(1, 1, 1, 1))), {}),
@@ -177,17 +173,17 @@ def test_the_second_step_has_nothing_left_to_do(target: Target) -> None:
 )  # fmt: skip
 def test_what_does_not_follow_is_not_chained(graph: Graph, changed: dict[str, dict[str, object]]) -> None:
     target = target_named("generic")
-    candidates = _chain()
+    candidates = _alike()
     for name, values in changed.items():
         candidates[name] = replace(candidates[name], **values)  # type: ignore[arg-type]
-    assert not _is_chained(program_of(graph, target, candidates))
-    check_graph(graph, target, None, candidates, 2)
+    assert not _is_chained(program_of(graph, target, candidates, chains={"n0"}))
+    check_graph(graph, target, None, candidates, 2, chains={"n0"})
 
 
 @pytest.mark.parametrize("sides", [(5, 9), (1, 33), (7, 7)])
 def test_panels_that_end_in_the_middle_of_a_vector_are_not_chained(sides: tuple[int, int], target: Target) -> None:
     """Another thread may be writing the beginning of the next plane, which the last vector reads."""
-    program = program_of(_pair(sides), target, _chain())
+    program = program_of(_pair(sides), target, _alike(), chains={"n0"})
     tails = [step.fields["tail"] for step in program.steps if step.op == "cnm"]
     assert tails == [0, 0]  # too few columns
     assert _is_chained(program) == (not target.isa.lanes or sides[0] * sides[1] % target.lanes == 0)
@@ -197,8 +193,8 @@ def test_a_convolution_alone_is_not_chained() -> None:
     b = GraphBuilder()
     graph = b.graph(b.conv(Conv(), b.input(1, 3, 4, 4), random_array((5, 3, 1, 1))))
     target = target_named("generic")
-    assert not _is_chained(program_of(graph, target, Candidate(2, 2, chained=True)))
-    check_graph(graph, target, None, Candidate(2, 2, chained=True))
+    assert not _is_chained(program_of(graph, target, Columns(2, 2), chains={"n0"}))
+    check_graph(graph, target, None, Columns(2, 2), chains={"n0"})
 
 
 def test_nothing_of_the_second_lies_where_the_first_still_reads() -> None:
@@ -208,16 +204,14 @@ def test_nothing_of_the_second_lies_where_the_first_still_reads() -> None:
     middle = b.conv(Conv(), x, random_array((8, 8, 1, 1)))
     y = b.conv(Conv(), middle, random_array((8, 8, 1, 1)))
     graph = b.graph(b.conv(Conv(), y, random_array((3, 8, 1, 1))))
-    for chained_too in (False, True):
-        candidate = Candidate(4, 2, panel=1)
-        chosen = dict.fromkeys(("n0", "n1", "n2", "n3"), candidate) | {"n1": replace(candidate, chained=chained_too)}
-        program = program_of(graph, target_named("generic"), chosen)
+    for chains in (set(), {"n1"}):
+        program = program_of(graph, target_named("generic"), Columns(4, 2, panel=1), chains=chains)
         steps = {step.name: step for step in program.steps}
         offsets, _ = place(lifetimes(program))
         read, written = steps["n1"].views["x"], steps["n2"].views["y"]
         assert read
         assert written
-        assert (offsets[read.storage] == offsets[written.storage]) != chained_too
+        assert (offsets[read.storage] == offsets[written.storage]) != bool(chains)
 
 
 def test_the_planner_chains_what_does_not_fit_the_caches() -> None:
@@ -225,9 +219,8 @@ def test_the_planner_chains_what_does_not_fit_the_caches() -> None:
     for side, expected in ((112, ["n0", "n3"]), (14, [])):
         graph = bottlenecks(side)
         plan = chained(default_plan(graph, X60, 1), graph, X60)
-        found = [name for name, candidate in plan.candidates.items() if candidate.chained]
-        assert found == expected
-        program = lower(graph, X60, plan.problems, plan.candidates)
+        assert sorted(plan.chains) == expected
+        program = lower(graph, X60, plan.problems, plan.candidates, chains=plan.chains)
         assert [step.name for step in program.steps if step.chained] == expected
         for name, after in (("n0", "n1"), ("n3", "n4")):
             if name in expected:
@@ -240,4 +233,4 @@ def test_nothing_is_chained_where_memory_costs_nothing_by_the_rule() -> None:
         target = target_named(name)
         for graph in (bottlenecks(112), small_classifier(1)):
             plan = chained(default_plan(graph, target, 1), graph, target)
-            assert not any(candidate.chained for candidate in plan.candidates.values())
+            assert not plan.chains

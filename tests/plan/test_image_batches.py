@@ -24,9 +24,9 @@ from colonnade.graph.ir import (
     Transpose,
 )
 from colonnade.graph.reference import run_reference
-from colonnade.modelfile.layers import layers
 from colonnade.modelfile.reader import read_steps
 from colonnade.plan.compiler import compile_graph
+from colonnade.plan.work import layers
 from colonnade.runtime.session import Session
 
 

@@ -17,14 +17,14 @@ from layers import RUNNABLE, GraphBuilder, random_array, random_feeds, small_net
 
 from colonnade.errors import ColonnadeError
 from colonnade.graph.ir import RELU, Activation, Conv, Graph
-from colonnade.plan import measure
-from colonnade.plan.cache import PlanCache
-from colonnade.plan.candidate import Candidate
+from colonnade.plan.choose import measure
+from colonnade.plan.choose.cache import PlanCache
+from colonnade.plan.choose.measure import LayerBench, WrongResultError
+from colonnade.plan.choose.space import default_candidate, shape_candidates
+from colonnade.plan.choose.tuner import default_plan, profile
 from colonnade.plan.compiler import compile_graph
-from colonnade.plan.measure import LayerBench, WrongResultError
 from colonnade.plan.problem import ConvProblem, WeightMatrix, conv_problem
-from colonnade.plan.space import default_candidate, loop_variants, shape_candidates
-from colonnade.plan.tuner import default_plan, profile
+from colonnade.plan.ways import Candidate, Columns, Vertical, Windows, Winograd
 from colonnade.remote.local import LocalRunner
 from colonnade.runtime.session import Session
 from colonnade.sparse import recover_tiles
@@ -141,8 +141,8 @@ def test_a_pruned_layer_has_dense_candidates_too(target: Target, sparsity: float
     assert any(not candidate.dense for candidate in found) == (sparsity > 0)
     assert len(set(found)) == len(found)
     assert default_candidate(pruned, target, threads) in found
-    assert all(not candidate.shared for candidate in found if threads == 1)
-    assert not set(loop_variants(pruned, found[0], target, threads)) & {found[0]}
+    assert threads > 1 or not any(isinstance(candidate, Columns) and candidate.shared for candidate in found)
+    assert found[0] not in found[0].loop_variants(pruned, target, threads)
 
 
 def test_unknown_target_and_threads_are_refused() -> None:
@@ -157,33 +157,33 @@ def test_unknown_target_and_threads_are_refused() -> None:
 
 def test_every_candidate_is_checked_before_it_is_timed(target: Target, monkeypatch: pytest.MonkeyPatch) -> None:
     bench = LayerBench(problem(), target, threads=1)
-    bench.time([Candidate(4, 1)], 1)
-    honest = measure.convolution_step
+    bench.time([Columns(4, 1)], 1)
+    honest = Columns.step
 
-    def wrong(broken: ConvProblem, *arguments: object) -> object:
+    def wrong(candidate: Columns, broken: ConvProblem, *arguments: object) -> object:
         weights = broken.weights.copy()
         weights[3, np.flatnonzero(weights[3])[5]] *= 1.01
-        return honest(replace(broken, matrix=WeightMatrix(weights, 1)), *arguments)  # type: ignore[arg-type]
+        return honest(candidate, replace(broken, matrix=WeightMatrix(weights, 1)), *arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(measure, "convolution_step", wrong)
+    monkeypatch.setattr(Columns, "step", wrong)
     with pytest.raises(WrongResultError, match="layer: sparse direct 4x1v, panel 1 is wrong by"):
-        bench.time([Candidate(4, 1)], 1)
+        bench.time([Columns(4, 1)], 1)
 
 
 def test_nan_is_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
     bench = LayerBench(problem(), BEST, threads=1)
-    honest = measure.convolution_step
+    honest = Columns.step
     nan = np.full(16, np.nan, np.float32)
-    monkeypatch.setattr(measure, "convolution_step", lambda p, *rest: honest(replace(p, bias=nan), *rest))
+    monkeypatch.setattr(Columns, "step", lambda candidate, p, *rest: honest(candidate, replace(p, bias=nan), *rest))
     with pytest.raises(WrongResultError):
-        bench.time([Candidate(4, 1)], 1)
+        bench.time([Columns(4, 1)], 1)
 
 
 @pytest.mark.parametrize("op", [{}, {"residual": True, "act": RELU}, {"groups": 1, "strides": (2, 2)}])
 def test_times_are_of_the_candidates_asked_for(op: dict[str, object]) -> None:
     layer = problem() if "strides" not in op else _strided()
     layer = replace(layer, residual=bool(op.get("residual")), act=RELU)
-    candidates = [Candidate(4, 1), Candidate(2, 2, packed=True), Candidate(4, 1, dense=True)]
+    candidates = [Columns(4, 1), Columns(2, 2, access="packed"), Columns(4, 1, all_columns=True)]
     times = LayerBench(layer, BEST, threads=2).time(candidates, 3)
     assert list(times) == candidates
     assert all(0 < ms < 1000 for ms in times.values())
@@ -201,7 +201,7 @@ def test_finalists_of_a_pruned_layer_include_dense() -> None:
         times = profile([problem(sparsity=sparsity, rows=32)], BEST, 1, LocalRunner())[0]
         assert any(candidate.dense for candidate in times)
     times = profile([problem(sparsity=0.0)], BEST, 1, LocalRunner())[0]
-    assert {candidate.winograd > 1 for candidate in times} == {False, True}
+    assert {isinstance(candidate, Winograd) for candidate in times} == {False, True}
     assert all(candidate.dense for candidate in times)
 
 
@@ -214,7 +214,7 @@ def cache(tmp_path: Path) -> PlanCache:
 
 
 def test_profiles_come_back_as_they_were(cache: PlanCache) -> None:
-    times = {Candidate(4, 2): 1.25, Candidate(8, 1, packed=True, panel=3, blocks=2, shared=True): 0.5}
+    times = {Columns(4, 2): 1.25, Columns(8, 1, access="packed", panel=3, blocks=2, shared=True): 0.5}
     assert cache.load("a") is None
     cache.store("a", times, "a problem")
     assert cache.load("a") == times
@@ -223,7 +223,7 @@ def test_profiles_come_back_as_they_were(cache: PlanCache) -> None:
 
 
 def test_another_machine_has_other_profiles(cache: PlanCache, tmp_path: Path) -> None:
-    cache.store("a", {Candidate(4, 2): 1.0}, "a problem")
+    cache.store("a", {Columns(4, 2): 1.0}, "a problem")
     assert PlanCache(tmp_path, "another machine").load("a") is None
 
 
@@ -250,7 +250,35 @@ def test_progress_counts_the_problems(tmp_path: Path) -> None:
     assert seen == [("n0", 0, 3), ("n1", 1, 3), ("n2", 2, 3), ("", 3, 3)]
 
 
-GOOD_ROW = {"candidate": asdict(Candidate(1, 1)), "ms": 1.0}
+def _row(candidate: Candidate, **changes: object) -> dict[str, object]:
+    """A row of a profile, right but for `changes` of the candidate's fields."""
+    return {"way": type(candidate).__name__, "candidate": asdict(candidate) | changes, "ms": 1.0}
+
+
+GOOD_ROW = _row(Columns(1, 1))
+ROWS: dict[str, object] = {
+    "none of them": [],
+    "candidates of another kind": 5,
+    "rows of another kind": [5],
+    "a foreign field": [_row(Columns(1, 1), lmul=8)],
+    "a field too few": [{**GOOD_ROW, "candidate": {"rows": 1, "vectors": 1}}],
+    "no time": [{key: value for key, value in GOOD_ROW.items() if key != "ms"}],
+    "a time that is none": [{**GOOD_ROW, "ms": "fast"}],
+    "no way": [{key: value for key, value in GOOD_ROW.items() if key != "way"}],
+    "no such way": [{**GOOD_ROW, "way": "Fourier"}],
+    "a way of another kind": [{**GOOD_ROW, "way": ["Columns"]}],
+    "the fields of another way": [{**GOOD_ROW, "way": "Winograd"}],
+    "text for a number": [_row(Columns(1, 1), rows="4")],
+    "a truth for a number": [_row(Columns(1, 1), rows=True)],
+    "zero rows": [_row(Columns(0, 1))],
+    "zero blocks": [_row(Columns(1, 1, blocks=0))],
+    "no such access": [_row(Columns(1, 1), access="random")],
+    "no such kernel": [_row(Columns(999, 9))],
+    "no convolution for Winograd": [_row(Winograd(1, 1, m=4, panel=1))],
+    "no convolution for it down the rows": [_row(Vertical(1, 1, m=3, panel=1))],
+    "no such transform": [_row(Winograd(1, 1, m=3, panel=1))],
+    "no convolution for windows": [_row(Windows(1, 1))],
+}
 DAMAGE: dict[str, bytes] = {
     "empty": b"",
     "cut off": json.dumps({"candidates": [GOOD_ROW]}).encode()[:-9],
@@ -258,29 +286,19 @@ DAMAGE: dict[str, bytes] = {
     "a list": b"[1, 2]",
     "a number": b"7",
     "no candidates": b"{}",
-    "none of them": json.dumps({"candidates": []}).encode(),
-    "candidates of another kind": json.dumps({"candidates": 5}).encode(),
-    "rows of another kind": json.dumps({"candidates": [5]}).encode(),
-    "a foreign field": json.dumps({"candidates": [{"candidate": {"rows": 1, "lmul": 8}, "ms": 1}]}).encode(),
-    "no time": json.dumps({"candidates": [{"candidate": {"rows": 1, "vectors": 1}}]}).encode(),
-    "a time that is none": json.dumps({"candidates": [{**GOOD_ROW, "ms": "fast"}]}).encode(),
-    "a time of nan": b'{"candidates": [{"candidate": {"rows": 1, "vectors": 1}, "ms": NaN}]}',
-    "text for a number": json.dumps({"candidates": [{"candidate": {"rows": "4", "vectors": 1}, "ms": 1}]}).encode(),
-    "zero rows": json.dumps({"candidates": [{"candidate": {"rows": 0, "vectors": 1}, "ms": 1}]}).encode(),
-    "no such kernel": json.dumps({"candidates": [{"candidate": {"rows": 999, "vectors": 9}, "ms": 1}]}).encode(),
-    "no convolution for Winograd": json.dumps(
-        {"candidates": [{"candidate": asdict(Candidate(1, 1, dense=True, winograd=4)), "ms": 1}]}
-    ).encode(),
-    "no convolution for it down the rows": json.dumps(
-        {"candidates": [{"candidate": asdict(Candidate(1, 1, dense=True, vertical=3)), "ms": 1}]}
-    ).encode(),
-    "no such transform": json.dumps(
-        {"candidates": [{"candidate": asdict(Candidate(1, 1, dense=True, winograd=3)), "ms": 1}]}
-    ).encode(),
-    "zero blocks": json.dumps(
-        {"candidates": [{"candidate": {"rows": 1, "vectors": 1, "blocks": 0}, "ms": 1}]}
-    ).encode(),
+    "a time of nan": json.dumps({"candidates": [{**GOOD_ROW, "ms": float("nan")}]}).encode(),
+    **{name: json.dumps({"candidates": rows}).encode() for name, rows in ROWS.items()},
 }
+
+
+def test_a_good_row_is_believed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that each damaged one below is refused for what is wrong with it."""
+    graph = _network(1)
+    compile_graph(graph, cache_dir=tmp_path)
+    (path,) = tmp_path.iterdir()
+    path.write_text(json.dumps({"candidates": [GOOD_ROW]}))
+    monkeypatch.setattr(measure.LayerBench, "time", None)
+    assert compile_graph(graph, cache_dir=tmp_path).layers[0].ms == 1.0
 
 
 @pytest.mark.parametrize("content", DAMAGE.values(), ids=DAMAGE)

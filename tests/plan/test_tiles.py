@@ -7,11 +7,11 @@ import pytest
 from layers import GraphBuilder, random_array
 
 from colonnade.graph.ir import RELU, Conv, Graph
-from colonnade.plan.lower import conv_problems
+from colonnade.plan.choose.space import default_column_candidate
+from colonnade.plan.choose.tiles import TILES, TOLERATED, tile_chooser
 from colonnade.plan.planes import NO_BORDERS
-from colonnade.plan.problem import WeightMatrix
-from colonnade.plan.space import candidate_cycles, default_column_candidate
-from colonnade.plan.tiles import TILES, TOLERATED, tile_chooser
+from colonnade.plan.problem import WeightMatrix, conv_problems
+from colonnade.plan.ways.costs import candidate_cycles
 from colonnade.sparse.pattern import Pattern, convolution_mask
 from colonnade.target.targets import Target, target_named
 

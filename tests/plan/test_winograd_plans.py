@@ -10,20 +10,13 @@ import pytest
 from layers import RUNNABLE, GraphBuilder, random_array
 
 from colonnade.graph.ir import RELU, Conv, Graph
-from colonnade.kernels.shapes import shapes
-from colonnade.plan.candidate import Candidate
+from colonnade.plan.choose.space import default_candidate, default_column_candidate, shape_candidates
 from colonnade.plan.compiler import compile_graph
-from colonnade.plan.lower import conv_problems
-from colonnade.plan.problem import ConvProblem
-from colonnade.plan.space import (
-    candidate_cycles,
-    default_candidate,
-    default_column_candidate,
-    panel_variants,
-    shape_candidates,
-)
-from colonnade.plan.vertical import vertical_filters
-from colonnade.plan.winograd import Tiling, transformed_weights, winograd_candidates
+from colonnade.plan.problem import ConvProblem, conv_problems
+from colonnade.plan.ways import Columns, Vertical, Winograd
+from colonnade.plan.ways.costs import candidate_cycles
+from colonnade.plan.ways.vertical import vertical_filters
+from colonnade.plan.ways.winograd import Patches, filters, transformed_weights
 from colonnade.target.targets import TARGETS, Target
 
 SAME = (1, 1, 1, 1)
@@ -52,15 +45,15 @@ def _stem() -> ConvProblem:
     return problem
 
 
-def _offered(problem: ConvProblem, target: Target) -> list[Candidate]:
-    return [candidate for candidate in shape_candidates(problem, target, 1) if candidate.winograd > 1]
+def _offered(problem: ConvProblem, target: Target) -> list[Winograd]:
+    return [candidate for candidate in shape_candidates(problem, target, 1) if isinstance(candidate, Winograd)]
 
 
 @pytest.mark.parametrize("pads", [SAME, (0, 0, 0, 0), (0, 1, 1, 0)])
 def test_offered_for_every_3x3_of_stride_1(target: Target, pads: tuple[int, int, int, int]) -> None:
     found = _offered(_problem(pads=pads), target)
     assert found
-    assert all(candidate.dense and candidate.winograd in (2, 4) for candidate in found)
+    assert all(candidate.dense and candidate.m in (2, 4) for candidate in found)
 
 
 @pytest.mark.parametrize(
@@ -84,39 +77,40 @@ def test_not_offered_for_anything_else(target: Target, other: dict[str, object])
 )
 def test_offered_by_the_side_of_its_phases(target: Target, kernel: int, stride: int, m: set[int]) -> None:
     problem = _problem(kernel=kernel, strides=(stride, stride), pads=(2, 2, 2, 2))
-    assert {candidate.winograd for candidate in winograd_candidates(problem, target, shapes(target.isa))} == m
-    assert {candidate.winograd for candidate in _offered(problem, target)} <= m
+    assert filters(problem.geometry).keys() == m
+    assert {candidate.m for candidate in Winograd.candidates(problem, target, 1)} == m
+    assert {candidate.m for candidate in _offered(problem, target)} <= m
 
 
 def test_other_panels_of_a_candidate(target: Target) -> None:
-    """Of both kinds; by columns there are none here, as loop orders are more than panels."""
-    for candidate in (Candidate(4, 2, dense=True, winograd=4, panel=2), Candidate(4, 2, dense=True, vertical=4)):
-        found = panel_variants(_problem(), candidate, target)
+    """Of both kinds: nothing but the panel differs."""
+    for candidate in (Winograd(4, 2, m=4, panel=2), Vertical(4, 2, m=4, panel=1)):
+        found = candidate.loop_variants(_problem(), target, 1)
         assert len(found) >= 2
         assert {replace(c, panel=candidate.panel) for c in found} == {candidate}
         assert candidate not in found
-    assert not panel_variants(_problem(), Candidate(4, 2), target)
 
 
 @pytest.mark.parametrize("planned", TARGETS, ids=lambda target: target.name)
 def test_the_cost_rule_takes_it_for_dense_layers_only(planned: Target) -> None:
     """36 multiply-adds for 16 outputs of a column instead of 144, or 6 for 4 of a line instead of 12, so less than half
     of the columns kept ends it."""
-    assert not default_candidate(_problem(), planned, 1).by_columns
+    assert not isinstance(default_candidate(_problem(), planned, 1), Columns)
     sparse = _problem(sparsity=0.9)
-    assert default_candidate(sparse, planned, 1).by_columns
+    assert isinstance(default_candidate(sparse, planned, 1), Columns)
     assert not default_candidate(sparse, planned, 1).dense
 
 
 def test_few_channels_are_not_worth_two_dimensions(target: Target) -> None:
-    assert default_candidate(_problem(channels=3), target, 1).winograd == 1
+    assert not isinstance(default_candidate(_problem(channels=3), target, 1), Winograd)
 
 
 def test_stems_are_filtered_down_their_rows(target: Target) -> None:
     """Where few channels make each product short, one dimension costs less than two."""
     problem = _stem()
     found = default_candidate(problem, target, 1)
-    assert (found.vertical, found.winograd) == (5, 1)
+    assert isinstance(found, Vertical)
+    assert found.m == 5
 
 
 @pytest.mark.parametrize(
@@ -140,16 +134,16 @@ def test_not_offered_down_the_rows_for_anything_else(other: dict[str, object]) -
 def test_no_strip_is_wider_than_the_work(target: Target) -> None:
     problem = _problem(side=4)
     for candidate in _offered(problem, target):
-        tiling = Tiling(problem.geometry, candidate, target.lanes)
-        assert (candidate.vectors - 1) * target.lanes < tiling.positions
-        assert tiling.panel == tiling.panels == 1
+        patches = Patches(problem.geometry, candidate, target.lanes)
+        assert (candidate.vectors - 1) * target.lanes < patches.positions
+        assert patches.panel == patches.panels == 1
 
 
 def test_the_tile_to_prune_with_ignores_it(target: Target) -> None:
     """T is chosen for the sparse kernels; that Winograd were faster says nothing about the best T."""
     problem = _problem(sparsity=0.4)
     best = default_column_candidate(problem, target)
-    assert best.winograd == 1
+    assert isinstance(best, Columns)
     assert candidate_cycles(problem, best, target) >= candidate_cycles(
         problem, default_candidate(problem, target, 1), target
     )

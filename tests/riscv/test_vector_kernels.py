@@ -19,13 +19,12 @@ from colonnade.graph.reference import run_reference
 from colonnade.kernels.shapes import shapes
 from colonnade.kernels.turned import STRIDES, VECTORS
 from colonnade.modelfile.writer import write
-from colonnade.plan.candidate import ALL_STRIPS, Candidate
-from colonnade.plan.depthwise import depthwise_candidates
-from colonnade.plan.lower import conv_problems, lower
-from colonnade.plan.problem import ConvProblem
-from colonnade.plan.turned import fits_turned, turned_rows
-from colonnade.plan.vertical import vertical_candidates
-from colonnade.plan.winograd import winograd_candidates
+from colonnade.plan.lower import lower
+from colonnade.plan.problem import ConvProblem, conv_problems
+from colonnade.plan.ways import ALL_STRIPS, Candidate, Columns, Vertical, Windows, Winograd
+from colonnade.plan.ways.columns.candidate import channel_rows
+from colonnade.plan.ways.vertical import vertical_filters
+from colonnade.plan.ways.winograd import filters
 from colonnade.remote.runner import relative_error
 from colonnade.runtime.binding import checksum
 from colonnade.target.targets import Target
@@ -86,38 +85,41 @@ LAYERS = {
 
 
 def candidates(layer: Layer, threads: int) -> Iterator[Candidate]:
-    """Every shape with columns read where they lie, the same row by row, and packed; without and with KC blocks.
-    Panels, shares for threads, and for a pruned layer kept or all columns, take turns."""
-    ways = [(False, False), (False, True), (True, False)][: 3 if layer.op.groups == 1 else 2]
+    """Every shape with columns read where they lie, and packed; without and with KC blocks. Panels, shares for threads,
+    and for a pruned layer kept or all columns, take turns."""
+    accesses = ("direct", "packed") if layer.op.groups == 1 else ("direct",)
     fitting = [shape for shape in SHAPES if shape.rows <= layer.rows // layer.op.groups]
-    for turn, (blocks, shape, (packed, rowwise)) in enumerate(itertools.product((1, 3), fitting, ways)):
-        yield Candidate(
+    for turn, (blocks, shape, access) in enumerate(itertools.product((1, 3), fitting, accesses)):
+        yield Columns(
             shape.rows,
             shape.vectors,
-            packed=packed,
-            rowwise=rowwise,
-            panel=PANELS[turn // 3 % len(PANELS)],
+            access=access,
+            panel=PANELS[turn // len(accesses) % len(PANELS)],
             blocks=blocks,
-            dense=layer.pruned and turn % 5 == 0,
-            shared=packed and threads > 1 and shape.rows % 2 == 0,
+            all_columns=layer.pruned and turn % 5 == 0,
+            shared=access == "packed" and threads > 1 and shape.rows % 2 == 0,
         )
 
 
 def turned(problem: ConvProblem, target: Target) -> Iterator[Candidate]:
     """Every panel, without and with KC blocks, all columns and the kept ones in turn; and with fewer output channels
     than the vectors hold."""
-    for turn, (rows, blocks, panel) in enumerate(itertools.product((turned_rows(target), 5), (1, 3), PANELS)):
-        candidate = Candidate(rows, VECTORS, turned=True, panel=panel, blocks=blocks, dense=turn % 3 == 0)
-        if fits_turned(problem, candidate, target):
+    for turn, (rows, blocks, panel) in enumerate(itertools.product((channel_rows(target), 5), (1, 3), PANELS)):
+        candidate = Columns(rows, VECTORS, lanes="channels", panel=panel, blocks=blocks, all_columns=turn % 3 == 0)
+        if candidate.fits(problem, target):
             yield candidate
 
 
 def filtered(problem: ConvProblem, target: Target) -> Iterator[Candidate]:
     """Both kinds of Winograd, where they fit: every m by every third shape, and panels in turn."""
-    every = [*winograd_candidates(problem, target, SHAPES[::3]), *vertical_candidates(problem, target, SHAPES[::3])]
-    ways = itertools.groupby(every, lambda c: (c.winograd, c.vertical, c.rows, c.vectors))
-    for turn, panels in enumerate([*group] for _, group in ways):
-        yield panels[turn % len(panels)]
+    kinds = [(Winograd, m) for m in filters(problem.geometry)]
+    kinds += [(Vertical, m) for m in vertical_filters(problem.geometry)]
+    for turn, ((way, m), shape) in enumerate(itertools.product(kinds, SHAPES[::3])):
+        yield way(shape.rows, shape.vectors, m=m, panel=PANELS[turn % len(PANELS)])
+
+
+def windows(problem: ConvProblem, target: Target) -> Iterator[Windows]:
+    return Windows.candidates(problem, target, 1)
 
 
 def test_the_cpus_differ_and_the_program_does_not() -> None:
@@ -137,7 +139,7 @@ def test_every_candidate(name: str, layout: int, threads: int) -> None:
     expected = [run_reference(graph, feeds)[output]]
     target = laid_out_for(layout)
     problem = problems[node.name]
-    others = (depthwise_candidates, filtered, turned)
+    others = (windows, filtered, turned)
     tried = [*candidates(LAYERS[name], threads), *(c for found in others for c in found(problem, target))]
     models = [write(lower(graph, target, problems, {node.name: c}), checksum) for c in tried]
     for cpu in cpus():
@@ -163,9 +165,9 @@ def _tile_edges(lmul: int, lanes: int) -> tuple[Graph, dict[str, Candidate]]:
     clamp = Activation(lo=-0.75, hi=1.5)
     for shape in (shape for shape in SHAPES if shape.vectors == lmul):
         for rows, (positions, (five, four)) in itertools.product(_around(shape.rows), images.items()):
-            chosen[f"n{len(b.nodes)}"] = Candidate(shape.rows, lmul)
+            chosen[f"n{len(b.nodes)}"] = Columns(shape.rows, lmul)
             direct = b.conv(Conv(), five, random_array((rows, 5, 1, 1), rows))
-            chosen[f"n{len(b.nodes)}"] = Candidate(shape.rows, lmul, packed=True, panel=ALL_STRIPS, blocks=2)
+            chosen[f"n{len(b.nodes)}"] = Columns(shape.rows, lmul, access="packed", panel=ALL_STRIPS, blocks=2)
             packed = b.conv(Conv(residual=True, act=clamp), four, random_array((rows, 4, 1, 1), rows), direct)
             parts += [b.add(Reshape(), (1, rows * positions), value) for value in (direct, packed)]
     joined = b.add(Concat(1), (1, sum(b.shape(part)[1] for part in parts)), *parts)
@@ -179,14 +181,16 @@ def _turned_edges(stride: int, target: Target) -> tuple[Graph, dict[str, Candida
     widths = range(1, target.isa.turned + 2)
     images = {across: b.input(1, 5, stride * 3, stride * (across - 1) + 3) for across in widths}
     for turn, (down, (across, x)) in enumerate(itertools.product((1, 2, 3), images.items())):
-        rows, kernel = turned_rows(target) + turn % 3 - 1, (stride * (3 - down) + 1, 3)
+        rows, kernel = channel_rows(target) + turn % 3 - 1, (stride * (3 - down) + 1, 3)
         plain = Conv((stride, stride))
         residual = []
         if turn % 2:
-            chosen[f"n{len(b.nodes)}"] = Candidate(2, 1)
+            chosen[f"n{len(b.nodes)}"] = Columns(2, 1)
             residual = [b.conv(plain, x, random_array((rows, 5, *kernel), turn))]
         op = replace(plain, residual=bool(residual), act=(IDENTITY, RELU, Activation(lo=-0.75, hi=1.5))[turn % 3])
-        chosen[f"n{len(b.nodes)}"] = Candidate(turned_rows(target), VECTORS, turned=True, blocks=1 + turn % 2, panel=2)
+        chosen[f"n{len(b.nodes)}"] = Columns(
+            channel_rows(target), VECTORS, lanes="channels", blocks=1 + turn % 2, panel=2
+        )
         value = b.conv(op, x, random_array((rows, 5, *kernel), turn + 1), *residual)
         parts.append(b.add(Reshape(), (1, rows * down * across), value))
     joined = b.add(Concat(1), (1, sum(b.shape(part)[1] for part in parts)), *parts)
@@ -224,9 +228,8 @@ def test_chained(threads: int) -> None:
             inner = b.conv(Conv(act=RELU), x, random_array((17, 20, 1, 1), len(b.nodes)))
             x = b.conv(Conv(residual=True, act=RELU), inner, random_array((20, 17, 1, 1), len(b.nodes)), x)
         graph = b.graph(x)
-        candidate = Candidate(15, 2, panel=2)
-        chosen = {node.name: replace(candidate, chained=i % 2 == 0) for i, node in enumerate(graph.nodes)}
-        program = lower(graph, target, conv_problems(graph), chosen)
+        problems, chains = conv_problems(graph), {node.name for node in graph.nodes[::2]}
+        program = lower(graph, target, problems, dict.fromkeys(problems, Columns(15, 2, panel=2)), chains=chains)
         assert sum(step.chained for step in program.steps) == 2
         feeds = random_feeds(graph)
         expected = run_reference(graph, feeds)[graph.outputs[0]]
@@ -251,7 +254,7 @@ def test_outputs_with_borders_of_inputs_without(layout: int) -> None:
         feeds = random_feeds(graph)
         expected = run_reference(graph, feeds)[graph.outputs[0]]
         for shape in SHAPES[::5]:
-            chosen = dict.fromkeys(problems, Candidate(shape.rows, shape.vectors, panel=2))
+            chosen = dict.fromkeys(problems, Columns(shape.rows, shape.vectors, panel=2))
             model = write(lower(graph, target, problems, chosen), checksum)
             for cpu in cpus():
                 (y,) = cpu.run(model, feeds)

@@ -28,10 +28,10 @@ from colonnade.errors import ColonnadeError
 from colonnade.graph.onnx_import import import_model
 from colonnade.graph.passes import optimize
 from colonnade.modelfile.writer import write
-from colonnade.plan.chain import chained
+from colonnade.plan.choose.chain import chained
+from colonnade.plan.choose.measure import EVICT_BYTES, WrongResultError
+from colonnade.plan.choose.tuner import default_plan
 from colonnade.plan.lower import lower
-from colonnade.plan.measure import EVICT_BYTES, WrongResultError
-from colonnade.plan.tuner import default_plan
 from colonnade.remote import spike as spike_runner
 from colonnade.remote.spike import SpikeRunner
 from colonnade.runtime.binding import checksum
@@ -62,7 +62,7 @@ def test_chained_pairs_are_one_row_and_take_less(runner: SpikeRunner) -> None:
     nodes, single = (model_network(graph, X60, p, runner, lambda *_: None) for p in (plan, apart))
     assert [node.names for node in nodes] == [("n0", "n1"), ("n2",), ("n3", "n4"), ("n5",), ("n6",)]
     assert nodes[0].name == "n0, n1"
-    program = write(lower(graph, X60, plan.problems, plan.candidates), checksum)
+    program = write(lower(graph, X60, plan.problems, plan.candidates, chains=plan.chains), checksum)
     x = np.random.default_rng(0).standard_normal(graph.shape(graph.inputs[0]), dtype=np.float32)
     whole = runner.measure(program, {graph.inputs[0]: x}, evict_bytes=EVICT_BYTES).cost
     assert sum(node.cost.instructions for node in nodes) == pytest.approx(whole.instructions, rel=0.02)

@@ -13,7 +13,7 @@ from layers import GraphBuilder, model_of, random_array, random_feeds, small_net
 from colonnade.errors import ColonnadeError
 from colonnade.graph.ir import IDENTITY, RELU, Activation, Affine, Conv, Graph, Pool
 from colonnade.graph.reference import run_reference
-from colonnade.plan.candidate import Candidate
+from colonnade.plan.ways import Columns
 from colonnade.remote import spike as spike_runner
 from colonnade.remote.spike import SpikeRunner, open_spike
 from colonnade.runtime.bare import Job, image
@@ -45,7 +45,7 @@ def test_every_kind_of_step_matches_the_oracle_at_any_vector_length(vlen: int) -
 def test_multiply_adds_are_counted_exactly(runner: SpikeRunner, rows: int, vectors: int) -> None:
     """8 columns x 8 rows x 64 positions, of which an instruction does 8 lanes x LMUL."""
     graph = _layer()
-    model = model_of(graph, X60, Candidate(rows, vectors, dense=True)).data
+    model = model_of(graph, X60, Columns(rows, vectors, all_columns=True)).data
     cost = runner.measure(model, random_feeds(graph)).cost
     macs = {o.group: count for o, count in cost.by_operation.items() if o.mac}
     assert macs == {vectors: 8 * 8 * 64 // (8 * vectors)}
@@ -62,7 +62,7 @@ def test_nan_and_infinities_pass_the_bounds(runner: SpikeRunner, act: Activation
     feeds = {name: array for name, array in random_feeds(graph).items() if name in graph.inputs}
     feeds[x][0, 3, 1, 2], feeds[x][0, 5, 0, 1], feeds[x][0, 5, 3, 3] = np.nan, np.inf, -np.inf
     feeds[r][0, 2, 2, 2] = -np.float32(np.nan)
-    (actual,) = runner.run(model_of(graph, X60, Candidate(7, 2)).data, feeds)
+    (actual,) = runner.run(model_of(graph, X60, Columns(7, 2)).data, feeds)
     np.testing.assert_allclose(actual, run_reference(graph, feeds)[graph.outputs[0]], atol=1e-5)
 
 
@@ -105,7 +105,7 @@ def test_scaled_channels_keep_nan(runner: SpikeRunner, act: Activation) -> None:
 
 def test_cost_is_the_sum_of_its_instructions_and_misses(runner: SpikeRunner) -> None:
     graph = _layer()
-    cost = runner.measure(model_of(graph, X60, Candidate(8, 2)).data, random_feeds(graph)).cost
+    cost = runner.measure(model_of(graph, X60, Columns(8, 2)).data, random_feeds(graph)).cost
     assert cost.instructions == sum(cost.by_operation.values()) > 500
     own = sum(count * price(operation, SPACEMIT_X60) for operation, count in cost.by_operation.items())
     assert cost.cycles(INSTR) == pytest.approx(own)
@@ -133,17 +133,17 @@ def test_columns_that_a_tile_drops_cost_nothing(runner: SpikeRunner) -> None:
     sparse = b.graph(b.conv(Conv(), x, weights))
     feeds = random_feeds(sparse)
 
-    def macs(candidate: Candidate) -> float:
+    def macs(candidate: Columns) -> float:
         cost = runner.measure(model_of(sparse, X60, candidate).data, feeds).cost
         return sum(part.mac_cycles for part in cost.by_function.values())
 
-    assert macs(Candidate(8, 2, dense=True)) == 4 * macs(Candidate(8, 2)) > 0
+    assert macs(Columns(8, 2, all_columns=True)) == 4 * macs(Columns(8, 2)) > 0
 
 
 def test_the_same_numbers_every_time() -> None:
     graph = _layer()
     feeds = random_feeds(graph)
-    model = model_of(graph, X60, Candidate(7, 4)).data
+    model = model_of(graph, X60, Columns(7, 4)).data
     first, second = (open_spike(X60).measure(model, feeds, evict_bytes=1 << 20).cost for _ in range(2))
     assert first == second
 
@@ -151,7 +151,7 @@ def test_the_same_numbers_every_time() -> None:
 def test_evicted_data_misses(runner: SpikeRunner) -> None:
     graph = _layer()
     feeds = random_feeds(graph)
-    model = model_of(graph, X60, Candidate(8, 2)).data
+    model = model_of(graph, X60, Columns(8, 2)).data
     near, far = (runner.measure(model, feeds, evict_bytes=bytes_).cost for bytes_ in (0, 4 << 20))
     assert far.instructions == near.instructions
     assert far.misses.l2_reads > near.misses.l2_reads
@@ -161,7 +161,7 @@ def test_time_compares_and_simulates_once(runner: SpikeRunner, monkeypatch: pyte
     graph = _layer()
     feeds = random_feeds(graph)
     expected = [run_reference(graph, feeds)[name] for name in graph.outputs]
-    models = [model_of(graph, X60, Candidate(4, vectors)).data for vectors in (1, 2)]
+    models = [model_of(graph, X60, Columns(4, vectors)).data for vectors in (1, 2)]
     trials = runner.time(models, feeds, expected=expected, rounds=3)
     assert all(trial.ms.shape[0] == 1 and (trial.ms > 0).all() for trial in trials)
     assert all(trial.error is not None and trial.error < 1e-5 for trial in trials)

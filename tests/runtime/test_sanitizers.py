@@ -31,8 +31,8 @@ from colonnade.modelfile import records
 from colonnade.modelfile.fields import LIMITS, Interval, Place, ViewAt
 from colonnade.modelfile.program import Storage, View
 from colonnade.modelfile.writer import write
-from colonnade.plan.candidate import ALL_STRIPS, Candidate
 from colonnade.plan.compiler import compile_graph
+from colonnade.plan.ways import ALL_STRIPS, Columns, Vertical
 from colonnade.runtime.binding import checksum
 from colonnade.runtime.build import CSRC, LIBRARY_SOURCES, compile_units
 from colonnade.target.targets import Target, target_named
@@ -218,12 +218,12 @@ def _down_the_rows(target: Target) -> Iterator[bytes]:
     for op, side, m in ((Conv(pads=(1, 1, 1, 1)), 3, 4), (Conv((2, 2), (3, 3, 3, 3)), 7, 5)):
         b = GraphBuilder()
         graph = b.graph(b.conv(op, b.input(1, 3, 9, 5), random_array((5, 3, side, side))))
-        yield model_of(graph, target, Candidate(3, 2, dense=True, vertical=m, panel=2), threads=2).data
+        yield model_of(graph, target, Vertical(3, 2, m=m, panel=2), threads=2).data
 
 
 def _turned(target: Target) -> Iterator[bytes]:
     """In place with a stride, without and with sums of blocks and a residual; strips of two lines; one of all lines."""
-    candidate = Candidate(7, 2, turned=True, panel=2)
+    candidate = Columns(7, 2, lanes="channels", panel=2)
     for op, sides, kernel in (
         (Conv((2, 2)), (6, 18), 1),
         (Conv((2, 2), residual=True, act=Activation("silu")), (6, 6), 1),
@@ -240,15 +240,15 @@ def _turned(target: Target) -> Iterator[bytes]:
 def _slices(target: Target) -> Iterator[bytes]:
     """n1 reads what n0 makes, in all ways that read whole vectors where x lies; both are parts of one concat."""
     for op, kernel, candidate in (
-        (Conv(), 1, Candidate(3, 2)),
-        (Conv(pads=(1, 1, 1, 1)), 3, Candidate(3, 2, dense=True, vertical=4)),
+        (Conv(), 1, Columns(3, 2)),
+        (Conv(pads=(1, 1, 1, 1)), 3, Vertical(3, 2, m=4, panel=1)),
     ):
         b = GraphBuilder()
         first = b.conv(Conv(), b.input(1, 3, 7, 9), random_array((6, 3, 1, 1)))
         second = b.conv(op, first, random_array((6, 6, kernel, kernel), 1))
         whole = b.add(Concat(1), (1, 12, 7, 9), first, second)
         graph = b.graph(b.add(Act(Activation("silu")), (1, 12, 7, 9), whole))
-        yield model_of(graph, target, {"n0": Candidate(3, 2), "n1": candidate}, threads=3).data
+        yield model_of(graph, target, {"n0": Columns(3, 2), "n1": candidate}, threads=3).data
 
 
 def _chained(target: Target, sides: tuple[int, int], expected: list[bool]) -> bytes:
@@ -257,10 +257,9 @@ def _chained(target: Target, sides: tuple[int, int], expected: list[bool]) -> by
     x = b.input(1, 3, *sides)
     for rows in (6, 4, 7, 5):
         x = b.conv(Conv(), x, random_array((rows, b.shape(x)[1], 1, 1)))
-    candidate = Candidate(3, 2, panel=2)
-    chosen = {f"n{i}": replace(candidate, chained=i % 2 == 0, blocks=1 + i // 2) for i in range(4)}
-    data = model_of(b.graph(x), target, chosen, threads=2).data
-    steps = [step for step in program_of(b.graph(x), target, chosen).steps if step.op == "cnm"]
+    chosen, chains = {f"n{i}": Columns(3, 2, panel=2, blocks=1 + i // 2) for i in range(4)}, {"n0", "n2"}
+    data = model_of(b.graph(x), target, chosen, threads=2, chains=chains).data
+    steps = [step for step in program_of(b.graph(x), target, chosen, chains=chains).steps if step.op == "cnm"]
     assert [step.chained for step in steps] == expected
     return data
 
@@ -269,7 +268,7 @@ def _masked(target: Target) -> bytes:
     b = GraphBuilder()
     y = b.conv(Conv(pads=(1, 1, 1, 1)), b.input(2, 20, 5, 7), random_array((9, 20, 3, 3)))
     y = b.conv(Conv((2, 2), (1, 1, 1, 1)), y, random_array((6, 9, 3, 3)))
-    return model_of(b.graph(y), target, Candidate(4, 2, masked=True, blocks=2), threads=2).data
+    return model_of(b.graph(y), target, Columns(4, 2, access="masked", blocks=2), threads=2).data
 
 
 def _with_fused_tails(target: Target) -> bytes:
@@ -277,7 +276,7 @@ def _with_fused_tails(target: Target) -> bytes:
     b = GraphBuilder()
     y = b.conv(Conv(act=Activation("silu")), b.input(1, 20, 6, 6), random_array((9, 20, 1, 1)))
     y = b.conv(Conv(pads=(1, 1, 1, 1), residual=True), y, random_array((9, 9, 3, 3)), y)
-    candidate = Candidate(8, 2, panel=ALL_STRIPS, blocks=2)
+    candidate = Columns(8, 2, panel=ALL_STRIPS, blocks=2)
     return model_of(b.graph(y), target, {"n0": candidate, "n1": replace(candidate, masked=True)}, threads=2).data
 
 
@@ -287,7 +286,7 @@ def _crafted_masks(target: Target) -> Iterator[bytes]:
     b = GraphBuilder()
     graph = b.graph(b.conv(Conv((2, 2), (0, 0, 1, 1)), b.input(1, 1, 4, 4), random_array((2, 1, 3, 3))))
     for masked in (False, True):
-        program = program_of(graph, target, Candidate(2, 2, masked=masked))
+        program = program_of(graph, target, Columns(2, 2, access="masked" if masked else "direct"))
         (step,) = (step for step in program.steps if step.op == "cnm")
         fields, constants = step.fields, program.constants
         if masked:

@@ -21,7 +21,7 @@ from colonnade.graph.ir import (
     Dense,
     GlobalPool,
     Graph,
-    Op,
+    Operator,
     Pad,
     Pool,
     Reshape,
@@ -30,11 +30,13 @@ from colonnade.graph.ir import (
 )
 from colonnade.target.targets import Target
 
-SIGMOID, SILU = Activation("sigmoid"), Activation("silu")
-CURVED = (SIGMOID, Activation("hard_sigmoid", alpha=0.2, beta=0.5), Activation("hard_swish"), SILU)
+SIGMOID, SILU, LEAKY = Activation("sigmoid"), Activation("silu"), Activation("leaky_relu", alpha=0.1)
+CURVED = (SIGMOID, Activation("hard_sigmoid", alpha=0.2, beta=0.5), Activation("hard_swish"), SILU, LEAKY)
 
 
-def one_op(op: Op, out: tuple[int, ...], *inputs: tuple[int, ...], constants: tuple[np.ndarray, ...] = ()) -> Graph:
+def one_op(
+    op: Operator, out: tuple[int, ...], *inputs: tuple[int, ...], constants: tuple[np.ndarray, ...] = ()
+) -> Graph:
     """A graph of one node that reads inputs of the given shapes, then constants."""
     builder = GraphBuilder()
     names = [builder.input(*shape) for shape in inputs]
@@ -131,6 +133,7 @@ def test_activations_are_accurate(target: Target, act: Activation) -> None:
         "silu": wide * sigmoid,
         "hard_sigmoid": np.clip(act.alpha * wide + act.beta, 0, 1),
         "hard_swish": wide * np.clip(wide / 6 + 0.5, 0, 1),
+        "leaky_relu": np.where(wide < 0, act.alpha * wide, wide),
     }[act.kind]
     (y,) = run_graph(one_op(Act(act), x.shape, x.shape), target, {"x0": x}).values()
     # hard_swish and hard_sigmoid subtract near their kinks: there the error is relative to 1.

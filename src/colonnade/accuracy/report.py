@@ -64,12 +64,12 @@ def _cells(share: Estimate | None) -> tuple[str, str]:
 
 def _sentences(found: Comparison, first: str, second: str) -> list[str]:
     share, interval = _cells(found.agreement)
-    lines = [f"{first} chooses as {second} does for {share} ({interval}) of the images"]
+    lines = [f"{first} chooses the same class as {second} for {share} ({interval}) of the images"]
     if found.difference is not None and found.p_value is not None:
         by = found.difference
         lines.append(
             f"top-1 differs by {by.value * 100:+.2f} points ({by.low * 100:+.2f} to {by.high * 100:+.2f}): "
-            f"{found.only_first} images only {first} gets right, {found.only_second} only {second}; "
+            f"only {first} is right on {found.only_first} images, only {second} on {found.only_second}; "
             f"McNemar's p {f'= {found.p_value:.2g}' if found.p_value >= _LEAST_P else f'< {_LEAST_P:g}'}"
         )
     return lines

@@ -14,8 +14,8 @@ from colonnade.bench.subject import input_shape, open_model
 from colonnade.bench.worker import OWN
 from colonnade.graph.onnx_import import import_model
 from colonnade.graph.reference import run_reference
+from colonnade.plan.choose.measure import WrongResultError
 from colonnade.plan.compiler import resolve_target
-from colonnade.plan.measure import WrongResultError
 from colonnade.remote.open import open_runner
 from colonnade.remote.runner import Runner
 

@@ -18,11 +18,12 @@ from colonnade.graph.ir import IDENTITY, Act, Concat, Conv, Graph, Node
 from colonnade.graph.reference import run_reference
 from colonnade.modelfile.reader import describe
 from colonnade.modelfile.writer import write
-from colonnade.plan.cache import Records
-from colonnade.plan.lower import borders_of, lower
-from colonnade.plan.measure import EVICT_BYTES, TOLERANCE, WrongResultError
+from colonnade.plan.choose.cache import Records
+from colonnade.plan.choose.measure import EVICT_BYTES, TOLERANCE, WrongResultError
+from colonnade.plan.choose.tuner import NetworkPlan
+from colonnade.plan.lower import lower
 from colonnade.plan.planes import Borders
-from colonnade.plan.tuner import NetworkPlan
+from colonnade.plan.problem import borders_of
 from colonnade.remote.runner import relative_error
 from colonnade.remote.spike import SpikeRunner
 from colonnade.runtime.binding import checksum
@@ -103,7 +104,7 @@ def _units(graph: Graph, plan: NetworkPlan) -> Iterator[tuple[Node, ...]]:
     """The nodes, chained ones with those that follow them."""
     nodes = iter(graph.nodes)
     for node in nodes:
-        chained = node.name in plan.candidates and plan.candidates[node.name].chained
+        chained = node.name in plan.chains
         yield (node, next(nodes)) if chained else (node,)
 
 
@@ -117,7 +118,7 @@ def _unit_key(graph: Graph, unit: tuple[Node, ...], plan: NetworkPlan, borders: 
 def _key(graph: Graph, node: Node, plan: NetworkPlan, borders: Mapping[str, Borders]) -> str:
     """Equal for nodes that do the same work."""
     if isinstance(node.op, Conv):
-        return f"{plan.problems[node.name].digest} {plan.candidates[node.name]!r}"
+        return f"{plan.problems[node.name].digest} {plan.candidates[node.name]!r} {node.name in plan.chains}"
     return repr((node.op, [(graph.shape(name), borders.get(name)) for name in (*node.inputs, node.output)]))
 
 
@@ -126,7 +127,8 @@ def _measure(
 ) -> ModelledCost | None:
     """Cost of nodes that run together; None if they make no step."""
     alone = _alone(graph, unit)
-    program = lower(alone, target, plan.problems, plan.candidates, borders_of(graph, plan.problems))
+    borders = borders_of(graph, plan.problems)
+    program = lower(alone, target, plan.problems, plan.candidates, borders, plan.chains)
     data = write(program, checksum)
     names = [node.name for node in unit]
     own = [i for i, (name, _) in enumerate(describe(data).steps) if any(_is_of(name, node) for node in names)]

@@ -19,10 +19,10 @@ from colonnade.errors import ColonnadeError
 from colonnade.files import write_atomic
 from colonnade.graph.onnx_import import import_model
 from colonnade.graph.passes import optimize
-from colonnade.plan.cache import PlanCache, default_cache_dir
-from colonnade.plan.chain import chained
+from colonnade.plan.choose.cache import PlanCache, default_cache_dir
+from colonnade.plan.choose.chain import chained
+from colonnade.plan.choose.tuner import NetworkPlan, default_plan, tuned_plan
 from colonnade.plan.compiler import machine_key, resolve_target
-from colonnade.plan.tuner import NetworkPlan, default_plan, tuned_plan
 from colonnade.remote.spike import SpikeRunner, open_spike
 from colonnade.target.riscv_model import BLOCK, INSTR, STREAM, ModelledCost, Reading
 from colonnade.target.targets import Target
@@ -122,7 +122,7 @@ def run_modelled(
                 told = labelled(tell, f"{model.name} {sparsity_text(sparsity)}")
                 pruned = options.prune(model, sparsity)
                 nodes, plan = model_nodes(pruned, options, target, runner, told, cache_dir)
-                algorithms = {name: str(candidate) for name, candidate in plan.candidates.items()}
+                algorithms = {name: plan.algorithm(name) for name in plan.choices}
                 rows.append(_row(model.name, sparsity, nodes, algorithms, options))
         return ModelledReport(target.name, runner.core.name, runner.core.hertz, tuple(rows))
 

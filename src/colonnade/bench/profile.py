@@ -21,8 +21,8 @@ from colonnade.bench.machine import machine_facts
 from colonnade.bench.roofs import Prober, Roofs
 from colonnade.errors import ColonnadeError
 from colonnade.files import write_atomic
-from colonnade.modelfile.layers import Layer, layers
-from colonnade.plan.candidate import Candidate
+from colonnade.plan.ways import WAY_OF_STEP
+from colonnade.plan.work import Layer, layers
 from colonnade.runtime.session import Session
 
 OVERHEAD = 0.5  # of the time: a bound that explains less is none
@@ -151,27 +151,10 @@ def algorithm(layer: Layer) -> str:
     f = layer.fields
     if layer.op == "dense":
         return f"{f['chunk']}x{f['vectors']}v"
-    if layer.op == "depthwise":
-        return str(Candidate(f["tile_rows"], f["vectors"], window=True))
-    if layer.op == "winograd":
-        return str(Candidate(f["tile_rows"], f["vectors"], panel=f["panel"], winograd=f["m"]))
-    if layer.op == "vertical":
-        return str(Candidate(f["tile_rows"], f["vectors"], panel=f["panel"], vertical=f["m"]))
-    if layer.op != "cnm":
+    if layer.op not in WAY_OF_STEP:
         return ""
-    chosen = Candidate(
-        rows=f["tile_rows"],
-        vectors=f["vectors"],
-        packed=bool(f["packed"]),
-        masked=bool(f["masked"]),
-        turned=f["strip_h"] > 0,
-        rowwise=bool(f["rowwise"]),
-        panel=f["panel"],
-        blocks=f["blocks"],
-        chained=bool(f["chained"]),
-        dense=not layer.sparse,
-    )
-    return str(chosen)
+    chained = ", chained" * bool(f.get("chained"))
+    return f"{WAY_OF_STEP[layer.op].of_step(layer.op, f, layer.sparse)}{chained}"
 
 
 def _mean_share(rows: Sequence[LayerProfile]) -> float | None:

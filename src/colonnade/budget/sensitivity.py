@@ -13,10 +13,10 @@ from colonnade.errors import ColonnadeError
 from colonnade.graph.onnx_import import import_model
 from colonnade.graph.passes import optimize
 from colonnade.modelfile.writer import write
+from colonnade.plan.choose.tuner import default_plan
 from colonnade.plan.compiler import resolve_target
-from colonnade.plan.lower import conv_problems, lower
-from colonnade.plan.problem import ConvProblem
-from colonnade.plan.tuner import default_plan
+from colonnade.plan.lower import lower
+from colonnade.plan.problem import ConvProblem, conv_problems
 from colonnade.runtime.binding import checksum
 from colonnade.runtime.session import Session
 

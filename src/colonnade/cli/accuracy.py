@@ -23,19 +23,24 @@ from colonnade.cli.options import (
 def evaluate(
     model: Annotated[Path, typer.Argument(metavar="MODEL", help="ONNX file or compiled model.", show_default=False)],
     data: Annotated[
-        Path, typer.Option(help="Folder of images or class folders, .npz (x, y) or .npy.", show_default=False)
+        Path,
+        typer.Option(help="Images: a folder of images or of class folders, .npz (x, y) or .npy.", show_default=False),
     ],
-    against: Annotated[Path | None, typer.Option(help="Second model, ONNX or compiled, on the same images.")] = None,
-    labels: Annotated[Path | None, typer.Option(help="Labels of images that have none: text or .npy.")] = None,
+    against: Annotated[
+        Path | None, typer.Option(help="A second model, ONNX or compiled, to run on the same images.")
+    ] = None,
+    labels: Annotated[Path | None, typer.Option(help="File of labels for images that have none: text or .npy.")] = None,
     preprocess: PreprocessOption = None,
-    samples: Annotated[int | None, typer.Option(help="Images to draw, classes in proportion. [default: all]")] = None,
-    seed: Annotated[int, typer.Option(help="Of the draw.")] = 0,
+    samples: Annotated[
+        int | None, typer.Option(help="Number of images to draw, each class in proportion. [default: all]")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Seed for drawing images.")] = 0,
     batch: BatchOption = None,
     threads: ThreadsOption = 1,
     input_size: SizeOption = None,
     json: JsonOption = None,
 ) -> None:
-    """Count how often a model is right, beside another model if one is given, and time it."""
+    """Count how often a model is right on labelled images, and time it, alone or against a second model."""
     from colonnade import api
     from colonnade.accuracy import report
     from colonnade.bench.machine import machine_facts

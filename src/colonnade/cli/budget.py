@@ -50,10 +50,14 @@ LEVELS = "0.5,0.75,0.875"
 def allocate(
     model: SubjectArgument,
     output: Annotated[Path, typer.Option("--output", "-o", help="ONNX file to write.", show_default=False)],
-    data: Annotated[Path, typer.Option(help="Sample images: folder, .npy or .npz; no labels.", show_default=False)],
+    data: Annotated[
+        Path, typer.Option(help="Images to prune by, without labels: a folder, .npy or .npz.", show_default=False)
+    ],
     latency: LatencyOption = None,
     speedup: SpeedupOption = None,
-    sparsity: Annotated[str | None, typer.Option(help="Goal: share of zeros in all prunable layers together.")] = None,
+    sparsity: Annotated[
+        str | None, typer.Option(help="Goal: share of weights that become zero in all prunable layers together.")
+    ] = None,
     levels: LevelsOption = LEVELS,
     preprocess: PreprocessOption = None,
     samples: SamplesOption = 512,
@@ -71,7 +75,7 @@ def allocate(
     json: JsonOption = None,
     plot: PlotOption = None,
 ) -> None:
-    """Prune each layer as far as a latency, a speedup or a sparsity of the whole network asks."""
+    """Prune each layer to a sparsity of its own, such that the network reaches a latency, a speedup or a sparsity."""
     from colonnade.bench.run import Options
     from colonnade.calibrate.settings import Calibration
 

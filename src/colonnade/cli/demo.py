@@ -26,12 +26,13 @@ from colonnade.cli.options import (
 
 def demo(
     data: Annotated[
-        Path | None, typer.Option(help="Folder of Fashion-MNIST. [default: that of Debian's package, else digits]")
+        Path | None,
+        typer.Option(help="Folder with Fashion-MNIST. [default: that of Debian's package; without it, use digits]"),
     ] = None,
     sparsity: SparsitiesOption = "0.5,0.75",
     threads: ThreadsOption = 1,
     repeat: RepeatOption = 100,
-    against: Annotated[str, typer.Option(help="Comma-separated runtimes.")] = "onnxruntime",
+    against: Annotated[str, typer.Option(help="Runtimes to compare with, with commas between.")] = "onnxruntime",
     plan: PlanOption = "tuned",
     json: JsonOption = None,
     plot: PlotOption = None,

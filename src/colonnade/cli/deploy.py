@@ -14,7 +14,8 @@ def deploy(
     model: Annotated[Path, typer.Argument(metavar="MODEL", help="Compiled model.", show_default=False)],
     output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Folder to make.", show_default=False)],
     arch: Annotated[
-        str | None, typer.Option(help="Architecture, for a model that runs on any. [default: the model's]")
+        str | None,
+        typer.Option(help="Architecture of the other machine, if the model runs on any. [default: the model's]"),
     ] = None,
 ) -> None:
     """Make a folder that runs a compiled model on another machine: a program, the model, C libraries, an example."""
@@ -33,7 +34,7 @@ def deploy(
 
 
 def targets() -> None:
-    """List what models can be compiled for."""
+    """List the targets that models can be compiled for, and whether this CPU can run them."""
     from rich.table import Table
 
     from colonnade.remote.open import runs_here

@@ -51,7 +51,9 @@ def bench(
     threads: ThreadsOption = 1,
     batch: Annotated[int, typer.Option(help="Images per run.")] = 1,
     repeat: RepeatOption = 20,
-    against: Annotated[str | None, typer.Option(help="Comma-separated runtimes. [default: all known]")] = None,
+    against: Annotated[
+        str | None, typer.Option(help="Runtimes to compare with, with commas between. [default: all known]")
+    ] = None,
     json: JsonOption = None,
     plot: PlotOption = None,
     input_size: SizeOption = None,
@@ -62,7 +64,7 @@ def bench(
     target: TargetOption = "native",
     runner: RunnerOption = "local",
 ) -> None:
-    """Time a network side by side with other runtimes, after checking every output."""
+    """Check a network's outputs, then time it, dense and pruned, in turns with other runtimes."""
     from colonnade.bench.peers import PEERS
     from colonnade.bench.run import Options
 
@@ -82,7 +84,7 @@ def bench(
     )
     check_outputs(json, plot=plot)
     if runner != "local" and against is not None:
-        raise ColonnadeError(f"--against: other runtimes are timed on this machine alone, not with --runner {runner}")
+        raise ColonnadeError(f"--against: other runtimes are timed on this machine only, not with --runner {runner}")
     if runner == "spike":
         _bench_modelled(model, options, json, plot)
     elif len(model) > 1:
@@ -135,7 +137,7 @@ def forecast(
     target: TargetOption = "native",
     runner: RunnerOption = "local",
 ) -> None:
-    """Time a network at sparsities nobody has trained it for yet, per layer and in total."""
+    """Time a network at several sparsities before it is trained for them, layer by layer and in total."""
     from colonnade.bench.forecast import forecast as run_forecast
     from colonnade.bench.run import Options
 
@@ -162,14 +164,16 @@ def profile(
     model: Annotated[Path, typer.Argument(metavar="MODEL", help="Compiled model.", show_default=False)],
     inputs: Annotated[
         list[str] | None,
-        typer.Option("--input", help="FILE.npy, or NAME=FILE.npy. Repeat for more. [default: normal numbers]"),
+        typer.Option(
+            "--input", help="Input array: FILE.npy, or NAME=FILE.npy. May be repeated. [default: normal random numbers]"
+        ),
     ] = None,
     repeat: RepeatOption = 20,
     threads: ThreadsOption = 1,
     json: JsonOption = None,
     plot: PlotOption = None,
 ) -> None:
-    """Time a compiled model layer by layer, beside what this machine can do at most."""
+    """Time a compiled model layer by layer, and compare with what this machine can reach at most."""
     from colonnade.bench import profile as profiling
     from colonnade.bench import profile_report as reporting
 

@@ -11,6 +11,7 @@ import typer
 from colonnade.cli.budget import LEVELS, Images, Results, parse_goal, prune_to_goal
 from colonnade.cli.options import (
     BatchOption,
+    GoalRunnerOption,
     GroupOption,
     JsonOption,
     LatencyOption,
@@ -46,12 +47,14 @@ if TYPE_CHECKING:
 
 
 def zoo(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="Such as resnet50; a wrong name lists them all.")],
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="Name of a network, such as resnet50; a wrong name lists them all.")
+    ],
     output: Annotated[Path | None, typer.Option("--output", "-o", help="[default: NAME.onnx]")] = None,
     input_size: Annotated[int, typer.Option(help="Height and width of the input.")] = 224,
-    classes: Annotated[int, typer.Option(help="Outputs of the classifier.")] = 1000,
+    classes: Annotated[int, typer.Option(help="Number of outputs of the classifier.")] = 1000,
     batch: Annotated[int | None, typer.Option(help="Images per run. [default: left open]")] = None,
-    seed: Annotated[int, typer.Option(help="Of the random weights.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of the random weights.")] = 0,
 ) -> None:
     """Write a well-known network with random weights, or a small trained one (fashion_resnet ...), as an ONNX file."""
     from colonnade.api import Model
@@ -82,8 +85,10 @@ def inspect(model: ModelArgument, batch: BatchOption = None, input_size: SizeOpt
 def prune(
     model: ModelArgument,
     output: Annotated[Path, typer.Option("--output", "-o", help="ONNX file to write.", show_default=False)],
-    sparsity: Annotated[str | None, typer.Option(help="Fraction of zeros, at least 0 and below 1.")] = None,
-    allocate: Annotated[bool, typer.Option("--allocate", help="Let each layer have a sparsity of its own.")] = False,
+    sparsity: Annotated[str | None, typer.Option(help="Share of weights that become zero, from 0 to below 1.")] = None,
+    allocate: Annotated[
+        bool, typer.Option("--allocate", help="With --sparsity: choose a sparsity for each layer.")
+    ] = False,
     latency: LatencyOption = None,
     speedup: SpeedupOption = None,
     levels: LevelsOption = LEVELS,
@@ -91,20 +96,21 @@ def prune(
     group: GroupOption = "all",
     skip: SkipOption = None,
     calibrate: Annotated[
-        Path | None, typer.Option(help="Images to prune by: folder, .npy or .npz. [default: magnitude alone]")
+        Path | None,
+        typer.Option(help="Images to prune by: a folder, .npy or .npz. [default: none, prune by magnitude]"),
     ] = None,
     samples: SamplesOption = 512,
     method: MethodOption = "obs",
     preprocess: PreprocessOption = None,
     input_size: SizeOption = None,
     seed: SeedOption = 0,
-    threads: Annotated[int, typer.Option(help="For a goal: threads to time with.")] = 1,
-    repeat: Annotated[int, typer.Option(help="For a goal: timed rounds.")] = 20,
-    plan: Annotated[str, typer.Option(help="For a goal: plan to time with, tuned or default.")] = "tuned",
+    threads: Annotated[int, typer.Option(help="For a goal: number of threads.")] = 1,
+    repeat: Annotated[int, typer.Option(help="For a goal about time: number of timed rounds.")] = 20,
+    plan: Annotated[
+        str, typer.Option(help="For a goal about time: the plan that is timed, tuned or default.")
+    ] = "tuned",
     target: TargetOption = "native",
-    runner: Annotated[
-        str, typer.Option(help="For a goal: where times come from: local, spike (modelled), ssh://USER@HOST[:PORT].")
-    ] = "local",
+    runner: GoalRunnerOption = "local",
     json: JsonOption = None,
     plot: PlotOption = None,
 ) -> None:

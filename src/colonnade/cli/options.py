@@ -24,33 +24,67 @@ EXIT_FAULT = 1  # Colonnade itself failed or was wrong: the report says how
 _PIPE_WIDTH = 200
 
 ModelArgument = Annotated[Path, typer.Argument(metavar="MODEL", help="ONNX file.", show_default=False)]
-SubjectArgument = Annotated[str, typer.Argument(metavar="MODEL", help="Zoo name or ONNX file.", show_default=False)]
+SubjectArgument = Annotated[
+    str, typer.Argument(metavar="MODEL", help="Name of a zoo network, or ONNX file.", show_default=False)
+]
 SubjectsArgument = Annotated[
-    list[str], typer.Argument(metavar="MODEL...", help="Zoo name or ONNX file; several on a simulated core.")
+    list[str],
+    typer.Argument(metavar="MODEL...", help="Names of zoo networks, or ONNX files; several only with --runner spike."),
 ]
-ThreadsOption = Annotated[int, typer.Option(help="Threads to run on.")]
-BatchOption = Annotated[int | None, typer.Option(help="Images per run. [default: the file's, else 1]")]
-SizeOption = Annotated[int | None, typer.Option(help="Height and width of the input. [default: the file's, else 224]")]
-SparsitiesOption = Annotated[str, typer.Option("--sparsity", help="Comma-separated fractions, each 0 to below 1.")]
-TileOption = Annotated[str, typer.Option(help="Output channels per tile, auto or fastest.")]
-TilesOption = Annotated[str, typer.Option("--tile", help="Output channels per tile, auto, fastest, or several.")]
-GroupOption = Annotated[str, typer.Option(help="Columns per group that keep the same number each, or all.")]
-SkipOption = Annotated[list[str] | None, typer.Option(help="Layer to leave dense. Repeat for more.")]
-SamplesOption = Annotated[int, typer.Option(help="Images to draw from those given.")]
-MethodOption = Annotated[str, typer.Option(help="How columns are chosen: magnitude, activation or obs.")]
-SeedOption = Annotated[int, typer.Option(help="Of the draw of images and positions.")]
-LatencyOption = Annotated[str | None, typer.Option(help="Goal: milliseconds of a run, such as 20ms.")]
-SpeedupOption = Annotated[str | None, typer.Option(help="Goal: times as fast as dense, such as 1.5x.")]
-LevelsOption = Annotated[str, typer.Option(help="For a goal: sparsities a layer may have.")]
+ThreadsOption = Annotated[int, typer.Option(help="Number of threads.")]
+BatchOption = Annotated[int | None, typer.Option(help="Images per run. [default: as in the file, else 1]")]
+SizeOption = Annotated[
+    int | None, typer.Option(help="Height and width of the input. [default: as in the file, else 224]")
+]
+SparsitiesOption = Annotated[
+    str,
+    typer.Option(
+        "--sparsity", help="Shares of weights that become zero: numbers from 0 to below 1, with commas between."
+    ),
+]
+_TILE = "Output channels per tile: a number, or fastest or auto, which choose it for each layer by estimated time"
+TileOption = Annotated[str, typer.Option(help=f"{_TILE}.")]
+TilesOption = Annotated[
+    str, typer.Option("--tile", help=f"{_TILE}; for a goal about time, numbers with commas between to choose from.")
+]
+GroupOption = Annotated[
+    str, typer.Option(help="Consecutive columns of which a fixed number is kept: a number, or all for one group.")
+]
+SkipOption = Annotated[
+    list[str] | None,
+    typer.Option(help="Name of a layer to leave dense, or a pattern such as layer4.*. May be repeated."),
+]
+SamplesOption = Annotated[int, typer.Option(help="Number of images to draw from those given.")]
+MethodOption = Annotated[str, typer.Option(help="Score by which columns are chosen: magnitude, activation or obs.")]
+SeedOption = Annotated[int, typer.Option(help="Seed for drawing images and positions.")]
+LatencyOption = Annotated[str | None, typer.Option(help="Goal: the longest time of a run, such as 20ms.")]
+SpeedupOption = Annotated[
+    str | None, typer.Option(help="Goal: how many times as fast as the dense network, such as 1.5x.")
+]
+LevelsOption = Annotated[
+    str, typer.Option(help="For a goal: the sparsities that a layer may have, with commas between.")
+]
 PreprocessOption = Annotated[
-    str | None, typer.Option(help="imagenet, or size=N,resize=N,mean=A/B/C,std=A/B/C,filter=bilinear.")
+    str | None,
+    typer.Option(
+        help="Preprocessing of images: imagenet, or settings: size=N,resize=N,mean=R/G/B,std=R/G/B,filter=bilinear."
+    ),
 ]
-TargetOption = Annotated[str, typer.Option(help="native, or a name that `colonnade targets` lists.")]
-PlanOption = Annotated[str, typer.Option(help="tuned: profile each layer; default: measure nothing.")]
-RunnerOption = Annotated[str, typer.Option(help="Where to profile: local, spike (modelled), ssh://USER@HOST[:PORT].")]
+TargetOption = Annotated[
+    str, typer.Option(help="Core to plan for: native (this CPU), or a name that `colonnade targets` lists.")
+]
+PlanOption = Annotated[
+    str,
+    typer.Option(help="How kernels are chosen: tuned times candidates of each layer; default estimates their times."),
+]
+_RUNNERS = "local, spike (a simulated core, modelled times), or ssh://USER@HOST[:PORT]"
+RunnerOption = Annotated[str, typer.Option(help=f"Where models run and are timed: {_RUNNERS}.")]
+GoalRunnerOption = Annotated[
+    str, typer.Option("--runner", help=f"For a goal about time: where models run and are timed: {_RUNNERS}.")
+]
 JsonOption = Annotated[Path | None, typer.Option(help="Write the results to this file.")]
 PlotOption = Annotated[Path | None, typer.Option(help="Draw the results to this .png or .svg file.")]
-RepeatOption = Annotated[int, typer.Option(help="Timed rounds.")]
+RepeatOption = Annotated[int, typer.Option(help="Number of timed rounds.")]
 
 
 def parse_list(text: str, option: str, convert: Callable[[str], Item]) -> tuple[Item, ...]:
@@ -123,7 +157,9 @@ def check_outputs(*paths: Path | None, plot: Path | None = None) -> None:
 
 def _parse_count(text: str, option: str, other: str | None = None) -> int:
     if not text.isascii() or not text.lstrip("-").isdigit():
-        known = "no number, and in a list all are" if other is None else f"neither a number nor {other}"
+        known = (
+            "not a number, which every value in a list must be" if other is None else f"neither a number nor {other}"
+        )
         raise ColonnadeError(f"{option}: '{text}' is {known}")
     check_positive(option, int(text))
     return int(text)
@@ -148,7 +184,7 @@ def progress_bar() -> Iterator[Progress]:
         task = bar.add_task("", total=None)
 
         def tell(what: str, done: int, total: int) -> None:
-            bar.tasks[0].finished_time = None  # of a phase; the clock is of all of them
+            bar.tasks[0].finished_time = None  # one of several parts is finished; the clock shows the time of all
             bar.update(task, description=what, completed=done, total=total)
 
         yield tell

@@ -14,6 +14,7 @@ from colonnade.cli.options import (
     PlanOption,
     RunnerOption,
     SizeOption,
+    TargetOption,
     ThreadsOption,
     check_positive,
     parse_plan,
@@ -30,14 +31,16 @@ if TYPE_CHECKING:
 
 def compile_model(
     model: ModelArgument,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="[default: MODEL.colonnade]")] = None,
-    target: Annotated[str, typer.Option(help="native, or a name that `colonnade targets` lists.")] = "native",
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="File to write. [default: MODEL.colonnade]")
+    ] = None,
+    target: TargetOption = "native",
     threads: ThreadsOption = 1,
     batch: BatchOption = None,
     input_size: SizeOption = None,
     plan: PlanOption = "tuned",
     runner: RunnerOption = "local",
-    layers: Annotated[bool, typer.Option("--layers", help="Print what was chosen for each layer.")] = False,
+    layers: Annotated[bool, typer.Option("--layers", help="Print the kernel that was chosen for each layer.")] = False,
 ) -> None:
     """Plan a model for a target and write one file that the runtime maps and runs."""
     from colonnade import api
@@ -47,7 +50,7 @@ def compile_model(
     kind = parse_plan(plan)
     if kind == "default" and runner != "local":
         raise ColonnadeError(
-            f"--runner {runner}: the default plan measures nothing; leave out --runner or --plan default"
+            f"--runner {runner}: the default plan measures nothing; leave out either --runner or --plan default"
         )
     for option, value in (("--threads", threads), ("--batch", batch), ("--input-size", input_size)):
         check_positive(option, value)
@@ -71,8 +74,12 @@ def compile_model(
 
 def run(
     model: Annotated[Path, typer.Argument(metavar="MODEL", help="Compiled model.", show_default=False)],
-    inputs: Annotated[list[str], typer.Option("--input", help="FILE.npy, or NAME=FILE.npy. Repeat for more.")],
-    outputs: Annotated[list[str], typer.Option("--output", help="FILE.npy, or NAME=FILE.npy. Repeat for more.")],
+    inputs: Annotated[
+        list[str], typer.Option("--input", help="Input array: FILE.npy, or NAME=FILE.npy. May be repeated.")
+    ],
+    outputs: Annotated[
+        list[str], typer.Option("--output", help="Output to write: FILE.npy, or NAME=FILE.npy. May be repeated.")
+    ],
     threads: ThreadsOption = 1,
 ) -> None:
     """Run a compiled model on arrays from .npy files."""

@@ -12,11 +12,11 @@ from colonnade.errors import ColonnadeError
 
 
 def finetune(
-    recipe: Annotated[Path, typer.Argument(metavar="RECIPE", help="TOML file.", show_default=False)],
+    recipe: Annotated[Path, typer.Argument(metavar="RECIPE", help="TOML file (docs/training.md).", show_default=False)],
 ) -> None:
-    """Train a PyTorch network by a recipe, pruned while it trains, and export the best epoch.
+    """Train a PyTorch network with masks by a recipe, and export the best epoch as ONNX.
 
-    Several processes: accelerate launch --num_processes N -m colonnade finetune RECIPE
+    With several processes: accelerate launch --num_processes N -m colonnade finetune RECIPE
     """
     try:
         from colonnade.train.finetune import finetune as run

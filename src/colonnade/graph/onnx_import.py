@@ -1,4 +1,4 @@
-"""ONNX to graph: resolve shapes, fold what is constant, and lower each node by its function in `ops/`."""
+"""ONNX to graph: resolve shapes, fold what is constant, and read each other node by its function in `onnx_ops/`."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ import onnx
 import onnx.numpy_helper
 from onnx.reference import ReferenceEvaluator
 
-import colonnade.graph.ops  # noqa: F401  (fills the operator table)
+import colonnade.graph.onnx_ops  # noqa: F401  (fills the operator table)
 from colonnade.errors import ColonnadeError
 from colonnade.graph.ir import F32, IDENTITY, Act, Graph
-from colonnade.graph.lowering import (
+from colonnade.graph.onnx_file import DEFAULT_DOMAIN, check_node, default_opset, first_line, one_line, read_model
+from colonnade.graph.onnx_node import (
     MAX_ELEMENTS,
     Builder,
     Constant,
     SourceNode,
     Tensor,
     Value,
-    lowering_of,
+    reader_of,
     rename_output,
     supported_operators,
 )
-from colonnade.graph.onnx_file import DEFAULT_DOMAIN, check_node, default_opset, first_line, one_line, read_model
 
 DEFAULT_BATCH = 1
 DEFAULT_INPUT_SIZE = 224
@@ -57,7 +57,7 @@ def import_model(
         importer.read_initializers(model.graph)
         importer.read_inputs(model.graph, batch, plane)
         for node in model.graph.node:
-            importer.lower(node)
+            importer.read_node(node)
         return importer.finish(model.graph)
     except ColonnadeError as error:
         raise ColonnadeError(one_line(f"{label}: {error}")) from error.__cause__
@@ -125,21 +125,21 @@ class _Importer:
             raise ColonnadeError(f"input '{entry.name}' of shape {list(sizes)} is too large")
         return sizes
 
-    def lower(self, proto: onnx.NodeProto) -> None:
-        """Fold a node whose operands are all constants, lower any other."""
+    def read_node(self, proto: onnx.NodeProto) -> None:
+        """Fold a node whose operands are all constants, read any other by its function."""
         name = proto.name or next((o for o in proto.output if o), proto.op_type)
         try:
             operands = tuple(self._read(value) if value else None for value in proto.input)
             if self._is_foldable(proto, operands):
                 self._fold(proto, operands)
                 return
-            lowering = lowering_of(proto.op_type) if proto.domain in DEFAULT_DOMAIN else None
-            if lowering is None:
+            read = reader_of(proto.op_type) if proto.domain in DEFAULT_DOMAIN else None
+            if read is None:
                 raise _UnsupportedOperatorError
             check_node(proto, self.opset)
             attributes = {a.name: _attribute(a) for a in proto.attribute}
             node = SourceNode(name, proto.op_type, self.opset, operands, attributes, self.builder, self.rebatch)
-            self._bind_result(proto.output[0], node, lowering(node))
+            self._bind_result(proto.output[0], node, read(node))
             self.second_outputs.update(proto.output[1:])
         except _UnsupportedOperatorError:
             domain = f" ({proto.domain})" if proto.domain else ""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from colonnade.errors import ColonnadeError
-from colonnade.graph.lowering import SourceNode
+from colonnade.graph.onnx_node import SourceNode
 
 MAX_SIDE = 2**14  # of a padded plane; far above any image, so that a damaged file cannot ask for absurd work
 

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from itertools import product
 from typing import cast
 
@@ -52,6 +53,7 @@ class Window:
         return f"depthwise_f32_{self.kernel}s{self.stride}_{self.rows}x{self.vectors}v__{isa.symbol}"
 
 
+@cache
 def windows(isa: Isa) -> tuple[Window, ...]:
     """Every window kernel of `isa`: those whose accumulators and one row of x fit its registers."""
     return tuple(

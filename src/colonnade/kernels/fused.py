@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from itertools import product
 
 from colonnade.kernels.cnm import indent, kernel_function
@@ -41,6 +42,7 @@ class Fused:
         return f"fused_f32_{self.shape.rows}x{self.shape.vectors}v{self.positions}__{isa.symbol}"
 
 
+@cache
 def fused_kernels(isa: Isa) -> tuple[Fused, ...]:
     """Every fused kernel of `isa`: those whose accumulators stay in registers and whose tails are worth it."""
     if not isa.fuses_tails:

@@ -6,6 +6,7 @@ Standard library only (read by the build hook).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 from colonnade.target.isa import ISAS, Isa
 
@@ -53,6 +54,7 @@ class Shape:
         return f"cnm_f32_{self.rows}x{self.vectors}v__{isa.symbol}"
 
 
+@cache
 def shapes(isa: Isa) -> tuple[Shape, ...]:
     """Every T x V whose accumulators stay in the registers of `isa`. For each T every smaller V is there, so a strip's
     tail always finds a narrower kernel, and for each V every smaller T, so that a last tile does."""

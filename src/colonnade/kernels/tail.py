@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from itertools import product
 from typing import cast
 
@@ -60,6 +61,7 @@ class Tail:
         return f"tail_f32_{self.positions}x{self.vectors}v__{isa.symbol}"
 
 
+@cache
 def tails(isa: Isa) -> tuple[Tail, ...]:
     """Every tail kernel of `isa`: those worth it for the most rows, with accumulators in half its registers."""
     found = []
@@ -70,6 +72,7 @@ def tails(isa: Isa) -> tuple[Tail, ...]:
     return tuple(found)
 
 
+@cache
 def longest_tail(isa: Isa, rows: int, lanes: int) -> int:
     """The most positions past whole vectors of `lanes` that are worth a tail kernel of T = `rows`; 0: none."""
     fitting = (tail for tail in tails(isa) if tail.vectors == tail_vectors(rows, lanes))

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 
 from colonnade.kernels.cnm import indent, lane
 from colonnade.kernels.shapes import Shape
@@ -43,6 +44,7 @@ class Turned:
         return f"turned_f32_{self.lines}x{self.width}s{self.stride}__{isa.symbol}"
 
 
+@cache
 def turned_kernels(isa: Isa) -> tuple[Turned, ...]:
     """Every turned kernel of `isa`: of every width, so that the end of a line finds one."""
     sizes = [(lines, width) for lines in LINES for width in range(1, isa.turned // lines + 1)]

@@ -133,4 +133,4 @@ def _interval(field: Field, low: str, high: str, says: str) -> list[str]:
 
 def _c(bound: Bound) -> str:
     """A bound as C: limits get the prefix that they have there."""
-    return re.sub(r"\b(?=[A-Z])", "CLN_", bound) if isinstance(bound, str) else str(bound)
+    return re.sub(r"\b(?=[A-Z])(?!INT32_MAX)", "CLN_", bound) if isinstance(bound, str) else str(bound)

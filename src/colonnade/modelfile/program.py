@@ -93,6 +93,11 @@ class Constants:
             self._int_count += table.size
         return self._known_ints[key]
 
+    def add_bytes(self, values: np.ndarray) -> int:
+        """Index of the first i32 of `values`, u8, which are filled up with zeros."""
+        flat = np.ascontiguousarray(values, np.uint8).reshape(-1)
+        return self.add_ints(np.pad(flat, (0, -flat.size % 4)).view("<i4"))
+
     def pools(self) -> tuple[np.ndarray, np.ndarray]:
         """All f32 and all i32 values."""
         return (

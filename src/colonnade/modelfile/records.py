@@ -9,6 +9,7 @@ by code that is generated from here (`c_format.py`), for what it has to do with 
 
 from __future__ import annotations
 
+from colonnade.graph.activations import ROWS
 from colonnade.modelfile.fields import (
     Field,
     Free,
@@ -23,20 +24,20 @@ from colonnade.modelfile.fields import (
     record,
     string,
 )
-from colonnade.modelfile.steps import MAX_RANK, STEPS
+from colonnade.modelfile.steps import MAX_RANK, SEGMENT, STEPS, STRIP
 
 __all__ = ["MAX_RANK", "STEPS", "Field", "Record"]
 
 MAGIC = b"COLONNAD"
-VERSION = 10
+VERSION = 11
 ALIGNMENT = 64
 TARGET_BYTES = 32  # of a name, with the zero at its end
 
 # Buffers: where a value's floats live.
 BUFFER_KINDS = ("arena", "input", "output", "constant")
 
-# A step's activation: lo and hi clamp; the others use alpha and beta as in graph/ir.py.
-ACTIVATIONS = ("clamp", "sigmoid", "hard_sigmoid", "hard_swish", "silu")
+# A step's activation and the parameters of its formula (graph/activations.py).
+ACTIVATIONS = tuple(row.name for row in ROWS)
 
 OPCODES = {step.name: code for code, step in enumerate(STEPS)}
 
@@ -106,7 +107,7 @@ HEADER = Record(
     "The first bytes of a file.",
 )
 
-RECORDS: tuple[Record, ...] = (HEADER, BUFFER, VALUE, ORDER, *STEPS)
+RECORDS: tuple[Record, ...] = (HEADER, BUFFER, VALUE, ORDER, STRIP, SEGMENT, *STEPS)
 
 
 def element_bytes(section: str) -> int:

@@ -3,6 +3,10 @@ run of each. Standard library only, as the build hook reads it."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from colonnade.graph.activations import PARAMETERS
 from colonnade.modelfile.fields import (
     Field,
     Record,
@@ -25,13 +29,10 @@ from colonnade.modelfile.fields import (
 
 MAX_RANK = 6
 
-# A step's activation. lo and hi clamp; the others use alpha and beta as in graph/ir.py.
+# A step's activation.
 _ACT = (
     choice("act", "ACT", "the activation: an index in `records.ACTIVATIONS`"),
-    real("lo", "lower bound of a clamp"),
-    real("hi", "upper bound of a clamp"),
-    real("alpha", "parameter of some activations"),
-    real("beta", "parameter of some activations"),
+    *(real(name, "parameter of the activation's formula (graph/activations.py)") for name in PARAMETERS),
 )
 
 _CHANNELS = (size("channels", "input channels"), size("batch", "images"))
@@ -69,6 +70,35 @@ def _of_kernels(name: str, limit: str, says: str, note: str) -> Field:
     return number(name, 1, limit, says, note)
 
 
+_POSITION = ("-MAX_SIDE", "INT32_MAX", "position out of range")
+
+# NR positions or fewer, or NR and a tail, computed together. By channels, its outputs are its segments, nothing else.
+STRIP = record(
+    "strip",
+    "One strip of a convolution by columns, in INTS.",
+    number("x", 0, "INT32_MAX", "position out of range", "float that lane 0 reads, from a column's first one"),
+    number("y", *_POSITION, "float that lane 0 writes, from the first output"),
+    number("vectors", 0, "MAX_VECTORS", "no such micro-kernel", "V of its micro-kernel; 0: all of it is a tail"),
+    size("span", "lanes up to its last output"),
+    number("tail", 0, "MAX_TAIL", "no such micro-kernel", "the last lanes, which are computed as a tail"),
+    number("first", 0, "MAX_SIDE", "size out of range", "number of its first segment"),
+    size("segments", "segments"),
+    number("lead", 0, "MAX_SIDE", "size out of range", "lanes before its first output: borders of y"),
+    flag("full", "outputs lie as its lanes do; whatever else whole vectors write are borders, made zero afterwards"),
+    flag("borders", "some of y's borders are its own to make zero"),
+    number("mask", 0, "MAX_SIDE", "size out of range", "masked: its block of lane masks"),
+)
+
+SEGMENT = record(
+    "segment",
+    "A run of outputs inside a strip, in INTS.",
+    number("x", 0, "INT32_MAX", "position out of range", "what its first output reads, from a column's first float"),
+    number("y", 0, "INT32_MAX", "position out of range", "its first output"),
+    number("lane", 0, "MAX_SIDE", "size out of range", "its first lane"),
+    size("len", "outputs"),
+    number("gap", 0, "INT32_MAX", "size out of range", "floats of y's borders after it"),
+)
+
 _CNM = record(
     "cnm",
     "A convolution by column micro-kernels, dense or pruned.",
@@ -96,6 +126,10 @@ _CNM = record(
     count("block_count", "entries of `block_table`"),
     place("pack_table", "ints", "float offset in the data of each packed column"),
     place("phase_table", "ints", "(y, x) of each phase of a strided split"),
+    place("strip_table", "ints", "the strips, each a `strip`"),
+    place("segment_table", "ints", "their segments, each a `segment`, in the order of strips"),
+    place("tap_table", "ints", "masked: bytes, for each entry of `off_table` the kernel element it is of"),
+    place("mask_table", "ints", "masked: blocks of lane masks, [kernel element][MASK_BYTES]"),
     _CHANNELS,
     _INPUT,
     _PADS,
@@ -122,16 +156,16 @@ _CNM = record(
     ),
     size("kernel_h", "lines of the kernel"),
     size("kernel_w", "columns of the kernel"),
-    flag("rowwise", "strips stay within one line of outputs"),
-    number("strip_h", 0, "MAX_TURNED_LINES", "no such micro-kernel", "0, or lines of a strip of turned kernels"),
+    flag("by_channels", "lanes are output channels, and columns are read with any stride"),
     flag("chained", "each panel is followed by that of the next step, which reads what this one makes"),
-    number("strip_w", 0, "MAX_TURNED_WIDTH", "no such micro-kernel", "positions of a line of such a strip"),
+    size("strip_count", "strips"),
+    size("segment_count", "segments of all strips"),
+    number("mask_blocks", 0, "MAX_SIDE", "size out of range", "blocks of lane masks"),
     _T,
     _V,
     size("tiles", "tiles of rows"),
     stride("blocks", "KC blocks"),
     size("panel", "strips per panel"),
-    number("tail", 0, "MAX_TAIL", "no such micro-kernel", "most positions past whole vectors that make a tail"),
     _ACT,
 )
 
@@ -346,3 +380,37 @@ STEPS: tuple[Record, ...] = (
     _SOFTMAX,
     _LRN,
 )
+
+
+Fields = Mapping[str, int]  # whole numbers of a step's record, by name
+
+
+@dataclass(frozen=True)
+class Work:
+    """What one run of a step does. moved: numbers that it reads and writes, each value once; macs: multiply-adds, with
+    Winograd's algorithm those between its transforms; dense_macs: those of the operator as it is defined, no column
+    left out; weights: constants that it reads."""
+
+    moved: int
+    macs: int = 0
+    dense_macs: int = 0
+    weights: int = 0
+
+
+def _fully_connected(f: Fields) -> Work:
+    macs = f["batch"] * f["outputs"] * f["columns"]
+    return Work(f["batch"] * (f["columns"] + f["outputs"]), macs, macs, f["outputs"] * (f["columns"] + 1))
+
+
+# The work of every kind of step but copies and convolutions (plan/work.py, plan/ways).
+WORK: Mapping[str, Callable[[Fields], Work]] = {
+    "dense": _fully_connected,
+    "pool": lambda f: Work(f["planes"] * (f["in_h"] * f["in_w"] + f["out_h"] * f["out_w"])),
+    "global_pool": lambda f: Work(f["planes"] * (f["height"] * f["width"] + 1)),
+    "affine": lambda f: Work(2 * f["channels"] * f["inner"], weights=2 * f["channels"]),
+    "unary": lambda f: Work(2 * f["count"]),
+    "binary": lambda f: Work(f["outer"] * (2 * f["inner"] + (1 if f["broadcast"] else f["inner"]))),
+    "fill": lambda f: Work(f["count"]),
+    "softmax": lambda f: Work(2 * f["outer"] * f["count"] * f["inner"]),
+    "lrn": lambda f: Work(2 * f["channels"] * f["inner"]),
+}

@@ -12,11 +12,10 @@ from colonnade.errors import ColonnadeError
 from colonnade.files import write_atomic
 from colonnade.graph.ir import Graph
 from colonnade.modelfile.writer import write
-from colonnade.plan.cache import PlanCache, default_cache_dir
-from colonnade.plan.chain import chained
+from colonnade.plan.choose.cache import PlanCache, default_cache_dir
+from colonnade.plan.choose.chain import chained
+from colonnade.plan.choose.tuner import NetworkPlan, default_plan, tuned_plan
 from colonnade.plan.images import lower_parts, plan_parts
-from colonnade.plan.problem import ConvProblem
-from colonnade.plan.tuner import Choice, default_plan, tuned_plan
 from colonnade.remote.open import open_runner, runs_here
 from colonnade.remote.runner import Runner
 from colonnade.runtime.binding import checksum, targets
@@ -84,11 +83,7 @@ def compile_graph(
             parts = plan_parts(graph, lambda part: tuned_plan(part, planned, threads, machine, cache, tell))
     if chain:
         parts = tuple(replace(part, plan=chained(part.plan, part.graph, planned)) for part in parts)
-    layers = tuple(
-        _layer(part.plan.problems[name], choice, part.repeats)
-        for part in parts
-        for name, choice in part.plan.choices.items()
-    )
+    layers = tuple(_layer(name, part.plan, part.repeats) for part in parts for name in part.plan.choices)
     compiled = CompiledModel(write(lower_parts(parts, planned), checksum), planned.name, layers)
     if runs_here(planned):
         Session(compiled)  # what the runtime would refuse is refused now
@@ -115,7 +110,8 @@ def _check_clock(runner: Runner) -> None:
         raise ColonnadeError(f"--runner {runner.name} says nothing of time, so it cannot tune; use --plan default")
 
 
-def _layer(problem: ConvProblem, choice: Choice, repeats: int) -> LayerPlan:
+def _layer(name: str, plan: NetworkPlan, repeats: int) -> LayerPlan:
+    problem, choice = plan.problems[name], plan.choices[name]
     g, candidate = problem.geometry, choice.candidate
     kept = sum(len(tile.rows) * len(tile.columns) for tile in problem.tiles(candidate.rows, candidate.dense))
     groups = f", {g.groups} groups" if g.groups > 1 else ""
@@ -125,7 +121,7 @@ def _layer(problem: ConvProblem, choice: Choice, repeats: int) -> LayerPlan:
         shape=f"{g.channels}->{g.rows} {g.kernel[0]}x{g.kernel[1]}{stride} @{g.out_h}x{g.out_w}{groups}",
         macs=repeats * g.macs,
         kept_macs=repeats * kept * g.positions,
-        algorithm=str(candidate),
+        algorithm=plan.algorithm(name),
         ms=None if choice.ms is None else repeats * choice.ms,
         dense=candidate.dense or not problem.sparse,
     )

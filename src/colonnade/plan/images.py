@@ -15,9 +15,10 @@ import numpy as np
 from colonnade.graph import ir
 from colonnade.modelfile.program import Program, Storage, Value, View
 from colonnade.modelfile.writer import floats_of
+from colonnade.plan.choose.tuner import NetworkPlan
 from colonnade.plan.copy import Strided, copy_step
 from colonnade.plan.lower import lower, lower_into
-from colonnade.plan.tuner import NetworkPlan
+from colonnade.plan.lowering.places import Order
 from colonnade.target.targets import Target
 
 
@@ -42,7 +43,7 @@ def plan_parts(graph: ir.Graph, plan_of: Callable[[ir.Graph], NetworkPlan]) -> t
 def lower_parts(parts: tuple[Part, ...], target: Target) -> Program:
     """The program of a network in one part or two."""
     first = parts[0]
-    program = lower(first.graph, target, first.plan.problems, first.plan.candidates)
+    program = lower(first.graph, target, first.plan.problems, first.plan.candidates, chains=first.plan.chains)
     if len(parts) == 1:
         return program
     second = parts[1]
@@ -52,7 +53,8 @@ def lower_parts(parts: tuple[Part, ...], target: Target) -> Program:
         image.storage.advance = image.storage.floats
     program.inputs = [replace(image, shape=(images, *image.shape[1:])) for image in program.inputs]
     whole = _collect(program, program.outputs.pop(), images, channels, floats_of(tuple(plane)))
-    lower_into(program, second.graph, {value: ("cn", whole)}, second.plan.problems, second.plan.candidates)
+    made: dict[str, tuple[Order, View]] = {value: ("cn", whole)}
+    lower_into(program, second.graph, made, second.plan.problems, second.plan.candidates, chains=second.plan.chains)
     return program
 
 
@@ -89,17 +91,12 @@ def _cuts(graph: ir.Graph) -> Iterator[int]:
 
 
 def _is_imagewise(graph: ir.Graph, node: ir.Node) -> bool:
-    """Whether a node does the same to every image; a fully connected layer does, but faster for a batch."""
-    images, op = _images(graph), node.op
+    """Whether a node may run image by image. A fully connected layer could, but is faster for a batch."""
+    images, shape = _images(graph), graph.shape(node.output)
     values = [graph.shape(name) for name in (*node.inputs, node.output) if name not in graph.constants]
-    if any(len(shape) < 2 or shape[0] != images for shape in values):
+    if any(len(of_value) < 2 or of_value[0] != images for of_value in values) or isinstance(node.op, ir.Dense):
         return False
-    if isinstance(op, ir.Binary):
-        second = graph.constants.get(node.inputs[1])
-        return second is None or second.ndim < len(values[-1]) or second.shape[0] == 1
-    if isinstance(op, ir.Concat | ir.Softmax):
-        return op.axis > 0
-    return op.perm[0] == 0 if isinstance(op, ir.Transpose) else not isinstance(op, ir.Dense)
+    return node.op.is_imagewise([graph.constants.get(name) for name in node.inputs], shape)
 
 
 def _image_part(graph: ir.Graph, cut: int) -> ir.Graph:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 
 import numpy as np
 
-from colonnade.graph.ir import Activation, Conv
+from colonnade.graph.ir import Activation, Conv, Graph
 from colonnade.kernels.shapes import MAX_MASKED, MAX_TAPS
 from colonnade.plan.planes import NO_BORDERS, Borders, Planes
 from colonnade.sparse.recover import Tile, recover_tiles
@@ -206,3 +207,24 @@ def conv_problem(
     )
     matrix = WeightMatrix(weights.reshape(weights.shape[0], -1), op.groups)
     return ConvProblem(name, geometry, matrix, np.asarray(bias, np.float32), op.residual, op.act)
+
+
+def conv_problems(graph: Graph) -> dict[str, ConvProblem]:
+    """The problem of every convolution, by node name, in running order."""
+    found: dict[str, ConvProblem] = {}
+    for node in graph.nodes:
+        if isinstance(node.op, Conv):
+            x, w, b = node.inputs[:3]
+            shapes = graph.shape(x), graph.shape(node.output)
+            found[node.name] = conv_problem(node.name, node.op, *shapes, graph.constants[w], graph.constants[b])
+    return found
+
+
+def borders_of(graph: Graph, problems: Mapping[str, ConvProblem]) -> dict[str, Borders]:
+    """The values that have borders in memory, as the problems of the convolutions that make and read them say."""
+    found: dict[str, Borders] = {}
+    for node in graph.nodes:
+        if node.name in problems and isinstance(node.op, Conv):
+            geometry = problems[node.name].geometry
+            found |= {node.inputs[0]: geometry.x_borders, node.output: geometry.y_borders}
+    return {value: borders for value, borders in found.items() if any(borders)}

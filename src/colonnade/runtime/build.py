@@ -98,6 +98,7 @@ def _generated(isas: Sequence[Isa]) -> dict[str, str]:
         "format.h": c_format.c_header(),
         "ranges.c": c_format.ranges_source(),
         "limits.h": emit.limits_header(),
+        "activations.h": emit.activations_header(),
         "isas.c": emit.isas_source(tuple(isas)),
         **{f"kernels_{isa.symbol}.c": emit.kernels_source(isa) for isa in isas},
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from colonnade.graph.ir import Conv, Graph, Op, Pad, Pool
+from colonnade.graph.ir import Conv, Graph, Operator, Pad, Pool
 from colonnade.graph.passes.editor import Editor
 from colonnade.graph.passes.simplify import remove_dead_nodes
 
@@ -22,7 +22,7 @@ def merge_pads(graph: Graph) -> Graph:
     return remove_dead_nodes(edit.finish())
 
 
-def _with_pad(op: Op, pad: Pad) -> Op | None:
+def _with_pad(op: Operator, pad: Pad) -> Operator | None:
     """The operator on the input before padding, or None when there is no such operator."""
     if pad.value != 0 or not isinstance(op, Conv | Pool):
         return None

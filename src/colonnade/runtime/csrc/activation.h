@@ -1,6 +1,7 @@
 /* Element-wise functions over rows of floats, written so that compilers vectorise them. */
 #pragma once
 #include <math.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -46,27 +47,15 @@ static inline float cln_exp(float x) {
 
 static inline float cln_sigmoid(float x) { return 1.0f / (1.0f + cln_exp(-x)); }
 
+/* Both values are computed, so that loops have no branch. */
+static inline float cln_choose(bool first, float a, float b) { return first ? a : b; }
+
+#include "activations.h" /* cln_act_loop: generated from the rows of graph/activations.py */
+
 /* y[i] = act(x[i]); x and y may be the same. */
 static inline void cln_activate(float *y, const float *x, int64_t n, cln_act act) {
-  switch (act.kind) {
-    case CLN_ACT_CLAMP:
-      if (act.lo == -INFINITY && act.hi == INFINITY) {
-        if (y != x) memmove(y, x, (size_t)n * sizeof *y); /* they overlap only in a file made to */
-        break;
-      }
-      for (int64_t i = 0; i < n; ++i) y[i] = cln_clamp(x[i], act.lo, act.hi);
-      break;
-    case CLN_ACT_SIGMOID:
-      for (int64_t i = 0; i < n; ++i) y[i] = cln_sigmoid(x[i]);
-      break;
-    case CLN_ACT_HARD_SIGMOID:
-      for (int64_t i = 0; i < n; ++i) y[i] = cln_clamp(act.alpha * x[i] + act.beta, 0.0f, 1.0f);
-      break;
-    case CLN_ACT_HARD_SWISH:
-      for (int64_t i = 0; i < n; ++i) y[i] = x[i] * cln_clamp(x[i] * (1.0f / 6) + 0.5f, 0.0f, 1.0f);
-      break;
-    default: /* CLN_ACT_SILU */
-      for (int64_t i = 0; i < n; ++i) y[i] = x[i] * cln_sigmoid(x[i]);
-      break;
-  }
+  if (act.kind != CLN_ACT_CLAMP || act.lo != -INFINITY || act.hi != INFINITY)
+    cln_act_loop(y, x, n, act);
+  else if (y != x)
+    memmove(y, x, (size_t)n * sizeof *y); /* they overlap only in a file made to */
 }

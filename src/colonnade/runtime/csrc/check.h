@@ -28,6 +28,8 @@ const char *cln_range_header(const cln_model *model, const void *record);
 const char *cln_range_buffer(const cln_model *model, const void *record);
 const char *cln_range_value(const cln_model *model, const void *record);
 const char *cln_range_order(const cln_model *model, const void *record);
+const char *cln_range_strip(const cln_model *model, const void *record);
+const char *cln_range_segment(const cln_model *model, const void *record);
 
 static inline bool cln_is_writable(const cln_model *m, int32_t buffer) {
   return m->buffers[buffer].kind == CLN_BUFFER_ARENA || m->buffers[buffer].kind == CLN_BUFFER_OUTPUT;

@@ -215,25 +215,6 @@ typedef struct {
 
 extern const cln_isa *const cln_isas[]; /* generated; NULL-terminated, best last */
 
-/* A run of output positions inside a strip: `len` lanes from `lane` on, x and y offsets of its first position, and the
- * floats of y's borders after it. */
-typedef struct {
-  int32_t lane, len, gap;
-  int64_t x, y;
-} cln_segment;
-
-/* NR positions or fewer, or NR and a tail, computed together: `span` lanes up to the last valid one, of which `lead` come
- * before the first (borders of y). The last `tail` of them, all of one segment, are computed as a tail. `full`: its
- * outputs lie as its lanes do, and whatever else the kernel writes are borders, made zero afterwards; else it needs the
- * edge buffer. */
-typedef struct {
-  int64_t x, y;
-  int32_t vectors, span, tail, first, segments, lead;
-  int32_t mask; /* its block of masks */
-  cln_turned_kernel turned; /* with turned kernels: its own, as soon as it is known to be there */
-  bool full, borders; /* borders: some of y's are its own to make zero */
-} cln_strip;
-
 /* A tile of a convolution: positions first .. first + rows of the row order, and where its columns and weights are. */
 typedef struct {
   int32_t rows, first;
@@ -245,19 +226,19 @@ typedef struct {
 
 /* What is derived from a convolution step when the model is opened. */
 typedef struct {
-  cln_strip *strips;
-  cln_segment *segments;
+  const cln_strip *strips; /* of the file */
+  const cln_segment *segments;
+  cln_turned_kernel *kernels; /* by channels: of each strip */
   cln_cnm_tile *tiles;
   int64_t *row_at;      /* float offset of the output plane of each position in row order */
   uint32_t *places;     /* with turned kernels: the same in bytes */
   int32_t *group_tiles; /* with `local`: first tile of each group, and the end */
-  int32_t strip_count;
   int32_t panel;            /* strips per panel, at most all */
   int64_t prepared_plane;   /* floats of one phase of one channel, all images */
   int64_t row_floats;       /* of a strip's row of sums, or of its edges: whole lines */
   int64_t strip_floats;     /* of a strip's sums, with turned kernels */
   int64_t reach;            /* past the last float that direct strips load, from a column's first */
-  uint8_t *taps, *masks;    /* with `masked`: of each entry of the offset table; blocks of [tap][CLN_MASK_BYTES] */
+  const uint8_t *taps, *masks; /* with `masked`, of the file: of each entry of the offset table; blocks of [tap][CLN_MASK_BYTES] */
   int64_t packed_at, sums_at, edge_at; /* in a thread's scratch: packed panel, KC sums, edges of strips */
   int64_t scratch_floats;
 } cln_cnm_plan;
@@ -334,13 +315,10 @@ static inline cln_kernel cln_fused_kernel(const cln_isa *isa, int32_t rows, int3
   return rows <= CLN_MAX_FUSED_ROWS && vectors <= CLN_MAX_FUSED_VECTORS ? (*isa->fused)[rows][vectors][tail] : NULL;
 }
 
-/* Whether the step's kernels are turned ones. */
-static inline bool cln_is_turned(const cln_cnm *step) { return step->strip_h > 0; }
-
 /* From output to output in the data that strips are cut from: more than one where they are gathered, or read by turned
  * kernels, with the stride, from x as it is. */
 static inline int32_t cln_x_step(const cln_cnm *step) {
-  return (step->packed || cln_is_turned(step)) && !step->prepare ? step->stride_w : 1;
+  return (step->packed || step->by_channels) && !step->prepare ? step->stride_w : 1;
 }
 
 /* The turned kernel for lines of `width` positions; NULL: there is none. */
@@ -356,21 +334,17 @@ static inline int32_t cln_floats_before(const cln_cnm *step) {
   return (step->pad_left + step->stride_w - 1) / step->stride_w;
 }
 
-enum { CLN_NO_TAP = UINT8_MAX }; /* more than CLN_MAX_TAPS */
-
-/* Number of the kernel element that a column of a masked step belongs to. */
-static inline uint8_t cln_tap_of(const cln_cnm *step, const int32_t *phases, int32_t offset) {
-  if (offset < 0 || offset % (int32_t)sizeof(float)) return CLN_NO_TAP;
-  const int64_t at = offset / (int64_t)sizeof(float), images = (int64_t)step->batch * step->plane, rest = at % images;
-  const int32_t *phase = phases + 2 * (at / images % step->phases);
-  const int64_t i = (rest / step->pitch - cln_rows_before(step)) * step->stride_h + phase[0] + step->pad_top;
-  const int64_t j = (rest % step->pitch - cln_floats_before(step)) * step->stride_w + phase[1] + step->pad_left;
-  bool inside = at / images / step->phases < step->channels && i >= 0 && i < step->kernel_h && j >= 0 && j < step->kernel_w;
-  return inside ? (uint8_t)(i * step->kernel_w + j) : CLN_NO_TAP;
+static inline int64_t cln_before(const cln_cnm *step) {
+  return (int64_t)cln_rows_before(step) * step->pitch + cln_floats_before(step);
 }
 
-/* strips.c: derive strips, segments, tiles, masks and scratch size. 0, or -1 when memory is short. The fields of `step`
- * must have been checked. */
+/* strips.c: check the strips of the file, and their lane masks: `before` floats lie between the data of the first tap and
+ * that of position 0, of which `readable` floats may be read. NULL, or why the file is refused. */
+const char *cln_check_strips(const cln_model *model, const cln_cnm *step, cln_cnm_plan *plan);
+const char *cln_check_lane_masks(const cln_model *model, const cln_cnm *step, cln_cnm_plan *plan, int64_t before,
+                                 int64_t readable);
+
+/* Lay out tiles and scratch. 0, or -1 when memory is short. Everything of `step` must have been checked. */
 int cln_cnm_plan_build(const cln_model *model, const cln_cnm *step, cln_cnm_plan *plan);
 void cln_cnm_plan_free(cln_cnm_plan *plan);
 

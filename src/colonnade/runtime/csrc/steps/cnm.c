@@ -13,12 +13,6 @@
 #include "prepare.h"
 #include "rows.h"
 
-/* Past the last position in the data that columns are read from. */
-static int64_t last_position(const cln_cnm *s) {
-  return ((int64_t)s->batch - 1) * s->plane + ((int64_t)s->out_h - 1) * s->pitch +
-         ((int64_t)s->out_w - 1) * cln_x_step(s) + 1;
-}
-
 static bool is_chained(const cln_order_entry *entry) {
   return entry->op == CLN_OP_CNM && ((const cln_cnm *)entry->record)->chained;
 }
@@ -39,25 +33,17 @@ static const char *check_masks(const cln_model *m, const cln_cnm *s) {
   return NULL;
 }
 
-/* A step of turned kernels: their lanes are a tile's output channels. Where those lie fits their vectors of bytes. Lines
- * of a strip are whole, so that borders follow each other. */
+/* A step of turned kernels: their lanes are a tile's output channels. Where those lie fits their vectors of bytes. */
 static const char *check_turned(const cln_model *m, const cln_cnm *s) {
-  CLN_NEED(s->strip_w >= 1 && s->vectors == CLN_TURNED_VECTORS, "no such micro-kernel");
+  CLN_NEED(s->vectors == CLN_TURNED_VECTORS, "no such micro-kernel");
   CLN_NEED(s->tile_rows <= s->vectors * m->lanes, "no such micro-kernel");
-  CLN_NEED(s->strip_h == 1 || s->strip_w >= s->out_w, "strips of parts of lines");
-  CLN_NEED(!s->packed && !s->masked && !s->rowwise && !s->local && s->groups == 1 && !s->tail, "contradictory flags");
+  CLN_NEED(!s->packed && !s->masked && !s->local && s->groups == 1, "contradictory flags");
   CLN_NEED(CLN_PRODUCT(s->rows, s->batch, s->y_plane, sizeof(float)) <= UINT32_MAX, "size out of range");
   return NULL;
 }
 
-/* The micro-kernels of whole strips and of their tails. */
 static const char *check_kernels(const cln_model *m, const cln_cnm *s) {
-  if (cln_is_turned(s)) return check_turned(m, s);
-  CLN_NEED(s->strip_w == 0, "contradictory flags");
-  CLN_TRY(cln_check_kernels(m, s->tile_rows, s->vectors));
-  const int32_t vectors = cln_tail_vectors(s->tile_rows, m->lanes);
-  for (int32_t p = 1; p <= s->tail; ++p) CLN_NEED((*m->isa->tails)[p][vectors], "no such micro-kernel");
-  return NULL;
+  return s->by_channels ? check_turned(m, s) : cln_check_kernels(m, s->tile_rows, s->vectors);
 }
 
 static const char *check_sizes(const cln_model *m, const cln_cnm *s) {
@@ -68,7 +54,7 @@ static const char *check_sizes(const cln_model *m, const cln_cnm *s) {
   CLN_TRY(cln_check_output_plane(s->out_h, s->out_w, s->y_pitch, s->y_plane, s->y_border));
   CLN_NEED(CLN_PRODUCT(s->batch, s->out_h, s->out_w) <= CLN_MAX_POSITIONS, "size out of range");
   CLN_NEED(CLN_PRODUCT(s->batch, s->y_plane) < INT32_MAX, "size out of range");
-  CLN_NEED(last_position(s) < INT32_MAX, "size out of range");
+  CLN_NEED(CLN_PRODUCT(s->batch, s->plane) < INT32_MAX, "size out of range");
   CLN_NEED(s->rows % s->groups == 0 && s->channels % s->groups == 0, "groups do not divide the channels");
   CLN_NEED(!(s->local && (s->packed || s->prepare || s->strips_buffer >= 0)), "contradictory flags");
   CLN_NEED(s->prepare == (s->prepared_buffer >= 0) && (s->packed || s->strips_buffer < 0), "contradictory flags");
@@ -147,26 +133,14 @@ static const char *check_phases(const cln_model *m, const cln_cnm *s) {
 }
 
 /* Where the columns are that the strips of `plan` read. */
-static const char *check_columns(const cln_model *m, const cln_cnm *s, const cln_cnm_plan *plan, int64_t readable) {
+static const char *check_columns(const cln_model *m, const cln_cnm *s, cln_cnm_plan *plan, int64_t readable) {
   const int64_t width = (int64_t)s->vectors * m->lanes;
-  for (int64_t i = 0; i < s->off_count && s->masked; ++i)
-    CLN_NEED(plan->taps[i] != CLN_NO_TAP, "column outside the data");
-  if (s->masked) return NULL;
+  if (s->masked) return cln_check_lane_masks(m, s, plan, cln_before(s), readable);
   if (!s->packed)
     return cln_check_offsets(m, s->off_table, s->off_count, readable - plan->reach + 1, "column outside the data");
   CLN_NEED(s->pack_count >= 1, "nothing to pack");
-  CLN_TRY(cln_check_entries(m, s->pack_table, s->pack_count, readable - last_position(s) + 1, "column outside the data"));
+  CLN_TRY(cln_check_entries(m, s->pack_table, s->pack_count, readable - plan->reach + 1, "column outside the data"));
   return cln_check_offsets(m, s->off_table, s->off_count, (s->pack_count - 1) * width + 1, "column outside the strip");
-}
-
-/* The turned kernel of every strip. */
-static const char *find_turned(const cln_model *m, const cln_cnm *s, cln_cnm_plan *plan) {
-  for (int32_t i = 0; i < plan->strip_count && cln_is_turned(s); ++i) {
-    cln_strip *strip = plan->strips + i;
-    strip->turned = cln_turned_kernel_of(m->isa, s, strip->segments, plan->segments[strip->first].len);
-    CLN_NEED(strip->turned, "no such micro-kernel");
-  }
-  return NULL;
 }
 
 /* A chained step computes the panels of the next one, of as many strips, which reads x as it is. */
@@ -179,7 +153,7 @@ static const char *check_chain(const cln_model *m, const cln_order_entry *entry)
   }
   if (!step || !is_chained(entry - 1)) return NULL;
   CLN_NEED(!s->packed && !s->prepare && !s->local && !s->masked && !s->chained, "cannot be chained to the step before");
-  CLN_NEED(entry->cnm->strip_count == entry[-1].cnm->strip_count && entry->cnm->panel == entry[-1].cnm->panel,
+  CLN_NEED(s->strip_count == ((const cln_cnm *)entry[-1].record)->strip_count && entry->cnm->panel == entry[-1].cnm->panel,
            "other strips than the step that it is chained to");
   return NULL;
 }
@@ -195,10 +169,10 @@ const char *CLN_ISA(cln_check_cnm)(cln_checker *c, const void *record) {
   CLN_TRY(check_phases(m, s));
   CLN_TRY(cln_check_ints(m, s->off_table, s->off_count));
   CLN_TRY(cln_check_ints(m, s->off_table + s->off_count, CLN_LOOKAHEAD));
-  CLN_NEED(!cln_cnm_plan_build(m, s, plan), "not enough memory");
-  CLN_TRY(find_turned(m, s, plan));
+  CLN_TRY(cln_check_strips(m, s, plan));
   CLN_TRY(check_columns(m, s, plan, readable));
-  if (s->strips_buffer >= 0) CLN_VIEW(strips, CLN_PRODUCT(plan->strip_count, s->pack_count, s->vectors * m->lanes));
+  CLN_NEED(!cln_cnm_plan_build(m, s, plan), "not enough memory");
+  if (s->strips_buffer >= 0) CLN_VIEW(strips, CLN_PRODUCT(s->strip_count, s->pack_count, s->vectors * m->lanes));
   CLN_TRY(check_chain(m, c->entry));
   c->scratch = plan->scratch_floats;
   return NULL;
@@ -225,17 +199,17 @@ static void pack_strip(const work *w, const cln_strip *strip, const float *x, fl
 }
 
 static int32_t panel_strips(const work *w, int64_t panel) {
-  int64_t left = w->plan->strip_count - panel * w->panel;
+  int64_t left = w->step->strip_count - panel * w->panel;
   return (int32_t)(left < w->panel ? left : w->panel);
 }
 
-static int64_t panels(const work *w) { return (w->plan->strip_count + w->panel - 1) / w->panel; }
+static int64_t panels(const work *w) { return (w->step->strip_count + w->panel - 1) / w->panel; }
 
 /* As planned, or fewer strips where too few tiles leave threads without items. */
 static int32_t panel_for(const cln_session *session, const cln_cnm *s, const cln_cnm_plan *plan) {
   if (session->threads == 1) return plan->panel;
   int64_t wanted = (CLN_ITEMS_PER_THREAD * session->threads + s->tiles - 1) / s->tiles;
-  int64_t most = plan->strip_count > wanted ? plan->strip_count / wanted : 1;
+  int64_t most = s->strip_count > wanted ? s->strip_count / wanted : 1;
   return (int32_t)(most < plan->panel ? most : plan->panel);
 }
 
@@ -318,11 +292,11 @@ void CLN_ISA(cln_run_cnm)(cln_session *session, int32_t order, int thread) {
     cln_barrier(session);
     x = prepared;
   }
-  if (s->masked) x -= (int64_t)cln_rows_before(s) * s->pitch + cln_floats_before(s);
+  if (s->masked) x -= cln_before(s);
   float *shared = s->strips_buffer < 0 ? NULL : cln_at(session, order, s->strips_buffer, s->strips_at);
   if (shared) {
     int64_t strip_floats = (int64_t)s->pack_count * w.width;
-    while ((i = cln_claim(session, order, 1, thread, w.plan->strip_count)) >= 0)
+    while ((i = cln_claim(session, order, 1, thread, s->strip_count)) >= 0)
       pack_strip(&w, w.plan->strips + i, x, shared + i * strip_floats);
     cln_barrier(session);
   }

@@ -247,7 +247,7 @@ static void turn_tile(const work *w, const cln_cnm_tile *tile, const cln_strip *
     a.sums = last ? NULL : sums;
     a.y = w->y + strip->y;
     a.r = w->residual ? w->residual + strip->y : NULL;
-    strip->turned(&a);
+    w->plan->kernels[strip - w->plan->strips](&a);
     if (activates) activate_strip(w, tile, strip, act);
     if (last && strip->borders) zero_borders(w, tile, strip);
   }
@@ -259,7 +259,7 @@ static void compute(const work *w, int32_t first_strip, int32_t strips, int32_t 
   const cln_cnm *s = w->step;
   const cln_cnm_plan *plan = w->plan;
   const cln_strip *strip = plan->strips + first_strip;
-  const bool turned = cln_is_turned(s);
+  const bool turned = s->by_channels;
   int64_t sum_rows[CLN_MAX_ROWS];
   for (int32_t t = 0; t < s->tile_rows; ++t) sum_rows[t] = t * plan->panel * plan->row_floats;
   for (int32_t block = 0; block < s->blocks; ++block) {

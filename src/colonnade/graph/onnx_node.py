@@ -1,0 +1,188 @@
+"""What the function of an ONNX operator sees: the ONNX node, its operands, and a place to emit graph nodes.
+
+The functions themselves are in `onnx_ops/`, one per ONNX operator, in a table that `operator` fills at import.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from colonnade.errors import ColonnadeError
+from colonnade.graph.ir import F32, Node, Operator
+
+MAX_ELEMENTS = 2**29  # two gigabytes of float32 in one value: more is a damaged or hostile file
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """An activation: float32, known only when the model runs."""
+
+    name: str
+    shape: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Constant:
+    """A value known at import, of any dtype (shapes and axes are int64)."""
+
+    name: str
+    array: np.ndarray
+
+
+Value = Tensor | Constant
+
+
+def fresh_name(hint: str, taken: set[str]) -> str:
+    """`hint`, or the first of `hint.1`, `hint.2` ... that is not taken. It is then taken."""
+    name, count = hint, 0
+    while name in taken:
+        count += 1
+        name = f"{hint}.{count}"
+    taken.add(name)
+    return name
+
+
+@dataclass
+class Builder:
+    """The graph so far. `taken` holds the names of values, those of the ONNX file from the start."""
+
+    nodes: list[Node] = field(default_factory=list)
+    constants: dict[str, np.ndarray] = field(default_factory=dict)
+    shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    taken: set[str] = field(default_factory=set)
+    node_names: set[str] = field(default_factory=set)
+
+
+@dataclass(frozen=True)
+class SourceNode:
+    """One ONNX node with its operands resolved. `rebatch` is (old, new) when the user changed a fixed batch size."""
+
+    name: str
+    op_type: str
+    opset: int
+    operands: tuple[Value | None, ...]
+    attributes: Mapping[str, Any]
+    builder: Builder
+    rebatch: tuple[int, int] | None = None
+
+    def operand(self, index: int) -> Value | None:
+        """The operand, or None when the node leaves it out."""
+        return self.operands[index] if index < len(self.operands) else None
+
+    def tensor(self, index: int = 0, rank: int | None = None) -> Tensor:
+        """The operand as an activation, of the given rank."""
+        operand = self.operand(index)
+        if not isinstance(operand, Tensor):
+            kind = "missing" if operand is None else "a constant"
+            raise ColonnadeError(f"input {index} is {kind}; it must be computed from the model's input")
+        if rank is not None and len(operand.shape) != rank:
+            raise ColonnadeError(f"input {index} has shape {list(operand.shape)}; only rank {rank} is supported")
+        return operand
+
+    def constant(self, index: int) -> Constant | None:
+        """The operand as a constant, or None when it is left out."""
+        operand = self.operand(index)
+        if isinstance(operand, Tensor):
+            raise ColonnadeError(f"input {index} ('{operand.name}') must be a constant")
+        return operand
+
+    def weights(self, index: int) -> Constant | None:
+        """The operand as a float32 constant, or None when it is left out."""
+        constant = self.constant(index)
+        if constant is not None and constant.array.dtype != F32:
+            raise ColonnadeError(f"input {index} ('{constant.name}') is {constant.array.dtype}; it must be float32")
+        return constant
+
+    def required_weights(self, index: int, rank: int | None = None) -> Constant:
+        """The operand as a float32 constant of the given rank."""
+        constant = self.weights(index)
+        if constant is None:
+            raise ColonnadeError(f"input {index} is missing")
+        if rank is not None and constant.array.ndim != rank:
+            shape = list(constant.array.shape)
+            raise ColonnadeError(f"input {index} ('{constant.name}') has shape {shape}; it must have rank {rank}")
+        return constant
+
+    def integers(self, name: str, index: int, since: int) -> tuple[int, ...] | None:
+        """Integers that are attribute `name` before opset `since`, operand `index` from then on."""
+        if self.opset < since:
+            values = self.attributes.get(name)
+            return None if values is None else tuple(int(v) for v in values)
+        constant = self.constant(index)
+        return None if constant is None else tuple(int(v) for v in constant.array.reshape(-1))
+
+    def emit(self, op: Operator, inputs: Sequence[Value | np.ndarray], shape: Sequence[int]) -> Tensor:
+        """Append a graph node; arrays among the inputs become constants of the graph."""
+        if math.prod(shape) > MAX_ELEMENTS:
+            raise ColonnadeError(f"its output of shape {list(shape)} is too large")
+        names = tuple(self._use(value) for value in inputs)
+        name = fresh_name(self.name, self.builder.node_names)
+        output = Tensor(fresh_name(f"{name}/{self.op_type}", self.builder.taken), tuple(int(d) for d in shape))
+        self.builder.nodes.append(Node(name, op, names, output.name))
+        self.builder.shapes[output.name] = output.shape
+        return output
+
+    def _use(self, value: Value | np.ndarray) -> str:
+        if isinstance(value, Tensor):
+            return value.name
+        if isinstance(value, np.ndarray):
+            value = Constant(fresh_name(f"{self.name}/constant", self.builder.taken), value)
+        self.builder.constants[value.name] = np.ascontiguousarray(value.array, dtype=F32).reshape(value.array.shape)
+        return value.name
+
+
+def rename_output(builder: Builder, old: Tensor, new: str) -> Tensor:
+    """Give the value of the last emitted node the name it has in the ONNX file."""
+    builder.nodes[-1] = replace(builder.nodes[-1], output=new)
+    builder.shapes[new] = builder.shapes.pop(old.name)
+    builder.taken.discard(old.name)
+    return Tensor(new, old.shape)
+
+
+Reader = Callable[[SourceNode], Value]
+
+
+@dataclass(frozen=True)
+class Row:
+    """An ONNX operator that can be imported: the function that reads its nodes, and in words what of the operator is
+    not supported (docs/operators.md)."""
+
+    read: Reader
+    limits: str
+
+
+_TABLE: dict[str, Row] = {}
+
+
+def operator(op_type: str, limits: str = "") -> Callable[[Reader], Reader]:
+    """Register the function that reads nodes of an ONNX operator of the default domain. `limits`: see Row."""
+
+    def register(read: Reader) -> Reader:
+        if op_type in _TABLE:
+            raise ValueError(f"operator {op_type} is registered twice")
+        _TABLE[op_type] = Row(read, limits)
+        return read
+
+    return register
+
+
+def reader_of(op_type: str) -> Reader | None:
+    """The function that reads nodes of an operator, or None when there is none."""
+    return _TABLE[op_type].read if op_type in _TABLE else None
+
+
+def supported_operators() -> dict[str, str]:
+    """The ONNX operators that can be imported, sorted by name, each with its limits."""
+    return {name: _TABLE[name].limits for name in sorted(_TABLE)}
+
+
+def normalize_axis(axis: int, rank: int) -> int:
+    """An axis that may count from the end, as one that counts from 0."""
+    if not -rank <= axis < rank:
+        raise ColonnadeError(f"axis {axis} is outside a tensor of rank {rank}")
+    return axis % rank

@@ -1,0 +1,5 @@
+"""ONNX operators, one small function each. Importing this package fills the table in `graph.onnx_node`."""
+
+from colonnade.graph.onnx_ops import activation, arithmetic, convolution, matrix, normalization, pool, shape
+
+__all__ = ["activation", "arithmetic", "convolution", "matrix", "normalization", "pool", "shape"]

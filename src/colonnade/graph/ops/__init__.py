@@ -1,5 +1,0 @@
-"""ONNX operators, one small function each. Importing this package fills the table in `graph.lowering`."""
-
-from colonnade.graph.ops import activation, arithmetic, convolution, matrix, normalization, pool, shape
-
-__all__ = ["activation", "arithmetic", "convolution", "matrix", "normalization", "pool", "shape"]

@@ -1,0 +1,42 @@
+"""When the panels of two convolutions may take turns: each panel of the first is followed by that of the second, which
+reads what the first has just made while it is still in the caches."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from colonnade.plan.problem import ConvProblem
+from colonnade.plan.ways.columns.candidate import Columns
+from colonnade.plan.ways.columns.cutting import strips_of
+from colonnade.target.targets import Target
+
+
+def can_follow(first: ConvProblem, one: Columns, second: ConvProblem, other: Columns, target: Target) -> bool:
+    """Whether `second` by `other`, which reads what `first` by `one` makes, can follow it panel by panel.
+
+    The strips of both are the same positions, `second` reads only these, and it writes nothing that `first` reads in
+    later panels. It may write over the input of `first` where it adds its residual in place."""
+    a, b = first.geometry, second.geometry
+    plain = other.access == "direct" and not (one.by_channels or other.by_channels or one.shared)
+    layout = one.layout(a)
+    pointwise = all(_is_pointwise(problem) for problem in (first, second))
+    stays = pointwise or (layout.prepared and not layout.local) or not second.residual
+    if not plain or layout.local or one.panel != other.panel or a.rows != b.channels:
+        return False
+    return _is_pointwise(second) and stays and _share_strips(first, one, second, other, target)
+
+
+def _is_pointwise(problem: ConvProblem) -> bool:
+    g = problem.geometry
+    return g.kernel == (1, 1) and g.strides == (1, 1) and not any(g.pads) and g.groups == 1
+
+
+def _share_strips(first: ConvProblem, one: Columns, second: ConvProblem, other: Columns, target: Target) -> bool:
+    """Whether strips of `second` read what strips of `first` write, and nothing else: another thread may be writing
+    what lies beside."""
+    made, read = strips_of(first, one, target), strips_of(second, other, target)
+    if made.segments.shape != read.segments.shape or len(made) != len(read):
+        return False
+    same = made.field("y", "len") == read.field("x", "len")
+    alike = made.strips[:, 5:7] == read.strips[:, 5:7]  # first and segments
+    return bool(np.all(same) and np.all(alike)) and read.reads_its_outputs_only(target.isa.lanes)

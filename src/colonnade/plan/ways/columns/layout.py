@@ -1,0 +1,134 @@
+"""Where the columns of X lie: in the input as it is, or in a copy that is padded and split."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from colonnade.plan.planes import Planes
+from colonnade.plan.problem import Geometry
+
+
+@dataclass(frozen=True)
+class DataLayout:
+    """Where the columns of X lie: as the input is, or padded and split into the phases of the stride.
+
+    Element (y, x) of the padded input is in phase (y mod stride, x mod stride) at (y div stride, x div stride); a
+    plane has `plane_rows` rows of `pitch` floats, and is [channel][phase][image][plane].
+
+    strided: strips are gathered, or read by turned kernels, for which an input whose borders hold its padding may lie
+    as it is, with any stride; `pitch` is then from what one row of outputs reads to what the next one does.
+    masked: the padding lies nowhere: the input itself is split, or lies as it is with stride 1.
+    """
+
+    geometry: Geometry
+    strided: bool = False
+    masked: bool = False
+
+    @property
+    def prepared(self) -> bool:
+        if self.masked:
+            return self.geometry.strides != (1, 1)
+        return not (self.geometry.reads_as_is or self.gathered)
+
+    @cached_property
+    def gathered(self) -> bool:
+        """Whether strips are of the input as it is, with its stride."""
+        g, (down, across) = self.geometry, self.geometry.strides
+        strided = self.strided and g.strides != (1, 1) and g.groups == 1
+        inside = g.out_h * down * g.source.pitch <= g.source.floats and g.out_w * across <= down * g.source.pitch
+        return strided and g.source.covers(g.pads) and inside
+
+    @property
+    def x_step(self) -> int:
+        """From output to output in the data."""
+        return self.geometry.strides[1] if self.gathered else 1
+
+    @property
+    def local(self) -> bool:
+        """Groups are prepared one at a time, in a thread's scratch."""
+        return self.prepared and self.geometry.groups > 1
+
+    @cached_property
+    def phases(self) -> tuple[tuple[int, int], ...]:
+        """The phases some tap reads."""
+        sh, sw = self._split
+        return tuple(sorted({(y % sh, x % sw) for y, x in self._taps}))
+
+    @property
+    def _taps(self) -> tuple[tuple[int, int], ...]:
+        """Displacement of each kernel element in the data that is split."""
+        top, left = self.geometry.pads[:2] if self.masked else (0, 0)
+        return tuple((y - top, x - left) for y, x in self.geometry.taps)
+
+    @cached_property
+    def _padded(self) -> Planes:
+        """The input with the borders that stride 1 reads it by."""
+        g = self.geometry
+        return Planes(g.height, g.width, g.pads) if self.prepared else g.source
+
+    @property
+    def _split(self) -> tuple[int, int]:
+        """Rows and columns of the input that lie apart."""
+        return (1, 1) if self.gathered else self.geometry.strides
+
+    @cached_property
+    def pitch(self) -> int:
+        g = self.geometry
+        if self.gathered:
+            return g.strides[0] * g.source.pitch
+        if self.masked:
+            return -(-g.width // g.strides[1])
+        if g.strides == (1, 1):
+            return max(self._padded.pitch, g.out_w)  # rows of outputs do not overlap
+        return g.taps[-1][1] // g.strides[1] + g.out_w
+
+    @cached_property
+    def plane_rows(self) -> int:
+        g = self.geometry
+        if self.gathered:
+            return g.out_h
+        if self.masked:
+            return -(-g.height // g.strides[0])
+        return self._padded.rows if g.strides == (1, 1) else g.taps[-1][0] // g.strides[0] + g.out_h
+
+    @cached_property
+    def plane_floats(self) -> int:
+        """Whole rows and, with stride 1, the last one's right border."""
+        if self.masked:
+            return self.plane_rows * self.pitch
+        if not self.prepared:
+            return self._padded.floats
+        tail = min(self._padded.borders[1], self._padded.borders[3]) if self.geometry.strides == (1, 1) else 0
+        return self.plane_rows * self.pitch + tail
+
+    @property
+    def channel_floats(self) -> int:
+        return len(self.phases) * self.geometry.batch * self.plane_floats
+
+    @property
+    def floats(self) -> int:
+        """Of the prepared data, all channels."""
+        return self.geometry.channels * self.channel_floats
+
+    def offsets(self, group: int) -> np.ndarray:
+        """Float offset of each of the K columns of a group, from the data of position 0; masked, from that of the first
+        tap in phase 0."""
+        g = self.geometry
+        sh, sw = self._split
+        pitch = g.source.pitch if self.gathered else self.pitch
+        phase_floats = g.batch * self.plane_floats
+        first_y, first_x = self._taps[0][0] // sh, self._taps[0][1] // sw
+        taps = np.array(
+            [
+                self.phases.index((y % sh, x % sw)) * phase_floats + (y // sh - first_y) * pitch + x // sw - first_x
+                for y, x in self._taps
+            ],
+            np.int64,
+        )
+        per_group = g.channels // g.groups
+        first = 0 if self.local else group * per_group
+        channels = (first + np.arange(per_group, dtype=np.int64)) * self.channel_floats
+        return (channels[:, None] + taps[None, :]).reshape(-1)

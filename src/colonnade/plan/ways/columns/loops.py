@@ -1,0 +1,94 @@
+"""What may be chosen for a convolution by columns: the micro-kernel, where its data lies, and the loops around it."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from colonnade.modelfile.steps import Fields
+from colonnade.plan.problem import Geometry
+from colonnade.plan.ways.columns.layout import DataLayout
+from colonnade.plan.ways.way import Candidate, panel_text
+
+Access = Literal["direct", "packed", "masked"]
+Lanes = Literal["positions", "channels"]
+
+
+@dataclass(frozen=True)
+class Loops(Candidate):
+    """Columns of X are multiplied as they are, by the loops of csrc/steps/cnm.c.
+
+    access: how a strip finds its columns. "direct": where they lie, in the input or in a padded copy. "packed": they
+    are gathered to [column][NR] first. "masked": where they lie, and lanes in the padding, which is not in memory, are
+    left out of loads; for instruction sets that can do so.
+    lanes: what the lanes of a vector are. "positions": neighbouring output positions (kernels/cnm.py). "channels":
+    output channels (kernels/turned.py), with any stride, only with direct access.
+    panel: the strips for which a tile's weights are used before the next tile.
+    blocks: KC blocks.
+    all_columns: zeros are computed too.
+    shared: strips are packed once for all threads.
+    """
+
+    steps: ClassVar[tuple[str, ...]] = ("cnm",)
+
+    access: Access = "direct"
+    lanes: Lanes = "positions"
+    panel: int = 1
+    blocks: int = 1
+    all_columns: bool = False
+    shared: bool = False
+
+    @property
+    def packed(self) -> bool:
+        return self.access == "packed"
+
+    @property
+    def masked(self) -> bool:
+        return self.access == "masked"
+
+    @property
+    def by_channels(self) -> bool:
+        """Whether lanes are output channels."""
+        return self.lanes == "channels"
+
+    @property
+    def dense(self) -> bool:
+        return self.all_columns
+
+    @property
+    def family(self) -> str:
+        return "columns"
+
+    @property
+    def kind(self) -> Hashable:
+        return self.lanes if self.by_channels else (self.lanes, self.all_columns)
+
+    @property
+    def variety(self) -> Hashable:
+        return self.vectors, self.access, self.lanes
+
+    def layout(self, geometry: Geometry) -> DataLayout:
+        """Where the columns lie."""
+        return DataLayout(geometry, self.packed or self.by_channels, self.masked)
+
+    def __str__(self) -> str:
+        way = "packed" if self.packed else "turned" if self.by_channels else "direct"
+        extras = [f"panel {panel_text(self.panel)}"]
+        extras += ["masked"] if self.masked else []
+        extras += [f"{self.blocks} KC blocks"] if self.blocks > 1 else []
+        return f"{'dense' if self.dense else 'sparse'} {way} {self.rows}x{self.vectors}v, {', '.join(extras)}"
+
+    @classmethod
+    def loops_of_step(cls, fields: Fields, sparse: bool) -> dict[str, object]:
+        """The fields of the candidate that a step was made from."""
+        return {
+            "rows": fields["tile_rows"],
+            "vectors": fields["vectors"],
+            "access": "packed" if fields["packed"] else "masked" if fields["masked"] else "direct",
+            "lanes": "channels" if fields["by_channels"] else "positions",
+            "panel": fields["panel"],
+            "blocks": fields["blocks"],
+            "all_columns": not sparse,
+            "shared": fields["strips_buffer"] >= 0,
+        }

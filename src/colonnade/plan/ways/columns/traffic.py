@@ -1,0 +1,121 @@
+"""The cost rule's caches: what the loops of csrc/cnm.c read again, and from where.
+
+    for panel of strips / for KC block / for tile / for strip: one micro-kernel call
+
+A strip of a tile reads the tile's columns of X and of W; the same weights for every strip of the panel, the same X for
+every tile. Between two reads other data passes through the cache and pushes a part out. How large that part is follows
+from a model of a cache that replaces lines at random.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from colonnade.plan.problem import ConvProblem
+from colonnade.plan.ways.columns.layout import DataLayout
+from colonnade.plan.ways.columns.loops import Loops
+from colonnade.plan.ways.way import FLOAT_BYTES
+from colonnade.target.targets import Target
+
+LINE_BYTES = 64
+# Of a cache: what is read again and again stays if it is no more than this. Fitted to a simulated core, whose caches
+# replace at random.
+NEAR_HELD, FAR_HELD = 0.5, 0.75
+
+
+@dataclass(frozen=True)
+class Traffic:
+    """Of one candidate: `strips` in all, each of `lines` lines of `width` positions."""
+
+    problem: ConvProblem
+    candidate: Loops
+    target: Target
+    strips: int
+    lines: int
+    width: int
+
+    @cached_property
+    def layout(self) -> DataLayout:
+        return self.candidate.layout(self.problem.geometry)
+
+    @property
+    def panel(self) -> int:
+        return min(self.candidate.panel, self.strips)
+
+    @property
+    def panels(self) -> int:
+        return -(-self.strips // self.panel)
+
+    @cached_property
+    def weights(self) -> float:
+        """Bytes of the kept columns of all tiles."""
+        sizes = self.problem.tile_sizes(self.candidate.rows, self.candidate.dense)
+        return FLOAT_BYTES * sum(rows * columns * tiles for (rows, columns), tiles in sizes.items())
+
+    @property
+    def passing(self) -> float:
+        """Bytes that go through the caches from one read of a weight to the next: those of a panel."""
+        g = self.problem.geometry
+        outputs = FLOAT_BYTES * g.rows * g.positions * (1 + self.problem.residual)
+        return self.weights + self.held * self.candidate.blocks + outputs / self.panels
+
+    @cached_property
+    def held(self) -> float:
+        """Bytes of X that the strips of a panel read in one KC block. Columns of a channel overlap unless packed."""
+        g, layout = self.problem.geometry, self.layout
+        positions = self.panel * self.lines * self.width
+        if self.candidate.packed:
+            return FLOAT_BYTES * g.columns * positions / self.candidate.blocks
+        down = g.strides[0] if layout.gathered else 1
+        halo = g.taps[-1][0] // (1 if layout.gathered else g.strides[0]) * layout.pitch // down
+        per_plane = min(positions * down * layout.x_step + halo, g.batch * layout.plane_floats)
+        return FLOAT_BYTES * g.channels // g.groups * len(layout.phases) * per_plane / self.candidate.blocks
+
+    def strip_bytes(self, columns: float) -> float:
+        """Of X that a strip of a tile reads in one KC block. Columns of a row of a channel and of a phase overlap."""
+        g, layout = self.problem.geometry, self.layout
+        if self.candidate.packed:
+            return columns * FLOAT_BYTES * self.width
+        height, width = g.kernel
+        apart = 1 if layout.gathered else min(g.strides[1], width)  # columns of a row in so many phases
+        kept = min(1.0, columns * self.candidate.blocks / g.columns)
+        rows = g.channels // g.groups * height * apart / self.candidate.blocks
+        rows *= self.lines * (1 - (1 - kept) ** (width / apart))
+        floats = (self.width - 1) * layout.x_step + width / apart
+        return float(rows * FLOAT_BYTES * floats)
+
+    def lost_near(self, reused: float) -> float:
+        """The share of what is read again and again, so many bytes, that the first-level cache has lost by then."""
+        return max(0.0, 1 - (NEAR_HELD * self.target.l1_bytes / reused) ** 2) if reused else 0.0
+
+    def lost_far(self, reused: float) -> float:
+        """The second-level one."""
+        return max(0.0, 1 - (FAR_HELD * self.target.l2_bytes / reused) ** 2) if reused else 0.0
+
+    @property
+    def cycles(self) -> float:
+        """What these reads cost, and the writes of outputs and of sums."""
+        g, target, blocks = self.problem.geometry, self.target, self.candidate.blocks
+        sizes = self.problem.tile_sizes(self.candidate.rows, self.candidate.dense)
+        near = far = 0.0
+        for (rows, columns), tiles in sizes.items():
+            of_tile, x = FLOAT_BYTES * rows * columns / blocks, self.strip_bytes(columns / blocks)
+            again = max(self.panels, self.strips * self.lost_near(of_tile + x))
+            near += tiles * blocks * again * of_tile
+            near += tiles * blocks * self.strips * x * self.lost_near(self.held + of_tile)
+            far += tiles * blocks * self.panels * min(self.held, self.panel * x) * self.lost_far(self.held)
+        outputs = FLOAT_BYTES * g.rows * g.positions
+        near += (1 + self.problem.residual) * (outputs + LINE_BYTES * g.rows * self.panels)
+        far += (self.panels - 1) * self.weights * self.lost_far(self.passing)
+        if blocks > 1:
+            near += blocks * outputs
+            far += blocks * outputs * self.lost_far(outputs / self.panels + self.weights / blocks)
+        if self.layout.prepared and not self.layout.local:
+            copy = FLOAT_BYTES * self.layout.floats
+            near += 2 * copy
+            far += copy * (1 + self.lost_far(copy))
+        if self.candidate.packed:
+            near += 2 * blocks * self.held * self.panels
+            far += blocks * self.held
+        return near * target.near_cycles + far * target.far_cycles

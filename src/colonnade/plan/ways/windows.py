@@ -1,0 +1,109 @@
+"""Depthwise convolutions by window kernels (kernels/depthwise.py, csrc/steps/depthwise.c)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from colonnade.kernels.depthwise import Window, windows
+from colonnade.modelfile.program import Constants, Step, View
+from colonnade.modelfile.steps import Fields, Work
+from colonnade.plan.problem import ConvProblem
+from colonnade.plan.ways.costs import call_cycles, store_cycles
+from colonnade.plan.ways.records import activation_fields, moved_numbers, plane_fields
+from colonnade.plan.ways.way import Candidate
+from colonnade.target.targets import Target
+
+PAD_MOVES = 1.1  # of every vector of the input: copied, and lines that two bands share twice
+
+
+@dataclass(frozen=True)
+class Windows(Candidate):
+    """A depthwise convolution by a window kernel: `rows` lines of outputs of one plane at once, `vectors` vectors of
+    each."""
+
+    steps: ClassVar[tuple[str, ...]] = ("depthwise",)
+
+    @property
+    def family(self) -> str:
+        return "windows"
+
+    @property
+    def variety(self) -> tuple[int, int]:
+        return self.rows, self.vectors
+
+    def __str__(self) -> str:
+        return f"depthwise {self.rows}x{self.vectors}v"
+
+    @classmethod
+    def candidates(cls, problem: ConvProblem, target: Target, threads: int) -> Iterator[Windows]:
+        """Every window kernel that the convolution has work for; none if it is not depthwise, or of another kind."""
+        g = problem.geometry
+        plain = g.groups == g.channels == g.rows and g.dilations == (1, 1) and not problem.residual
+        if not plain or g.kernel[0] != g.kernel[1] or g.strides[0] != g.strides[1]:
+            return
+        for window in windows(target.isa):
+            same = (window.kernel, window.stride) == (g.kernel[0], g.strides[0])
+            if same and window.rows <= g.out_h and (window.vectors - 1) * target.lanes < g.out_w:
+                yield cls(window.rows, window.vectors)
+
+    def fits(self, problem: ConvProblem, target: Target) -> bool:
+        return self in self.candidates(problem, target, 1)
+
+    def cycles(self, problem: ConvProblem, target: Target) -> float:
+        g = problem.geometry
+        window = Window(g.kernel[0], g.strides[0], self.rows, self.vectors)
+        outputs = self.rows * self.vectors
+        arithmetic = outputs * window.kernel**2 * target.fma_cycles
+        loads = window.input_rows * window.kernel * self.vectors * target.load_cycles
+        compute = arithmetic + loads if target.in_order else max(arithmetic, loads)
+        bands = -(-g.out_h // window.rows)
+        strips = bands * -(-g.out_w // (window.vectors * target.lanes))
+        cycles = strips * (compute + outputs * store_cycles(target)) + bands * call_cycles(target)
+        if not g.reads_as_is and not target.isa.masked:
+            moved = PAD_MOVES * g.height * -(-g.width // target.lanes)
+            cycles += moved * target.move_cycles
+        return g.batch * g.channels * cycles
+
+    def stored_weights(self, problem: ConvProblem) -> int:
+        return problem.weights.size
+
+    def step(
+        self,
+        problem: ConvProblem,
+        target: Target,
+        constants: Constants,
+        x: View,
+        y: View,
+        residual: View | None,
+    ) -> Step:
+        assert residual is None
+        g = problem.geometry
+        direct = g.reads_as_is
+        fields: dict[str, object] = {
+            "weights": constants.add_floats(problem.weights),
+            "bias": constants.add_floats(problem.bias),
+            "kernel": g.kernel[0],
+            "stride": g.strides[0],
+            "direct": direct,
+            **plane_fields(g),
+            "tile_rows": self.rows,
+            "vectors": self.vectors,
+            **activation_fields(problem.act),
+        }
+        first = g.source.corner(g.pads) if direct else g.source.origin
+        views: dict[str, View | None] = {"x": x.shifted(first), "y": y.shifted(g.target.origin)}
+        return Step("depthwise", problem.name, views, fields)
+
+    @classmethod
+    def of_step(cls, op: str, fields: Fields, sparse: bool) -> Windows:
+        return cls(fields["tile_rows"], fields["vectors"])
+
+    @classmethod
+    def work(cls, op: str, fields: Fields, ints: np.ndarray) -> Work:
+        taps = fields["channels"] * fields["kernel"] ** 2
+        macs = taps * fields["batch"] * fields["out_h"] * fields["out_w"]
+        return Work(moved_numbers(fields), macs, macs, taps + fields["channels"])

@@ -1,0 +1,207 @@
+"""Winograd's F(m x m, r x r) for convolutions of 3x3 and, by their phases, of stride 2 (kernels/winograd.py,
+csrc/steps/winograd.c)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+import numpy as np
+
+from colonnade.kernels.shapes import Shape, shapes
+from colonnade.kernels.winograd import FILTERS, MAX_STRIDE, Filter
+from colonnade.modelfile.program import Constants, Step, View
+from colonnade.modelfile.steps import Fields, Work
+from colonnade.plan.problem import ConvProblem, Geometry
+from colonnade.plan.ways.costs import call_cycles, column_cycles, good_shapes, row_variants, store_cycles
+from colonnade.plan.ways.records import activation_fields, moved_numbers, plane_fields, plane_views
+from colonnade.plan.ways.way import FLOAT_BYTES, Candidate, panel_text
+from colonnade.target.targets import Target
+
+PANELS = (1, 2, 4)  # strips
+LINE_MOVES = 4.5  # of every vector of a line: copied and split, or merged, biased, activated and copied
+
+
+@dataclass(frozen=True)
+class Winograd(Candidate):
+    """F(m x m, r x r): patches of m x m outputs, `panel` strips of patches at a time."""
+
+    steps: ClassVar[tuple[str, ...]] = ("winograd",)
+
+    m: int
+    panel: int
+
+    @property
+    def family(self) -> str:
+        return "winograd"
+
+    @property
+    def variety(self) -> tuple[int, int]:
+        return self.m, self.vectors
+
+    def __str__(self) -> str:
+        return f"winograd F({self.m}x{self.m}) {self.rows}x{self.vectors}v, panel {panel_text(self.panel)}"
+
+    @classmethod
+    def candidates(cls, problem: ConvProblem, target: Target, threads: int) -> Iterator[Winograd]:
+        """Every m, shape and panel; none where Winograd does not fit. Shapes wider than the work are left out."""
+        for m in filters(problem.geometry):
+            for shape in good_shapes(target, problem.geometry.rows):
+                patches = Patches(problem.geometry, cls(shape.rows, shape.vectors, m, 1), target.lanes)
+                if patches.positions > (shape.vectors - 1) * target.lanes:
+                    for panel in PANELS:
+                        if panel == 1 or panel <= patches.strips:
+                            yield cls(shape.rows, shape.vectors, m, panel)
+
+    def fits(self, problem: ConvProblem, target: Target) -> bool:
+        return self.m in filters(problem.geometry) and Shape(self.rows, self.vectors) in shapes(target.isa)
+
+    def loop_variants(self, problem: ConvProblem, target: Target, threads: int) -> tuple[Winograd, ...]:
+        possible = self.candidates(problem, target, threads)
+        return tuple(c for c in possible if c != self and replace(c, panel=self.panel) == self)
+
+    def row_variants(self, problem: ConvProblem, target: Target) -> tuple[Winograd, ...]:
+        return row_variants(self, problem, target)
+
+    def cycles(self, problem: ConvProblem, target: Target) -> float:
+        g, p = problem.geometry, Patches(problem.geometry, self, target.lanes)
+        f = filters(g)[self.m]
+        strip_vectors = -(-p.positions // target.lanes) if target.isa.lanes else p.strips * self.vectors
+        tiles = -(-g.rows // self.rows)
+        column = column_cycles(Shape(self.rows, self.vectors), target) / self.vectors
+        product = g.rows / self.rows * p.phases * strip_vectors * column
+        product += tiles * p.strips * call_cycles(target) + strip_vectors * g.rows * store_cycles(target)
+        line_vectors = p.lines * -(-p.per_line // target.lanes)
+        transforms = line_vectors * (p.phases + g.rows) * _transform_cycles(f, target)
+        # Weights are read once per panel, a panel's data once per tile: from the second-level cache, or from beyond it
+        # again.
+        products = f.side**2
+        weights = FLOAT_BYTES * products * p.phases * g.rows
+        data = FLOAT_BYTES * products * p.phases * p.panel * self.vectors * target.lanes
+        again = (p.panels - 1) * weights * (weights + data > target.l2_bytes)
+        far = again + p.panels * data * tiles * (data > target.l2_bytes)
+        near = p.panels * (weights + data * tiles)
+        return products * product + transforms + near * target.near_cycles + far * target.far_cycles
+
+    def stored_weights(self, problem: ConvProblem) -> int:
+        g = problem.geometry
+        return filters(g)[self.m].side ** 2 * g.rows * g.channels * g.strides[0] * g.strides[1]
+
+    def step(
+        self,
+        problem: ConvProblem,
+        target: Target,
+        constants: Constants,
+        x: View,
+        y: View,
+        residual: View | None,
+    ) -> Step:
+        g, patches = problem.geometry, Patches(problem.geometry, self, target.lanes)
+        offsets = np.arange(patches.phases, dtype=np.int64) * patches.panel * self.vectors * target.lanes * FLOAT_BYTES
+        weights = transformed_weights(problem, self.m)
+        by_products = weights.reshape(*weights.shape[:2], -1)  # [rows, phases * channels, n * n]
+        fields: dict[str, object] = {
+            "weights": constants.add_floats(packed_products(by_products, self.rows)),
+            "bias": constants.add_floats(problem.bias),
+            "off_table": constants.add_ints(offsets),
+            "m": self.m,
+            "kernel": g.kernel[0],
+            "stride": g.strides[0],
+            **plane_fields(g),
+            "rows": g.rows,
+            "tile_rows": self.rows,
+            "vectors": self.vectors,
+            "panel": patches.panel,
+            **activation_fields(problem.act),
+        }
+        return Step("winograd", problem.name, plane_views(g, x, y, residual), fields)
+
+    @classmethod
+    def of_step(cls, op: str, fields: Fields, sparse: bool) -> Winograd:
+        return cls(fields["tile_rows"], fields["vectors"], fields["m"], fields["panel"])
+
+    @classmethod
+    def work(cls, op: str, fields: Fields, ints: np.ndarray) -> Work:
+        f = fields
+        n, pairs = Filter(f["m"], -(-f["kernel"] // f["stride"])).side, f["rows"] * f["channels"]
+        products = n * n * pairs * f["stride"] ** 2
+        return Work(
+            moved=moved_numbers(f),
+            macs=products * f["batch"] * -(-f["out_h"] // f["m"]) * -(-f["out_w"] // f["m"]),
+            dense_macs=f["kernel"] ** 2 * pairs * f["batch"] * f["out_h"] * f["out_w"],
+            weights=products + f["rows"],
+        )
+
+
+def filters(geometry: Geometry) -> dict[int, Filter]:
+    """Those that can compute a convolution, by m."""
+    (kernel, width), (stride, across) = geometry.kernel, geometry.strides
+    square = kernel == width and stride == across
+    if not square or stride > MAX_STRIDE or geometry.dilations != (1, 1) or geometry.groups > 1:
+        return {}
+    return {f.m: f for f in FILTERS if f.taps == -(-kernel // stride)}
+
+
+@dataclass(frozen=True)
+class Patches:
+    """Patches of m x m outputs, their strips and panels, by one candidate."""
+
+    geometry: Geometry
+    candidate: Winograd
+    lanes: int
+
+    @property
+    def phases(self) -> int:
+        """Channels of the matrix products: every one of the input by its lines and columns modulo stride."""
+        return self.geometry.channels * self.geometry.strides[0] ** 2
+
+    @property
+    def lines(self) -> int:
+        """Lines of patches."""
+        return self.geometry.batch * -(-self.geometry.out_h // self.candidate.m)
+
+    @property
+    def per_line(self) -> int:
+        return -(-self.geometry.out_w // self.candidate.m)
+
+    @property
+    def positions(self) -> int:
+        return self.lines * self.per_line
+
+    @property
+    def strips(self) -> int:
+        return -(-self.positions // (self.candidate.vectors * self.lanes))
+
+    @property
+    def panel(self) -> int:
+        """Strips of a panel."""
+        return min(self.candidate.panel, self.strips)
+
+    @property
+    def panels(self) -> int:
+        return -(-self.strips // self.panel)
+
+
+def transformed_weights(problem: ConvProblem, m: int) -> np.ndarray:
+    """G g G^T of every phase of every kernel: [rows, phases * channels, n, n], computed in float64."""
+    g, f = problem.geometry, filters(problem.geometry)[m]
+    side, stride, taps = g.kernel[0], g.strides[0], f.taps
+    kernels = np.zeros((g.rows, g.channels, stride * taps, stride * taps))
+    kernels[:, :, :side, :side] = problem.weights.reshape(g.rows, g.channels, side, side)
+    phases = kernels.reshape(g.rows, g.channels, taps, stride, taps, stride).transpose(0, 3, 5, 1, 2, 4)
+    matrix = np.array(f.weight_matrix())
+    return np.asarray(matrix @ phases.reshape(g.rows, -1, taps, taps) @ matrix.T)
+
+
+def packed_products(weights: np.ndarray, rows: int) -> np.ndarray:
+    """[rows, columns, products] as tiles of at most `rows`, each [products][columns][rows of the tile]."""
+    tiles = [weights[first : first + rows] for first in range(0, len(weights), rows)]
+    return np.concatenate([tile.transpose(2, 1, 0).astype(np.float32).reshape(-1) for tile in tiles])
+
+
+def _transform_cycles(f: Filter, target: Target) -> float:
+    """One vector of patches of one channel, into or out of the transform: 3 n multiply-adds for each of 2 n lines and
+    columns, a load and a store of every element, and n lines of m vectors on their way between planes and patches."""
+    n = f.side
+    return 6 * n * n * target.fma_cycles + n * n * (target.load_cycles + 1) + n * f.m * LINE_MOVES * target.move_cycles

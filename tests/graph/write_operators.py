@@ -1,0 +1,41 @@
+"""Writes docs/operators.md from the importer's table: `python tests/graph/write_operators.py`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from colonnade.graph.activations import ROWS
+from colonnade.graph.onnx_import import supported_operators
+
+PAGE = Path(__file__).parents[2] / "docs" / "operators.md"
+
+
+def page() -> str:
+    """The text of docs/operators.md."""
+    operators = "".join(f"| {name} | {limits} |\n" for name, limits in supported_operators().items())
+    activations = "".join(f"| {row.name} | `{row.formula}` | {row.onnx or ''} |\n" for row in ROWS)
+    return f"""# ONNX operators
+
+This page is written by `tests/graph/write_operators.py` from the importer's table; a test compares the two.
+
+An operator not listed here, or used beyond its limits, is refused in one line that names the node. Opsets 7 and newer
+are read. Operators whose operands are all constants are computed at import, whatever they are: there the ONNX
+project's own evaluator does the work.
+
+| operator | limits |
+|---|---|
+{operators}
+## Activations
+
+An activation is one row of `graph/activations.py`. The oracle in numpy and the C code are made from its formula, in
+which `clamp(x, lo, hi)` is `min(max(x, lo), hi)`. The last column names the ONNX operator that is read by the row
+alone; other spellings are read in `graph/onnx_ops/activation.py`, and those that exporters make of several operators
+are found by a pass (`graph/passes/activation.py`).
+
+| name | formula | ONNX operator |
+|---|---|---|
+{activations}"""
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page())
