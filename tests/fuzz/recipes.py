@@ -24,6 +24,7 @@ from colonnade.graph.ir import (
     Softmax,
     Transpose,
 )
+from colonnade.modelfile.records import ACTIVATIONS
 from colonnade.modelfile.writer import write
 from colonnade.plan.choose.tuner import Choice, NetworkPlan, default_plan
 from colonnade.plan.images import lower_parts, plan_parts
@@ -148,7 +149,9 @@ def _elementwise() -> Recipe:
     scaled = b.add(Affine(Activation("hard_swish")), plane, x, b.random(4), b.random(4))
     added = b.add(Binary("add", Activation("silu")), plane, scaled, other)
     added = b.add(Binary("add"), plane, added, b.random(*plane))
-    gate = b.add(Act(Activation("hard_sigmoid", alpha=0.2, beta=0.5)), (3, 4, 1, 1), b.input(3, 4, 1, 1))
+    gate = b.input(3, 4, 1, 1)
+    for kind in ACTIVATIONS:
+        gate = b.add(Act(Activation(kind, alpha=0.2, beta=0.5)), (3, 4, 1, 1), gate)
     gated = b.add(Binary("mul"), plane, added, gate)
     padded = b.add(Pad((0, 1, 1, 0), 0.5), (3, 4, 4, 6), gated)
     padded = b.add(Pad((1, 0, 0, 1), -2.0), (3, 4, 5, 7), padded)
