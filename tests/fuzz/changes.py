@@ -1,10 +1,11 @@
 """Changes to a model file, as lists that survive a new version of the format: (record, index, field, value).
 
-A record is called as its section, or "header"; an entry of a table is `off_table[3]`, counted from where the field says
-that the table begins. `dims[2]` is one of a field's numbers; the header's, one for each section, are called
-`section_count[order]`. `x_buffer.advance` is a field of the buffer that the field names. ("file", 0, "bytes", n) cuts
-the file or adds zeros. Values are numbers, or "largest" or "smallest": as far from what is there as the library accepts
-the file with all changes before this one.
+A record is called as its section, or "header". A field may name
+- one of its numbers: `dims[2]`; of those of the header, which has one for each section, `section_count[order]`;
+- an entry of the table that begins where the field says: `off_table[3]`, or of records `strip_table[3].len`;
+- a field of the buffer whose number it is: `x_buffer.advance`.
+("file", 0, "bytes", n) cuts the file or adds zeros. Values are numbers, or "largest" or "smallest": as far from what is
+there as the library accepts the file with all changes before this one.
 """
 
 from __future__ import annotations
@@ -14,11 +15,12 @@ import re
 import struct
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
-from field_table import RECORDS, role_of
+from field_table import INNER, RECORDS, role_of
 
 from colonnade.modelfile import records
-from colonnade.modelfile.fields import Field
+from colonnade.modelfile.fields import Field, Record
 from colonnade.runtime.binding import checksum, library
 
 Change = tuple[str, int, str, int | str]
@@ -68,12 +70,43 @@ def mended(data: bytes | bytearray) -> bytes:
 def differences(base: bytes, other: bytes) -> list[Change]:
     """What `apply` makes `other` of `base` with, weights and names left out."""
     found: list[Change] = [] if len(base) == len(other) else [("file", 0, "bytes", len(other))]
-    for name in ("header", *(name for name in RECORDS if name != "header"), "ints"):
+    for name in RECORDS:
         same = bytearray(apply(base, found))
         for index, key, place in _numbers(same, name):
             if place.read(other) != place.read(same):
                 found.append((name, index, key, place.read(other)))
+    same = bytearray(apply(base, found))
+    for index in range(_section(same, "ints")[1]):
+        place = _place(same, "ints", index, "")
+        if place.read(other) != place.read(same):
+            found.append((*_name_of_entry(same, index), place.read(other)))
     return found
+
+
+def _name_of_entry(data: bytes | bytearray, index: int) -> tuple[str, int, str]:
+    """By the table that begins last before an entry of `ints`."""
+    tables = [
+        (place.read(data), step.name, number, field.name)
+        for step in records.STEPS
+        for field in step.fields
+        if role_of(field) == "TABLE"
+        for number, place in _of_every_record(data, step.name, field.name)
+    ]
+    before = [table for table in tables if table[0] <= index]
+    if not before:
+        return "ints", index, ""
+    begin, record, number, name = max(before)
+    if name not in INNER:
+        return record, number, f"{name}[{index - begin}]"
+    element, at = divmod(4 * (index - begin), INNER[name].size)
+    ends = accumulate(field.size for field in INNER[name].fields)
+    key = next(field.name for field, end in zip(INNER[name].fields, ends, strict=True) if at < end)
+    return record, number, f"{name}[{element}].{key}"
+
+
+def _of_every_record(data: bytes | bytearray, record: str, name: str) -> Iterator[tuple[int, Place]]:
+    for number in range(_section(data, record)[1]):
+        yield number, _place(data, record, number, name)
 
 
 def fewest(changes: Sequence[Change], fails: Callable[[Sequence[Change]], bool]) -> list[Change]:
@@ -97,36 +130,42 @@ def _section(data: bytes | bytearray, name: str) -> tuple[int, int]:
 
 
 def _place(data: bytes | bytearray, record: str, index: int, name: str) -> Place:
-    at, count, size = 0, 1, records.HEADER.size
-    if record != "header":
-        at, count = _section(data, record)
-        size = records.element_bytes(record)
+    at, count = (0, 1) if record == "header" else _section(data, record)
     if not 0 <= index < count:
         raise LookupError(f"there is no {record} {index}")
     if record == "ints":
         return Place(at + 4 * index, "<i")
-    name, _, of_buffer = name.partition(".")
-    if of_buffer:
-        return _place(data, "buffers", _place(data, record, index, name).read(data), of_buffer)
+    outer, _, inner = name.partition(".")
+    size = RECORDS[record].size
+    field, place, element = _in_record(RECORDS[record], at + index * size, outer)
+    if inner and role_of(field) != "TABLE":
+        return _place(data, "buffers", place.read(data), inner)
+    if role_of(field) != "TABLE" or element is None:
+        return place
+    if not inner:
+        return _place(data, "ints", place.read(data) + element, "")
+    of = INNER[field.name]
+    entry = _place(data, "ints", place.read(data) + element * of.size // 4, "")
+    return _in_record(of, entry.at, inner)[1]
+
+
+def _in_record(record: Record, begin: int, name: str) -> tuple[Field, Place, int | None]:
+    """A field of the record that begins at byte `begin`, where it is, and the element of it that the name asks for."""
     match = _FIELD.fullmatch(name)
     key, element = match.groups() if match else (name, None)
-    begin = at + index * size
-    for field in RECORDS[record].fields:
+    for field in record.fields:
         if field.name == key:
-            return _element(data, Place(begin, _CODES[field.type]), field, element)
-        begin += field.count * (1 if field.type == "char" else struct.calcsize(_CODES.get(field.type, "<f")))
-    raise LookupError(f"{record} has no {key}")
-
-
-def _element(data: bytes | bytearray, first: Place, field: Field, element: str | None) -> Place:
+            break
+        begin += field.size
+    else:
+        raise LookupError(f"{record.name} has no {key}")
+    code = _CODES[field.type]
     if element is None:
-        return first
-    if role_of(field) == "TABLE":
-        return _place(data, "ints", first.read(data) + int(element), "")
+        return field, Place(begin, code), None
     number = records.SECTIONS.index(element) if element in records.SECTIONS else int(element)
-    if number >= field.count:
+    if field.count > 1 and number >= field.count:
         raise LookupError(f"{field.name} has no {number}")
-    return Place(first.at + number * struct.calcsize(first.code), first.code)
+    return field, Place(begin + (number * struct.calcsize(code) if field.count > 1 else 0), code), number
 
 
 def _numbers(data: bytes | bytearray, record: str) -> Iterator[tuple[int, str, Place]]:

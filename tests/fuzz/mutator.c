@@ -35,6 +35,27 @@ static void add_buffers(const draft *d, focus *f, part step) {
   }
 }
 
+/* Up to where in `ints` a table of a record goes that begins at `from`: where the next one begins. */
+static int64_t end_of_table(const draft *d, part p, int64_t from) {
+  int64_t end = (int64_t)elements(d, CLN_SECTION_INTS);
+  for (const field *own = p.record->fields; own < p.record->fields + p.record->field_count; ++own) {
+    const int64_t other = own->role == TABLE ? load(d, (place){p.at + own->at, own->bytes}) : end;
+    if (other > from && other < end) end = other;
+  }
+  return end;
+}
+
+/* One element of every table that is made of records. */
+static void add_elements(draft *d, focus *f, part step) {
+  for (const field *own = step.record->fields; own < step.record->fields + step.record->field_count; ++own) {
+    const int64_t from = own->of ? load(d, (place){step.at + own->at, own->bytes}) : -1;
+    if (from < 0 || from >= (int64_t)elements(d, CLN_SECTION_INTS)) continue;
+    const uint64_t count = (uint64_t)(end_of_table(d, step, from) - from) * sizeof(int32_t) / own->of->bytes;
+    const size_t at = element(d, CLN_SECTION_INTS, (size_t)from).at + random_below(d, count) * own->of->bytes;
+    if (count) add_part(f, (part){own->of, at});
+  }
+}
+
 /* The step that is number `index` of the running order; false: it is nowhere. */
 static bool step_at(const draft *d, size_t index, part *step) {
   if (index >= elements(d, CLN_SECTION_ORDER)) return false;
@@ -62,6 +83,7 @@ static void choose_focus(draft *d, focus *f) {
   f->part_count = f->number_count = 0;
   if (step_at(d, index, &step)) {
     add_part(f, step);
+    add_elements(d, f, step);
     add_buffers(d, f, step);
   }
   if (step_at(d, index + 1, &step)) add_part(f, step);
@@ -72,14 +94,9 @@ static void choose_focus(draft *d, focus *f) {
   add_numbers(d, f);
 }
 
-/* Of a table that begins at `from` in `ints`: up to where the next one of the same record begins. */
 static place table_entry(draft *d, part p, int64_t from) {
-  int64_t end = (int64_t)elements(d, CLN_SECTION_INTS);
-  for (const field *own = p.record->fields; own < p.record->fields + p.record->field_count; ++own) {
-    const int64_t other = own->role == TABLE ? load(d, (place){p.at + own->at, own->bytes}) : end;
-    if (other > from && other < end) end = other;
-  }
-  const int64_t many = end - from, entry = one_in(d, 3) ? many - 1 - (int64_t)random_below(d, 4) : (int64_t)random_below(d, (uint64_t)many);
+  const int64_t many = end_of_table(d, p, from) - from;
+  const int64_t entry = one_in(d, 3) ? many - 1 - (int64_t)random_below(d, 4) : (int64_t)random_below(d, (uint64_t)many);
   return (place){element(d, CLN_SECTION_INTS, (size_t)(from + (entry < 0 ? 0 : entry))).at, 4};
 }
 
