@@ -31,8 +31,10 @@ from colonnade.graph.ir import (
 from colonnade.graph.reference import run_reference
 from colonnade.modelfile.program import Program
 from colonnade.modelfile.writer import write
+from colonnade.plan.choose.borders import border_groups
 from colonnade.plan.choose.tuner import default_plan
 from colonnade.plan.lower import lower
+from colonnade.plan.problem import conv_problems
 from colonnade.plan.ways import ALL_STRIPS, Candidate, Columns, Vertical, Windows, Winograd
 from colonnade.runtime.binding import checksum, targets
 from colonnade.runtime.session import Session
@@ -140,10 +142,12 @@ def program_of(
 ) -> Program:
     """The graph lowered: all convolutions by `candidate`, those named in it by theirs, others by the default plan.
     chains: see `lower`."""
-    plan = default_plan(graph, target, threads)
-    chosen = plan.candidates
-    chosen |= dict.fromkeys(chosen, candidate) if isinstance(candidate, Candidate) else candidate or {}
-    return lower(graph, target, plan.problems, chosen, chains=chains)
+    problems = conv_problems(graph)
+    chosen = dict.fromkeys(problems, candidate) if isinstance(candidate, Candidate) else dict(candidate or {})
+    if border_groups(graph) or problems.keys() - chosen.keys():  # else there is nothing left to plan
+        plan = default_plan(graph, target)
+        problems, chosen = dict(plan.problems), plan.candidates | chosen
+    return lower(graph, target, problems, chosen, chains=chains)
 
 
 def model_of(
@@ -215,7 +219,7 @@ def small_network_candidates(threads: int) -> dict[str, Candidate]:
         "n0": Columns(3, 2, blocks=2),
         "n1": Columns(1, 2),
         "n2": Columns(2, 1, panel=3),
-        "n3": Columns(4, 2, access="packed", blocks=3, panel=ALL_STRIPS, shared=threads > 1),
+        "n3": Columns(4, 2, access="packed", blocks=3, panel=ALL_STRIPS),
         "n4": Columns(2, 1),
         "n5": Winograd(3, 2, m=2, panel=1),
         "n6": Vertical(3, 2, m=4, panel=1),

@@ -141,8 +141,8 @@ def test_every_candidate_of_the_planner(layer: Layer) -> None:
     (problem,) = conv_problems(graph).values()
     for target in RUNNABLE:
         for threads in (1, 2):
-            found = shape_candidates(problem, target, threads)
-            for candidate in {*found, *found[0].loop_variants(problem, target, threads)}:
+            found = shape_candidates(problem, target)
+            for candidate in {*found, *found[0].loop_variants(problem, target)}:
                 tolerance = 1e-5 if not isinstance(candidate, Winograd) else 3e-5
                 check_graph(graph, target, None, candidate, threads, tolerance)
 

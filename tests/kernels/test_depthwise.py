@@ -45,7 +45,7 @@ def problem_of(graph: Graph) -> ConvProblem:
 
 def offered(graph: Graph, target: Target) -> tuple[Windows, ...]:
     """Every window kernel that computes the graph's only convolution."""
-    return tuple(Windows.candidates(problem_of(graph), target, 1))
+    return tuple(Windows.candidates(problem_of(graph), target))
 
 
 @st.composite
@@ -133,14 +133,14 @@ def test_not_offered_for_anything_else(target: Target, kernel: int, op: Conv) ->
     weights = random_array((8, 8 // op.groups, kernel, kernel))
     residual = [builder.input(1, 8, 28, 28)] if op.residual else []
     problem = problem_of(builder.graph(builder.conv(op, x, weights, *residual)))
-    assert not any(isinstance(candidate, Windows) for candidate in shape_candidates(problem, target, 1))
+    assert not any(isinstance(candidate, Windows) for candidate in shape_candidates(problem, target))
 
 
 @pytest.mark.parametrize("planned", TARGETS, ids=lambda target: target.name)
 @pytest.mark.parametrize("stride", STRIDES)
 def test_the_cost_rule_takes_them(planned: Target, stride: int) -> None:
     problem = problem_of(layer((1, 144, 56, 56), 3, depthwise(144, stride)))
-    assert isinstance(default_candidate(problem, planned, 1), Windows)
+    assert isinstance(default_candidate(problem, planned), Windows)
 
 
 def test_they_are_described() -> None:

@@ -134,7 +134,7 @@ def test_layers_smaller_than_their_kernel(
     graph = _layer(op, sides, kernel, channels=64, batch=1)
     check_graph(graph, target)
     (problem,) = conv_problems(graph).values()
-    for candidate in Columns.candidates(problem, target, 1):
+    for candidate in Columns.candidates(problem, target):
         check_graph(graph, target, None, candidate)
 
 
@@ -146,7 +146,7 @@ def test_kernels_of_too_many_elements_cannot() -> None:
 @pytest.mark.parametrize("target", RUNNABLE, ids=lambda target: target.name)
 def test_candidates_are_there_for_who_can(target: Target) -> None:
     (problem,) = conv_problems(_layer(Conv(pads=(1, 1, 1, 1)), (5, 5), (3, 3))).values()
-    assert any(c.masked for c in Columns.candidates(problem, target, 1)) == target.isa.masked
+    assert any(c.masked for c in Columns.candidates(problem, target)) == target.isa.masked
     masked = Columns(2, 2, access="masked")
     assert masked.fits(problem, target) == target.isa.masked
     assert not Columns(channel_rows(target), 2, access="masked", lanes="channels").fits(problem, target)

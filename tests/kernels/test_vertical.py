@@ -13,8 +13,7 @@ from layers import ACTIVATIONS, GraphBuilder, assert_close, check_graph, random_
 from colonnade.graph.ir import RELU, Activation, Conv, Graph
 from colonnade.graph.reference import run_reference
 from colonnade.kernels.shapes import shapes
-from colonnade.kernels.vertical import VERTICAL_FILTERS
-from colonnade.kernels.winograd import MAX_STRIDE
+from colonnade.kernels.vertical import MAX_STRIDE, VERTICAL_FILTERS
 from colonnade.plan.problem import conv_problems
 from colonnade.plan.ways import ALL_STRIPS, Vertical
 from colonnade.plan.ways.vertical import transformed_lines, vertical_filters

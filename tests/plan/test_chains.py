@@ -197,6 +197,17 @@ def test_a_convolution_alone_is_not_chained() -> None:
     check_graph(graph, target, None, Columns(2, 2), chains={"n0"})
 
 
+def test_of_three_in_a_row_two_are_chained(target: Target) -> None:
+    b = GraphBuilder()
+    x = b.input(1, 4, 6, 11)
+    for rows in (8, 5, 7):
+        x = b.conv(Conv(), x, random_array((rows, b.shape(x)[1], 1, 1)))
+    graph, candidate, chains = b.graph(x), Columns(3, 2, panel=2), {"n0", "n1"}
+    steps = [step for step in program_of(graph, target, candidate, chains=chains).steps if step.op == "cnm"]
+    assert [step.chained for step in steps] == [True, False, False]
+    check_graph(graph, target, None, candidate, 2, chains=chains)
+
+
 def test_nothing_of_the_second_lies_where_the_first_still_reads() -> None:
     """The second's output may not take the memory of the first's input, which is dead only after both."""
     b = GraphBuilder()
@@ -218,7 +229,7 @@ def test_the_planner_chains_what_does_not_fit_the_caches() -> None:
     """112 x 112 x 60 floats are 3 MB, 14 x 14 ones 47 KB, of a second-level cache of 512 KB."""
     for side, expected in ((112, ["n0", "n3"]), (14, [])):
         graph = bottlenecks(side)
-        plan = chained(default_plan(graph, X60, 1), graph, X60)
+        plan = chained(default_plan(graph, X60), graph, X60)
         assert sorted(plan.chains) == expected
         program = lower(graph, X60, plan.problems, plan.candidates, chains=plan.chains)
         assert [step.name for step in program.steps if step.chained] == expected
@@ -232,5 +243,5 @@ def test_nothing_is_chained_where_memory_costs_nothing_by_the_rule() -> None:
     for name in ("generic", "x86-64-v3", "x86-64-v4"):
         target = target_named(name)
         for graph in (bottlenecks(112), small_classifier(1)):
-            plan = chained(default_plan(graph, target, 1), graph, target)
+            plan = chained(default_plan(graph, target), graph, target)
             assert not plan.chains

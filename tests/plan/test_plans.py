@@ -106,7 +106,7 @@ def test_tiles_cover_every_nonzero_once() -> None:
 
 @pytest.mark.parametrize("threads", [1, 2])
 def test_default_plan_is_the_same_every_time(target: Target, threads: int) -> None:
-    first, second = (default_plan(small_network(), target, threads) for _ in range(2))
+    first, second = (default_plan(small_network(), target) for _ in range(2))
     assert first.choices == second.choices
     models = [compile_graph(small_network(), target=target.name, threads=threads, plan="default") for _ in range(2)]
     assert models[0].data == models[1].data
@@ -136,13 +136,13 @@ def test_layers_are_described(target: Target) -> None:
 @pytest.mark.parametrize("threads", [1, 2])
 def test_a_pruned_layer_has_dense_candidates_too(target: Target, sparsity: float, threads: int) -> None:
     pruned = problem(sparsity=sparsity)
-    found = shape_candidates(pruned, target, threads)
+    found = shape_candidates(pruned, target)
     assert any(candidate.dense for candidate in found)
     assert any(not candidate.dense for candidate in found) == (sparsity > 0)
     assert len(set(found)) == len(found)
-    assert default_candidate(pruned, target, threads) in found
+    assert default_candidate(pruned, target) in found
     assert threads > 1 or not any(isinstance(candidate, Columns) and candidate.shared for candidate in found)
-    assert found[0] not in found[0].loop_variants(pruned, target, threads)
+    assert found[0] not in found[0].loop_variants(pruned, target)
 
 
 def test_unknown_target_and_threads_are_refused() -> None:
@@ -214,7 +214,7 @@ def cache(tmp_path: Path) -> PlanCache:
 
 
 def test_profiles_come_back_as_they_were(cache: PlanCache) -> None:
-    times = {Columns(4, 2): 1.25, Columns(8, 1, access="packed", panel=3, blocks=2, shared=True): 0.5}
+    times = {Columns(4, 2): 1.25, Columns(8, 1, access="packed", panel=3, blocks=2): 0.5}
     assert cache.load("a") is None
     cache.store("a", times, "a problem")
     assert cache.load("a") == times

@@ -119,7 +119,7 @@ def filtered(problem: ConvProblem, target: Target) -> Iterator[Candidate]:
 
 
 def windows(problem: ConvProblem, target: Target) -> Iterator[Windows]:
-    return Windows.candidates(problem, target, 1)
+    return Windows.candidates(problem, target)
 
 
 def test_the_cpus_differ_and_the_program_does_not() -> None:

@@ -44,7 +44,7 @@ MODELLED = Options(target=X60.name, runner="spike", plan="default", tile=15)
 
 def test_the_nodes_add_up_to_the_network(runner: SpikeRunner) -> None:
     graph = optimize(import_model(zoo.build("mobilenet_v2", input_size=32, classes=10)))
-    plan = default_plan(graph, X60, 1)
+    plan = default_plan(graph, X60)
     nodes = model_network(graph, X60, plan, runner, lambda *_: None)
     program = write(lower(graph, X60, plan.problems, plan.candidates), checksum)
     x = np.random.default_rng(0).standard_normal(graph.shape(graph.inputs[0]), dtype=np.float32)
@@ -57,7 +57,7 @@ def test_the_nodes_add_up_to_the_network(runner: SpikeRunner) -> None:
 def test_chained_pairs_are_one_row_and_take_less(runner: SpikeRunner) -> None:
     """Their sum is the whole as well; what is saved is misses, 3 MB at the end of the first block and of the second."""
     graph = bottlenecks(112)
-    apart = default_plan(graph, X60, 1)
+    apart = default_plan(graph, X60)
     plan = chained(apart, graph, X60)
     nodes, single = (model_network(graph, X60, p, runner, lambda *_: None) for p in (plan, apart))
     assert [node.names for node in nodes] == [("n0", "n1"), ("n2",), ("n3", "n4"), ("n5",), ("n6",)]

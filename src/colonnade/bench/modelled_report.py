@@ -142,7 +142,7 @@ def model_nodes(
     graph = optimize(import_model(model.proto, batch=1, input_size=options.input_size), merge=merge)
     machine = machine_key(runner, target, 1)
     if options.plan == "default":
-        plan = default_plan(graph, target, 1)
+        plan = default_plan(graph, target)
     else:
         plan = tuned_plan(graph, target, 1, runner, PlanCache(default_cache_dir(), machine), tell)
     if chain:

@@ -52,7 +52,7 @@ def output_errors(
     """
     graph = optimize(import_model(dense, input_size=input_size))
     target = resolve_target("native")
-    plan = default_plan(graph, target, threads)
+    plan = default_plan(graph, target)
 
     def scores(problems: Mapping[str, ConvProblem]) -> np.ndarray:
         data = write(lower(graph, target, problems, plan.candidates), checksum)

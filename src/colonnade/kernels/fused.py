@@ -1,5 +1,5 @@
 """Micro-kernels that compute the last few positions of a strip beside its whole vectors, in one pass over the columns.
-For those positions output channels are the lanes, as in a tail kernel (tail.py), and the sums go where its sums do.
+For those positions output channels are the lanes (tail.py), and the sums go to a->tail.
 
 A column of 8 x 6 vectors of AVX-512 takes 24 multiply-adds; one position more takes one more, a load of its element and
 one of the weights, where another pass over all columns takes a fifth of the time.
@@ -55,13 +55,6 @@ def fused_kernels(isa: Isa) -> tuple[Fused, ...]:
         and fused.registers(isa) <= isa.registers
         and fused.tail(isa).saves(isa, fused.shape.rows)
     )
-
-
-def fuses(isa: Isa, shape: Shape, count: int) -> bool:
-    """Whether `count` positions in strips of `shape` end in a strip that a fused kernel computes."""
-    whole, past = divmod(count, isa.lanes or count)
-    last = Shape(shape.rows, (whole - 1) % shape.vectors + 1)
-    return whole > 0 and Fused(last, past) in fused_kernels(isa)
 
 
 def fused_source(isa: Isa, fused: Fused) -> str:

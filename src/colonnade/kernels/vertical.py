@@ -22,7 +22,8 @@ from colonnade.kernels.winograd import Filter, Lines, function, input_transform,
 from colonnade.target.isa import Isa
 
 # One dimension squares no rounding error, so tiles may be longer than those of m x m outputs.
-VERTICAL_FILTERS = (Filter(4, 3), Filter(6, 3), Filter(3, 4), Filter(5, 4))
+VERTICAL_FILTERS = (Filter(4, 3), Filter(6, 3), Filter(5, 4))
+MAX_STRIDE = 2  # down and along: phases of every line, and r = ceil(kernel lines / stride)
 PARTS = ("in", "out")  # B^T d of inputs, A^T of sums
 
 

@@ -61,8 +61,7 @@ class Filter:
 
 
 # In all of them n is at most 2 m: a tile reads from two neighbours what it does not have itself.
-FILTERS = (Filter(2, 3), Filter(4, 3), Filter(3, 4))
-MAX_STRIDE = 2  # a stride s makes s * s inputs of one, and a kernel of k x k one of r x r each, r = ceil(k / s)
+FILTERS = (Filter(2, 3), Filter(4, 3))
 PARTS = ("rows", "columns", "output")  # the transforms: d B of rows, B^T of columns, A^T sums A
 
 

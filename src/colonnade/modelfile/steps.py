@@ -111,7 +111,6 @@ _CNM = record(
         optional=True,
         written=True,
     ),
-    view("strips", "shared packed strips; none: nothing is packed, or per thread", optional=True, written=True),
     place("weights", "floats", "[tile][column][rows of the tile]"),
     place("bias", "floats", "by position in row order"),
     place(
@@ -171,17 +170,15 @@ _CNM = record(
 
 _WINOGRAD = record(
     "winograd",
-    "A convolution by Winograd's F(m x m, r x r): r = ceil(kernel / stride), n = m + r - 1. An input channel counts as "
-    "stride * stride phases: its lines and columns modulo stride.",
+    "A convolution by Winograd's F(m x m, r x r), r being the kernel's side and n = m + r - 1.",
     view("x", f"{_X}; the first element"),
     view("y", _Y, written=True),
     view("r", _R, optional=True),
-    place("weights", "floats", "per tile of rows [n][n][phases * channels][rows of the tile], transformed"),
+    place("weights", "floats", "per tile of rows [n][n][channels][rows of the tile], transformed"),
     _BIAS,
-    place("off_table", "ints", "per phase of a channel the byte offset of its data among the transforms"),
+    place("off_table", "ints", "per channel the byte offset of its data among the transforms"),
     _of_kernels("m", "MAX_WINOGRAD", "no such transform", "side of an output patch"),
-    _of_kernels("kernel", "MAX_WINOGRAD_TAPS * MAX_WINOGRAD_STRIDE", "no such transform", "both sides of the kernel"),
-    _of_kernels("stride", "MAX_WINOGRAD_STRIDE", "no such transform", "both strides"),
+    _of_kernels("kernel", "MAX_WINOGRAD_TAPS", "no such transform", "r, both sides of the kernel"),
     _PLANES,
     _ROWS,
     _T,

@@ -74,7 +74,7 @@ def compile_graph(
         raise ColonnadeError(f"plan '{plan}' is neither {' nor '.join(get_args(Plan))}")
     planned = resolve_target(target)
     if plan == "default":
-        parts = plan_parts(graph, lambda part: default_plan(part, planned, threads))
+        parts = plan_parts(graph, lambda part: default_plan(part, planned))
     else:
         with open_runner(runner, planned) as machine:
             _check_clock(machine)

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import colonnade.plan.lowering  # noqa: F401  (fills the table of lowering functions)
 from colonnade.graph.ir import Graph
-from colonnade.modelfile.program import Program, Storage, Value, View
+from colonnade.modelfile.program import Program, Step, Storage, Value, View
 from colonnade.modelfile.writer import floats_of
 from colonnade.plan.lowering.context import Lowering
 from colonnade.plan.lowering.places import Order
@@ -61,10 +61,13 @@ def lower_into(
 def _chain(
     program: Program, problems: Mapping[str, ConvProblem], chosen: Mapping[str, Candidate], names: AbstractSet[str]
 ) -> None:
-    """Marks the steps of these names whose next step can follow panel by panel."""
+    """Marks the steps of these names whose next step can follow panel by panel. One that follows is not followed."""
+    follower: Step | None = None
     for step, after in pairwise(program.steps):
         one, other = chosen.get(step.name), chosen.get(after.name)
-        if step.name in names and isinstance(one, Columns) and isinstance(other, Columns):
+        wanted = step.name in names and step is not follower
+        if wanted and isinstance(one, Columns) and isinstance(other, Columns):
             first, second = problems[step.name], problems[after.name]
             if step.views["y"] == after.views["x"] and can_follow(first, one, second, other, program.target):
                 step.fields["chained"] = True
+                follower = after

@@ -4,24 +4,23 @@ from __future__ import annotations
 
 from colonnade.kernels.cnm import LOOKAHEAD, kernel_source
 from colonnade.kernels.depthwise import KERNELS, ROWS, STRIDES, VECTORS, depthwise_source, windows
+from colonnade.kernels.fused import POSITIONS as TAIL_POSITIONS
 from colonnade.kernels.fused import ROWS as FUSED_ROWS
 from colonnade.kernels.fused import VECTORS as FUSED_VECTORS
 from colonnade.kernels.fused import fused_kernels, fused_source
 from colonnade.kernels.peak import peak_shape, peak_source
 from colonnade.kernels.shapes import MASK_BYTES, MAX_LANES, MAX_MASKED, MAX_ROWS, MAX_TAPS, MAX_VECTORS, SLACK, shapes
-from colonnade.kernels.tail import POSITIONS, tail_source
 from colonnade.kernels.tail import VECTORS as TAIL_VECTORS
-from colonnade.kernels.tail import tails as tails_of
 from colonnade.kernels.tile import tile_ops
 from colonnade.kernels.turned import LINES as TURNED_LINES
 from colonnade.kernels.turned import MAX_WIDTH as MAX_TURNED_WIDTH
 from colonnade.kernels.turned import STRIDES as TURNED_STRIDES
 from colonnade.kernels.turned import VECTORS as TURNED_VECTORS
 from colonnade.kernels.turned import turned_kernels, turned_source
+from colonnade.kernels.vertical import MAX_STRIDE, VERTICAL_FILTERS, vertical_source
 from colonnade.kernels.vertical import PARTS as VERTICAL_PARTS
-from colonnade.kernels.vertical import VERTICAL_FILTERS, vertical_source
 from colonnade.kernels.vertical import kernel_name as vertical_name
-from colonnade.kernels.winograd import FILTERS, MAX_STRIDE, PARTS, transforms_source
+from colonnade.kernels.winograd import FILTERS, PARTS, transforms_source
 from colonnade.modelfile.steps import STEPS
 from colonnade.runtime.activation_code import activation_loops
 from colonnade.target.isa import Isa
@@ -40,7 +39,7 @@ def limits_header() -> str:
         "MASK_BYTES": MASK_BYTES,
         "MAX_MASKED": MAX_MASKED,
         "MAX_TAPS": MAX_TAPS,
-        "MAX_TAIL": max(POSITIONS),
+        "MAX_TAIL": max(TAIL_POSITIONS),
         "MAX_TAIL_VECTORS": max(TAIL_VECTORS),
         "MAX_FUSED_ROWS": max(FUSED_ROWS),
         "MAX_FUSED_VECTORS": max(FUSED_VECTORS),
@@ -67,7 +66,6 @@ def activations_header() -> str:
 def kernels_source(isa: Isa) -> str:
     """`kernels_SYMBOL.c`: all micro-kernels of one instruction set and its entry for the table in `isas.c`."""
     grid = "".join(f"    [{shape.rows}][{shape.vectors}] = {shape.name(isa)},\n" for shape in shapes(isa))
-    tails = "".join(f"    [{t.positions}][{t.vectors}] = {t.name(isa)},\n" for t in tails_of(isa))
     fused = "".join(
         f"    [{f.shape.rows}][{f.shape.vectors}][{f.positions}] = {f.name(isa)},\n" for f in fused_kernels(isa)
     )
@@ -86,9 +84,7 @@ def kernels_source(isa: Isa) -> str:
     declared = "".join(f"extern cln_step_check {check};\nextern cln_step_run {run};\n" for check, run in steps)
     listed = "".join(f"    {{{check}, {run}}},\n" for check, run in steps)
     entry = f'"{isa.name}", {isa.lanes}, {isa.cpu_check}'
-    tables = (
-        f"&kernels, &tails, &fused, &turned, &transforms, &verticals, &windows, {str(isa.masked).lower()}, steps, &peak"
-    )
+    tables = f"&kernels, &fused, &turned, &transforms, &verticals, &windows, {str(isa.masked).lower()}, steps, &peak"
     peak = peak_shape(isa)
     floats = peak.vectors * isa.lanes or "CLN_MAX_VECTORS * CLN_MAX_LANES"
     return "\n".join(
@@ -101,9 +97,6 @@ def kernels_source(isa: Isa) -> str:
             "",
             *(kernel_source(isa, shape) for shape in shapes(isa)),
             f"static const cln_kernel_grid kernels = {{\n{grid}}};",
-            "",
-            *(tail_source(isa, tail) for tail in tails_of(isa)),
-            f"static const cln_tail_grid tails = {{\n{tails}}};",
             "",
             *(fused_source(isa, kernel) for kernel in fused_kernels(isa)),
             f"static const cln_fused_grid fused = {{\n{fused}}};",

@@ -13,30 +13,30 @@ from colonnade.target.targets import Target
 SHAPES_MEASURED = 12  # of each kind of candidates
 
 
-def default_candidate(problem: ConvProblem, target: Target, threads: int) -> Candidate:
+def default_candidate(problem: ConvProblem, target: Target) -> Candidate:
     """The cheapest by the cost rule, in the cheapest loop order: the default plan."""
-    return _in_best_order(problem, shape_candidates(problem, target, threads), target, threads)
+    return _in_best_order(problem, shape_candidates(problem, target), target)
 
 
 def default_column_candidate(problem: ConvProblem, target: Target) -> Candidate:
-    """The same for one thread, of those that the kept columns make faster."""
-    return _in_best_order(problem, Columns.candidates(problem, target, 1), target, 1)
+    """The same, of those that the kept columns make faster."""
+    return _in_best_order(problem, Columns.candidates(problem, target), target)
 
 
-def _in_best_order(problem: ConvProblem, candidates: Iterable[Candidate], target: Target, threads: int) -> Candidate:
+def _in_best_order(problem: ConvProblem, candidates: Iterable[Candidate], target: Target) -> Candidate:
     def cost(candidate: Candidate) -> float:
         return candidate_cycles(problem, candidate, target)
 
     best = min(candidates, key=cost)
-    return min((best, *best.loop_variants(problem, target, threads)), key=cost)
+    return min((best, *best.loop_variants(problem, target)), key=cost)
 
 
-def shape_candidates(problem: ConvProblem, target: Target, threads: int) -> tuple[Candidate, ...]:
+def shape_candidates(problem: ConvProblem, target: Target) -> tuple[Candidate, ...]:
     """The first few of every kind, cheapest first: each variety with its best T, in the best of its loop orders."""
     costs = {
         candidate: candidate_cycles(problem, candidate, target)
         for way in WAYS
-        for candidate in way.candidates(problem, target, threads)
+        for candidate in way.candidates(problem, target)
     }
     kinds: dict[Hashable, dict[Hashable, Candidate]] = {}
     for candidate in sorted(costs, key=lambda candidate: costs[candidate]):

@@ -51,14 +51,14 @@ class NetworkPlan:
         return f"{self.choices[name].candidate}{', chained' * (name in self.chains)}"
 
 
-def default_plan(graph: Graph, target: Target, threads: int) -> NetworkPlan:
+def default_plan(graph: Graph, target: Target) -> NetworkPlan:
     """By the cost rule alone; equal problems get equal candidates."""
     borders = BorderChoice(graph, conv_problems(graph))
     chosen: dict[str, Choice] = {}
 
     def cost(problem: ConvProblem) -> float:
         if problem.digest not in chosen:
-            chosen[problem.digest] = Choice(default_candidate(problem, target, threads))
+            chosen[problem.digest] = Choice(default_candidate(problem, target))
         return candidate_cycles(problem, chosen[problem.digest].candidate, target)
 
     problems = borders.choose(cost)
@@ -103,19 +103,17 @@ def profile(
     find outside the caches."""
     first = LayerBench(variants[0], target, threads, runner)
     benches = [first.of(problem) for problem in variants]
-    found = [_finalists(b, p, target, threads) for b, p in zip(benches, variants, strict=True)]
+    found = [_finalists(b, p, target) for b, p in zip(benches, variants, strict=True)]
     entries = [(bench, candidate) for bench, finalists in zip(benches, found, strict=True) for candidate in finalists]
     times = iter(time_together(entries, FINAL_ROUNDS))
     return [{candidate: next(times) for candidate in finalists} for finalists in found]
 
 
-def _finalists(bench: LayerBench, problem: ConvProblem, target: Target, threads: int) -> list[Candidate]:
-    times = bench.time(shape_candidates(problem, target, threads), FIRST_ROUNDS)
+def _finalists(bench: LayerBench, problem: ConvProblem, target: Target) -> list[Candidate]:
+    times = bench.time(shape_candidates(problem, target), FIRST_ROUNDS)
     near = {c: ms for c, ms in times.items() if ms < LOOPS_GAIN * min(times.values())}
     varied = [
-        variant
-        for candidate in _fastest_of_families(near, 2)
-        for variant in candidate.loop_variants(problem, target, threads)
+        variant for candidate in _fastest_of_families(near, 2) for variant in candidate.loop_variants(problem, target)
     ]
     for candidate in _fastest({c: ms for c, ms in times.items() if c.row_variants(problem, target)}, 2):
         varied += candidate.row_variants(problem, target)

@@ -10,8 +10,8 @@ from typing import ClassVar
 import numpy as np
 
 from colonnade.kernels.shapes import MAX_LANES, Shape, shapes
-from colonnade.kernels.vertical import VERTICAL_FILTERS
-from colonnade.kernels.winograd import MAX_STRIDE, Filter
+from colonnade.kernels.vertical import MAX_STRIDE, VERTICAL_FILTERS
+from colonnade.kernels.winograd import Filter
 from colonnade.modelfile.program import Constants, Step, View
 from colonnade.modelfile.records import ALIGNMENT
 from colonnade.modelfile.steps import Fields, Work
@@ -50,7 +50,7 @@ class Vertical(Candidate):
         return f"vertical F({self.m}) {self.rows}x{self.vectors}v, panel {panel_text(self.panel)}"
 
     @classmethod
-    def candidates(cls, problem: ConvProblem, target: Target, threads: int) -> Iterator[Vertical]:
+    def candidates(cls, problem: ConvProblem, target: Target) -> Iterator[Vertical]:
         """Every m, shape and panel; none where Winograd does not fit. Shapes wider than the work are left out."""
         for m in vertical_filters(problem.geometry):
             for shape in good_shapes(target, problem.geometry.rows):
@@ -64,8 +64,8 @@ class Vertical(Candidate):
     def fits(self, problem: ConvProblem, target: Target) -> bool:
         return self.m in vertical_filters(problem.geometry) and Shape(self.rows, self.vectors) in shapes(target.isa)
 
-    def loop_variants(self, problem: ConvProblem, target: Target, threads: int) -> tuple[Vertical, ...]:
-        possible = self.candidates(problem, target, threads)
+    def loop_variants(self, problem: ConvProblem, target: Target) -> tuple[Vertical, ...]:
+        possible = self.candidates(problem, target)
         return tuple(c for c in possible if c != self and replace(c, panel=self.panel) == self)
 
     def row_variants(self, problem: ConvProblem, target: Target) -> tuple[Vertical, ...]:

@@ -58,14 +58,14 @@ class Candidate(ABC):
 
     @classmethod
     @abstractmethod
-    def candidates(cls, problem: ConvProblem, target: Target, threads: int) -> Iterator[Self]:
+    def candidates(cls, problem: ConvProblem, target: Target) -> Iterator[Self]:
         """The candidates that the cost rule ranks; none where this way does not fit."""
 
     @abstractmethod
     def fits(self, problem: ConvProblem, target: Target) -> bool:
         """Whether this candidate, read from a file perhaps, can compute `problem` on `target`."""
 
-    def loop_variants(self, problem: ConvProblem, target: Target, threads: int) -> tuple[Self, ...]:
+    def loop_variants(self, problem: ConvProblem, target: Target) -> tuple[Self, ...]:
         """The same micro-kernel in other loop orders."""
         return ()
 

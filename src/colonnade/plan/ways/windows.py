@@ -39,7 +39,7 @@ class Windows(Candidate):
         return f"depthwise {self.rows}x{self.vectors}v"
 
     @classmethod
-    def candidates(cls, problem: ConvProblem, target: Target, threads: int) -> Iterator[Windows]:
+    def candidates(cls, problem: ConvProblem, target: Target) -> Iterator[Windows]:
         """Every window kernel that the convolution has work for; none if it is not depthwise, or of another kind."""
         g = problem.geometry
         plain = g.groups == g.channels == g.rows and g.dilations == (1, 1) and not problem.residual
@@ -51,7 +51,7 @@ class Windows(Candidate):
                 yield cls(window.rows, window.vectors)
 
     def fits(self, problem: ConvProblem, target: Target) -> bool:
-        return self in self.candidates(problem, target, 1)
+        return self in self.candidates(problem, target)
 
     def cycles(self, problem: ConvProblem, target: Target) -> float:
         g = problem.geometry

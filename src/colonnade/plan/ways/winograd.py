@@ -1,5 +1,4 @@
-"""Winograd's F(m x m, r x r) for convolutions of 3x3 and, by their phases, of stride 2 (kernels/winograd.py,
-csrc/steps/winograd.c)."""
+"""Winograd's F(m x m, 3 x 3) (kernels/winograd.py, csrc/steps/winograd.c)."""
 
 from __future__ import annotations
 
@@ -10,7 +9,7 @@ from typing import ClassVar
 import numpy as np
 
 from colonnade.kernels.shapes import Shape, shapes
-from colonnade.kernels.winograd import FILTERS, MAX_STRIDE, Filter
+from colonnade.kernels.winograd import FILTERS, Filter
 from colonnade.modelfile.program import Constants, Step, View
 from colonnade.modelfile.steps import Fields, Work
 from colonnade.plan.problem import ConvProblem, Geometry
@@ -25,7 +24,7 @@ LINE_MOVES = 4.5  # of every vector of a line: copied and split, or merged, bias
 
 @dataclass(frozen=True)
 class Winograd(Candidate):
-    """F(m x m, r x r): patches of m x m outputs, `panel` strips of patches at a time."""
+    """F(m x m, 3 x 3): patches of m x m outputs, `panel` strips of patches at a time."""
 
     steps: ClassVar[tuple[str, ...]] = ("winograd",)
 
@@ -44,7 +43,7 @@ class Winograd(Candidate):
         return f"winograd F({self.m}x{self.m}) {self.rows}x{self.vectors}v, panel {panel_text(self.panel)}"
 
     @classmethod
-    def candidates(cls, problem: ConvProblem, target: Target, threads: int) -> Iterator[Winograd]:
+    def candidates(cls, problem: ConvProblem, target: Target) -> Iterator[Winograd]:
         """Every m, shape and panel; none where Winograd does not fit. Shapes wider than the work are left out."""
         for m in filters(problem.geometry):
             for shape in good_shapes(target, problem.geometry.rows):
@@ -57,8 +56,8 @@ class Winograd(Candidate):
     def fits(self, problem: ConvProblem, target: Target) -> bool:
         return self.m in filters(problem.geometry) and Shape(self.rows, self.vectors) in shapes(target.isa)
 
-    def loop_variants(self, problem: ConvProblem, target: Target, threads: int) -> tuple[Winograd, ...]:
-        possible = self.candidates(problem, target, threads)
+    def loop_variants(self, problem: ConvProblem, target: Target) -> tuple[Winograd, ...]:
+        possible = self.candidates(problem, target)
         return tuple(c for c in possible if c != self and replace(c, panel=self.panel) == self)
 
     def row_variants(self, problem: ConvProblem, target: Target) -> tuple[Winograd, ...]:
@@ -70,15 +69,15 @@ class Winograd(Candidate):
         strip_vectors = -(-p.positions // target.lanes) if target.isa.lanes else p.strips * self.vectors
         tiles = -(-g.rows // self.rows)
         column = column_cycles(Shape(self.rows, self.vectors), target) / self.vectors
-        product = g.rows / self.rows * p.phases * strip_vectors * column
+        product = g.rows / self.rows * g.channels * strip_vectors * column
         product += tiles * p.strips * call_cycles(target) + strip_vectors * g.rows * store_cycles(target)
         line_vectors = p.lines * -(-p.per_line // target.lanes)
-        transforms = line_vectors * (p.phases + g.rows) * _transform_cycles(f, target)
+        transforms = line_vectors * (g.channels + g.rows) * _transform_cycles(f, target)
         # Weights are read once per panel, a panel's data once per tile: from the second-level cache, or from beyond it
         # again.
         products = f.side**2
-        weights = FLOAT_BYTES * products * p.phases * g.rows
-        data = FLOAT_BYTES * products * p.phases * p.panel * self.vectors * target.lanes
+        weights = FLOAT_BYTES * products * g.channels * g.rows
+        data = FLOAT_BYTES * products * g.channels * p.panel * self.vectors * target.lanes
         again = (p.panels - 1) * weights * (weights + data > target.l2_bytes)
         far = again + p.panels * data * tiles * (data > target.l2_bytes)
         near = p.panels * (weights + data * tiles)
@@ -86,7 +85,7 @@ class Winograd(Candidate):
 
     def stored_weights(self, problem: ConvProblem) -> int:
         g = problem.geometry
-        return filters(g)[self.m].side ** 2 * g.rows * g.channels * g.strides[0] * g.strides[1]
+        return filters(g)[self.m].side ** 2 * g.rows * g.channels
 
     def step(
         self,
@@ -98,16 +97,15 @@ class Winograd(Candidate):
         residual: View | None,
     ) -> Step:
         g, patches = problem.geometry, Patches(problem.geometry, self, target.lanes)
-        offsets = np.arange(patches.phases, dtype=np.int64) * patches.panel * self.vectors * target.lanes * FLOAT_BYTES
+        offsets = np.arange(g.channels, dtype=np.int64) * patches.panel * self.vectors * target.lanes * FLOAT_BYTES
         weights = transformed_weights(problem, self.m)
-        by_products = weights.reshape(*weights.shape[:2], -1)  # [rows, phases * channels, n * n]
+        by_products = weights.reshape(*weights.shape[:2], -1)  # [rows, channels, n * n]
         fields: dict[str, object] = {
             "weights": constants.add_floats(packed_products(by_products, self.rows)),
             "bias": constants.add_floats(problem.bias),
             "off_table": constants.add_ints(offsets),
             "m": self.m,
             "kernel": g.kernel[0],
-            "stride": g.strides[0],
             **plane_fields(g),
             "rows": g.rows,
             "tile_rows": self.rows,
@@ -124,8 +122,8 @@ class Winograd(Candidate):
     @classmethod
     def work(cls, op: str, fields: Fields, ints: np.ndarray) -> Work:
         f = fields
-        n, pairs = Filter(f["m"], -(-f["kernel"] // f["stride"])).side, f["rows"] * f["channels"]
-        products = n * n * pairs * f["stride"] ** 2
+        pairs = f["rows"] * f["channels"]
+        products = Filter(f["m"], f["kernel"]).side ** 2 * pairs
         return Work(
             moved=moved_numbers(f),
             macs=products * f["batch"] * -(-f["out_h"] // f["m"]) * -(-f["out_w"] // f["m"]),
@@ -136,11 +134,9 @@ class Winograd(Candidate):
 
 def filters(geometry: Geometry) -> dict[int, Filter]:
     """Those that can compute a convolution, by m."""
-    (kernel, width), (stride, across) = geometry.kernel, geometry.strides
-    square = kernel == width and stride == across
-    if not square or stride > MAX_STRIDE or geometry.dilations != (1, 1) or geometry.groups > 1:
-        return {}
-    return {f.m: f for f in FILTERS if f.taps == -(-kernel // stride)}
+    g = geometry
+    plain = g.strides == g.dilations == (1, 1) and g.groups == 1
+    return {f.m: f for f in FILTERS if plain and g.kernel == (f.taps, f.taps)}
 
 
 @dataclass(frozen=True)
@@ -150,11 +146,6 @@ class Patches:
     geometry: Geometry
     candidate: Winograd
     lanes: int
-
-    @property
-    def phases(self) -> int:
-        """Channels of the matrix products: every one of the input by its lines and columns modulo stride."""
-        return self.geometry.channels * self.geometry.strides[0] ** 2
 
     @property
     def lines(self) -> int:
@@ -184,14 +175,11 @@ class Patches:
 
 
 def transformed_weights(problem: ConvProblem, m: int) -> np.ndarray:
-    """G g G^T of every phase of every kernel: [rows, phases * channels, n, n], computed in float64."""
+    """G g G^T of every kernel: [rows, channels, n, n], computed in float64."""
     g, f = problem.geometry, filters(problem.geometry)[m]
-    side, stride, taps = g.kernel[0], g.strides[0], f.taps
-    kernels = np.zeros((g.rows, g.channels, stride * taps, stride * taps))
-    kernels[:, :, :side, :side] = problem.weights.reshape(g.rows, g.channels, side, side)
-    phases = kernels.reshape(g.rows, g.channels, taps, stride, taps, stride).transpose(0, 3, 5, 1, 2, 4)
     matrix = np.array(f.weight_matrix())
-    return np.asarray(matrix @ phases.reshape(g.rows, -1, taps, taps) @ matrix.T)
+    kernels = problem.weights.reshape(g.rows, g.channels, f.taps, f.taps).astype(np.float64)
+    return np.asarray(matrix @ kernels @ matrix.T)
 
 
 def packed_products(weights: np.ndarray, rows: int) -> np.ndarray:

@@ -128,24 +128,8 @@ typedef void (*cln_window_kernel)(const cln_window *);
 typedef cln_window_kernel cln_window_grid[CLN_MAX_WINDOW + 1][CLN_MAX_WINDOW_STRIDE + 1][CLN_MAX_WINDOW_ROWS + 1]
                                          [CLN_MAX_WINDOW_VECTORS + 1];
 
-/* Arguments of a tail kernel (kernels/tail.py), `count` being T:
- *   y[p * y_step + t] = sum_k w[k * T + t] * x[off[k] / 4 + p]
- * masks: as a micro-kernel's, from the first position's bit on. Kernels of a fixed vector length compute whole vectors of
- * t, and read as much past w's end. */
-typedef struct {
-  const float *x;
-  const int32_t *off;
-  const uint8_t *taps, *masks;
-  const float *w;
-  size_t n, count;
-  float *y;
-  int64_t y_step;
-} cln_tail;
-
-typedef void (*cln_tail_kernel)(const cln_tail *);
-typedef cln_tail_kernel cln_tail_grid[CLN_MAX_TAIL + 1][CLN_MAX_TAIL_VECTORS + 1];
-
-/* Micro-kernels that write what a tail kernel would to a->tail (kernels/fused.py): by T, V and positions of the tail. */
+/* Micro-kernels that compute a tail too (kernels/fused.py), by T, V and positions of the tail. Its sums go to
+ * a->tail[p * step + t], step being the lanes of the vectors that hold T, without anything that comes after the products. */
 typedef cln_kernel cln_fused_grid[CLN_MAX_FUSED_ROWS + 1][CLN_MAX_FUSED_VECTORS + 1][CLN_MAX_TAIL + 1];
 
 /* Arguments of a turned kernel (kernels/turned.py): position p is the q-th of line l,
@@ -201,13 +185,12 @@ typedef struct {
   int32_t lanes; /* 0: of any length */
   bool (*supported)(void);
   const cln_kernel_grid *kernels;
-  const cln_tail_grid *tails;
   const cln_fused_grid *fused;
   const cln_turned_grid *turned;
   const cln_winograd_transforms *transforms;
   const cln_vertical_transforms *verticals;
   const cln_window_grid *windows;
-  bool masked; /* the window kernels are; micro-kernels and tails take masks */
+  bool masked; /* the window kernels are; micro-kernels take masks */
   const cln_step_kind *steps; /* by opcode */
   const cln_peak *peak;
   uint64_t (*read)(const uint64_t *words, size_t count);
@@ -280,7 +263,7 @@ typedef struct {
   _Alignas(64) atomic_llong next;
 } cln_counter;
 
-#define CLN_PHASES 3           /* of claims in a turn */
+#define CLN_PHASES 2           /* of claims in a turn */
 #define CLN_ITEMS_PER_THREAD 8 /* that balance the threads */
 
 struct cln_session {
@@ -303,7 +286,7 @@ int cln_fail(char *error, size_t error_size, const char *format, ...) __attribut
 int cln_model_validate(cln_model *model, char *error, size_t error_size);
 const char *cln_check_repeats(const cln_model *model);
 
-/* Vectors that hold the weights of `rows` output channels; 0 if no tail kernel has as many. */
+/* Vectors that hold the weights of `rows` output channels; 0 if no tail has as many. */
 static inline int32_t cln_tail_vectors(int32_t rows, int32_t lanes) {
   for (int32_t vectors = 1; vectors <= CLN_MAX_TAIL_VECTORS; vectors *= 2)
     if (vectors * lanes >= rows) return vectors;

@@ -12,6 +12,7 @@ typedef struct {
   int64_t first, end; /* of a plane of outputs, the border before the first one included: floats from that output on */
   int32_t width;      /* NR */
   int32_t x_step;     /* from output to output in the data read */
+  uint64_t tile_rows; /* bit r: a tile has r rows */
 } pass;
 
 /* Positions that the kernel of a strip reads and writes. */
@@ -48,12 +49,11 @@ static const char *check_positions(const pass *p, const cln_strip *strip, const 
   const cln_cnm *s = p->step;
   const cln_isa *isa = p->model->isa;
   const int64_t whole = (int64_t)strip->span - strip->tail, written = written_lanes(p, strip);
-  const int32_t vectors = cln_tail_vectors(s->tile_rows, p->model->lanes);
   CLN_TRY(check_lanes(strip, segments));
-  CLN_NEED(strip->vectors <= s->vectors && whole >= 0, "no such micro-kernel");
-  CLN_NEED(whole ? (*isa->kernels)[s->tile_rows][strip->vectors] != NULL : !strip->vectors, "no such micro-kernel");
-  CLN_NEED(whole <= (int64_t)strip->vectors * p->model->lanes, "more lanes than the micro-kernel has");
-  CLN_NEED(!strip->tail || (*isa->tails)[strip->tail][vectors], "no such micro-kernel");
+  CLN_NEED(strip->vectors <= s->vectors && (*isa->kernels)[s->tile_rows][strip->vectors], "no such micro-kernel");
+  CLN_NEED(whole >= 1 && whole <= (int64_t)strip->vectors * p->model->lanes, "more lanes than the micro-kernel has");
+  for (int32_t rows = 1; rows <= s->tile_rows && strip->tail; ++rows)
+    CLN_NEED(!(p->tile_rows >> rows & 1) || cln_fused_kernel(isa, rows, strip->vectors, strip->tail), "no such micro-kernel");
   CLN_NEED(strip->tail <= segments[strip->segments - 1].len, "a tail of several segments");
   CLN_NEED(!s->packed || strip->span <= p->width, "more lanes than a packed strip");
   CLN_NEED(!s->masked || (strip->span <= 8 * CLN_MASK_BYTES && written <= 8 * CLN_MASK_BYTES && strip->mask < s->mask_blocks),
@@ -124,7 +124,7 @@ const char *cln_check_lane_masks(const cln_model *model, const cln_cnm *step, cl
 }
 
 const char *cln_check_strips(const cln_model *model, const cln_cnm *step, cln_cnm_plan *plan) {
-  const pass p = {
+  pass p = {
       .model = model,
       .step = step,
       .plan = plan,
@@ -139,6 +139,7 @@ const char *cln_check_strips(const cln_model *model, const cln_cnm *step, cln_cn
   plan->segments = (const cln_segment *)(model->ints + step->segment_table);
   plan->row_floats = p.width;
   if (step->by_channels && !(plan->kernels = calloc((size_t)step->strip_count, sizeof *plan->kernels))) return "not enough memory";
+  for (int64_t t = 0; t < step->tiles; ++t) p.tile_rows |= UINT64_C(1) << model->ints[step->tile_table + 4 * t];
   int64_t next = 0;
   for (int32_t i = 0; i < step->strip_count; ++i) {
     const cln_strip *strip = plan->strips + i;
@@ -188,7 +189,7 @@ int cln_cnm_plan_build(const cln_model *model, const cln_cnm *step, cln_cnm_plan
   plan->panel = step->panel < step->strip_count ? step->panel : step->strip_count;
   plan->prepared_plane = CLN_PRODUCT(step->batch, step->plane);
   if (step->local) local = CLN_PRODUCT(step->channels / step->groups, step->phases, plan->prepared_plane);
-  if (step->packed && step->strips_buffer < 0) packed = CLN_PRODUCT(plan->panel, step->pack_count, width);
+  if (step->packed) packed = CLN_PRODUCT(plan->panel, step->pack_count, width);
   if (step->blocks > 1 && step->by_channels)
     sums = CLN_PRODUCT(step->tiles, plan->panel, plan->strip_floats);
   else if (step->blocks > 1)

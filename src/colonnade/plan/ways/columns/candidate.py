@@ -13,7 +13,7 @@ from colonnade.modelfile.program import Constants, Step, View
 from colonnade.modelfile.steps import Fields, Work
 from colonnade.plan.problem import ConvProblem
 from colonnade.plan.ways.columns.cost import channel_cycles, position_cycles, traffic_of
-from colonnade.plan.ways.columns.cutting import channel_strips, strips_of
+from colonnade.plan.ways.columns.cutting import channel_strips
 from colonnade.plan.ways.columns.loops import Loops
 from colonnade.plan.ways.columns.step import column_step
 from colonnade.plan.ways.costs import candidate_cycles, good_shapes, row_variants
@@ -21,7 +21,6 @@ from colonnade.plan.ways.records import moved_numbers
 from colonnade.plan.ways.way import ALL_STRIPS, FLOAT_BYTES
 from colonnade.target.targets import Target
 
-SHARING = 4  # panels per thread: fewer, and several threads read the same panels
 KC_LEAST = 128  # columns of a KC block; shorter ones spend their time on sums
 PANELS_BY_CHANNELS = (4, 16, ALL_STRIPS)
 BLOCKS = (2, 4, 8)
@@ -34,22 +33,24 @@ class Columns(Loops):
     """See `Loops` for the fields."""
 
     @classmethod
-    def candidates(cls, problem: ConvProblem, target: Target, threads: int) -> Iterator[Columns]:
+    def candidates(cls, problem: ConvProblem, target: Target) -> Iterator[Columns]:
         """Every shape, each direct, packed or masked, and for a pruned layer dense ones too; then those whose lanes are
         output channels."""
         for dense in (False, True) if problem.sparse else (True,):
-            yield from (c._threaded(problem, target, threads) for c in _by_positions(problem, target, dense))
+            yield from _by_positions(problem, target, dense)
         yield from _by_channels(problem, target)
 
     def fits(self, problem: ConvProblem, target: Target) -> bool:
         g = problem.geometry
         if self.masked and not (target.isa.masked and g.maskable):
             return False
+        if self.packed and self.layout(g).local:
+            return False
         if self.by_channels:
             return _fits_by_channels(self, problem, target)
         return Shape(self.rows, self.vectors) in shapes(target.isa)
 
-    def loop_variants(self, problem: ConvProblem, target: Target, threads: int) -> tuple[Columns, ...]:
+    def loop_variants(self, problem: ConvProblem, target: Target) -> tuple[Columns, ...]:
         """Panels of one strip, of some, of all; and KC blocks."""
         if self.by_channels:
             alike = (c for c in _by_channels(problem, target) if c.dense == self.dense and c != self)
@@ -61,7 +62,7 @@ class Columns(Loops):
             if problem.geometry.columns // blocks >= KC_LEAST:
                 some = dict.fromkeys((self.panel, ALL_STRIPS))
                 variants += [replace(self, blocks=blocks, panel=panel) for panel in some]
-        return tuple(variant._threaded(problem, target, threads) for variant in variants)
+        return tuple(variants)
 
     def row_variants(self, problem: ConvProblem, target: Target) -> tuple[Columns, ...]:
         """Kernels by channels have but one T."""
@@ -99,14 +100,6 @@ class Columns(Loops):
         kept, positions = int(np.sum(tiles[:, 0] * columns)), fields["batch"] * fields["out_h"] * fields["out_w"]
         dense_macs = fields["rows"] * fields["columns"] * positions
         return Work(moved_numbers(fields), kept * positions, dense_macs, kept + fields["rows"])
-
-    def _threaded(self, problem: ConvProblem, target: Target, threads: int) -> Columns:
-        """Strips are packed once for all threads when there are few panels."""
-        if threads == 1 or not self.packed:
-            return replace(self, shared=False)
-        strips = len(strips_of(problem, self, target))
-        panels = -(-strips // min(self.panel, strips))
-        return replace(self, shared=panels < SHARING * threads)
 
 
 def _by_positions(problem: ConvProblem, target: Target, dense: bool) -> Iterable[Columns]:

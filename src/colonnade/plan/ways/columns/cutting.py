@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache
 
-from colonnade.kernels.fused import fused_kernels, fuses
-from colonnade.kernels.shapes import Shape, shapes
-from colonnade.kernels.tail import longest_tail
+from colonnade.kernels.fused import fused_kernels
+from colonnade.kernels.shapes import shapes
 from colonnade.plan.problem import ConvProblem, Geometry
 from colonnade.plan.ways.columns.loops import Loops
 from colonnade.plan.ways.columns.strips import ChannelStrips, Cut, Kernels, Plane, Strips, cut_channels, cut_positions
 from colonnade.target.isa import Isa
 from colonnade.target.targets import Target
 
-TAIL_COLUMNS = 32  # of a tile, on average, for each position; fewer where a register holds several vectors
-FUSED_COLUMNS = 4  # the same where the micro-kernel computes the tail too
+TAIL_COLUMNS = 4  # that a tile keeps, on average, for each position of a tail: fewer do not make up for its cost
 
 
 def strips_of(problem: ConvProblem, candidate: Loops, target: Target) -> Strips:
@@ -29,13 +27,25 @@ def channel_strips(geometry: Geometry, candidate: Loops, target: Target) -> Chan
 
 
 def _cut(problem: ConvProblem, candidate: Loops, target: Target) -> Cut:
-    if candidate.by_channels:
-        return _planes(problem.geometry, candidate, target)
-    tail = tail_limit(problem, candidate, target)
-    return _planes(problem.geometry, candidate, target, tail)
+    tails = () if candidate.by_channels or candidate.packed else _tails(problem, candidate, target)
+    return _planes(problem.geometry, candidate, target, tails)
 
 
-def _planes(geometry: Geometry, candidate: Loops, target: Target, tail: int = 0) -> Cut:
+def _tails(problem: ConvProblem, candidate: Loops, target: Target) -> tuple[tuple[int, int], ...]:
+    """(whole vectors, positions) of the strips whose last positions a kernel computes beside them: where there is such
+    a kernel for every tile, and tiles keep enough columns."""
+    fused = fused_kernels(target.isa)
+    if not fused:
+        return ()
+    sizes = problem.tile_sizes(candidate.rows, candidate.dense)
+    columns = sum(columns * tiles for (_, columns), tiles in sizes.items()) // sum(sizes.values())
+    found = {(f.shape.vectors, f.positions) for f in fused if columns >= TAIL_COLUMNS * f.positions}
+    for rows in {rows for rows, _ in sizes}:
+        found &= {(f.shape.vectors, f.positions) for f in fused if f.shape.rows == rows}
+    return tuple(sorted(found))
+
+
+def _planes(geometry: Geometry, candidate: Loops, target: Target, tails: tuple[tuple[int, int], ...] = ()) -> Cut:
     layout = candidate.layout(geometry)
     return Cut(
         batch=geometry.batch,
@@ -46,25 +56,10 @@ def _planes(geometry: Geometry, candidate: Loops, target: Target, tail: int = 0)
         border=geometry.target.origin,
         width=candidate.vectors * target.lanes,
         by_output=candidate.packed,
-        kernels=_kernels(target.isa, target.lanes, Shape(candidate.rows, candidate.vectors), tail),
+        kernels=Kernels(target.lanes, _vectors(target.isa, candidate.rows), not target.isa.lanes, tails),
     )
 
 
-@lru_cache(maxsize=1024)
-def _kernels(isa: Isa, lanes: int, shape: Shape, tail: int) -> Kernels:
-    vectors = tuple(s.vectors for s in shapes(isa) if s.rows == shape.rows)
-    fused = tuple(f.positions for f in fused_kernels(isa) if f.shape == shape)
-    return Kernels(lanes, vectors, not isa.lanes, tail, fused)
-
-
-def tail_limit(problem: ConvProblem, candidate: Loops, target: Target) -> int:
-    """The most positions past whole vectors that are computed as a tail: only so many that tiles keep columns enough to
-    make up for what each costs once."""
-    if candidate.by_channels:
-        return 0
-    sizes = problem.tile_sizes(candidate.rows, candidate.dense)
-    columns = sum(columns * tiles for (_, columns), tiles in sizes.items()) // sum(sizes.values())
-    shape = Shape(candidate.rows, candidate.vectors)
-    beside = not candidate.packed and fuses(target.isa, shape, problem.geometry.positions)
-    each = FUSED_COLUMNS if beside else TAIL_COLUMNS // target.isa.wide
-    return min(longest_tail(target.isa, candidate.rows, target.lanes), columns // each)
+@cache
+def _vectors(isa: Isa, rows: int) -> tuple[int, ...]:
+    return tuple(s.vectors for s in shapes(isa) if s.rows == rows)

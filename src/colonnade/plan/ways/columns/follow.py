@@ -17,7 +17,7 @@ def can_follow(first: ConvProblem, one: Columns, second: ConvProblem, other: Col
     The strips of both are the same positions, `second` reads only these, and it writes nothing that `first` reads in
     later panels. It may write over the input of `first` where it adds its residual in place."""
     a, b = first.geometry, second.geometry
-    plain = other.access == "direct" and not (one.by_channels or other.by_channels or one.shared)
+    plain = other.access == "direct" and not (one.by_channels or other.by_channels)
     layout = one.layout(a)
     pointwise = all(_is_pointwise(problem) for problem in (first, second))
     stays = pointwise or (layout.prepared and not layout.local) or not second.residual

@@ -27,7 +27,6 @@ class Loops(Candidate):
     panel: the strips for which a tile's weights are used before the next tile.
     blocks: KC blocks.
     all_columns: zeros are computed too.
-    shared: strips are packed once for all threads.
     """
 
     steps: ClassVar[tuple[str, ...]] = ("cnm",)
@@ -37,7 +36,6 @@ class Loops(Candidate):
     panel: int = 1
     blocks: int = 1
     all_columns: bool = False
-    shared: bool = False
 
     @property
     def packed(self) -> bool:
@@ -90,5 +88,4 @@ class Loops(Candidate):
             "panel": fields["panel"],
             "blocks": fields["blocks"],
             "all_columns": not sparse,
-            "shared": fields["strips_buffer"] >= 0,
         }

@@ -57,12 +57,8 @@ def column_step(
         "y": y.shifted(g.target.origin),
         "r": residual and residual.shifted(g.target.origin),
         "prepared": View(Storage(layout.floats)) if layout.prepared and not layout.local else None,
-        "strips": None,
     }
     strips = strips_of(problem, candidate, target)
-    if candidate.packed and candidate.shared:
-        width = candidate.vectors * target.lanes
-        views["strips"] = View(Storage(len(strips) * len(tables.packed_columns) * width))
     fields: dict[str, object] = {
         "weights": constants.add_floats(weights),
         "bias": constants.add_floats(problem.bias[tables.row_order]),

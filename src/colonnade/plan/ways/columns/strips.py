@@ -42,14 +42,13 @@ class Kernels:
     """The micro-kernels that compute strips, as far as strips depend on them.
 
     lanes: of one vector. vectors: the V that there are for the tile's T, in order. exact: they compute as many
-    positions as they are told; else whole vectors. tail: the most positions past whole vectors that are left to a tail
-    kernel. fused: the lengths of tails that the widest kernel computes in one pass."""
+    positions as they are told; else whole vectors. tails: (V, positions) of the kernels that compute so many positions
+    more in the same pass."""
 
     lanes: int
     vectors: tuple[int, ...]
     exact: bool
-    tail: int = 0
-    fused: tuple[int, ...] = ()
+    tails: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -144,7 +143,7 @@ def _starts(cut: Cut, along: np.ndarray) -> np.ndarray:
         starts = np.array(list(_greedy(along.tolist(), cut.length, cut.width)), np.int64)
     left = end - int(starts[-1])
     joined = len(starts) > 1 and starts[-1] == starts[-2] + cut.width and starts[-1] >= along[-1]
-    fits = not cut.by_output and left <= cut.kernels.tail and left in cut.kernels.fused
+    fits = (cut.width // cut.kernels.lanes, left) in cut.kernels.tails
     return starts[:-1] if joined and fits else starts
 
 
@@ -203,14 +202,13 @@ def _merged(pieces: np.ndarray, strip: np.ndarray, step: int) -> tuple[np.ndarra
 
 
 def _kernels(kernels: Kernels, span: np.ndarray, last: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Positions of each strip that are left to a tail kernel, and the vectors of the narrowest kernel for the others.
-    A wider kernel would write positions of the tail too, over what they are to be added to."""
-    past, whole = span % kernels.lanes, span // kernels.lanes
-    exact = (whole == 0) | np.isin(whole, kernels.vectors)
-    tail = np.where(exact & (past <= kernels.tail) & (past <= last), past, 0)
-    needed = -(-(span - tail) // kernels.lanes)
+    """Positions of each strip that are computed beside its whole vectors, and the vectors of the narrowest kernel for
+    the others."""
+    past, whole, tail = span % kernels.lanes, span // kernels.lanes, np.zeros_like(span)
+    for vectors, positions in kernels.tails:
+        tail[(whole == vectors) & (past == positions) & (past <= last)] = positions
     widths = np.array((0, *kernels.vectors), np.int64)
-    return tail, widths[np.searchsorted(widths, needed)]
+    return tail, widths[np.searchsorted(widths, -(-(span - tail) // kernels.lanes))]
 
 
 @dataclass(frozen=True)

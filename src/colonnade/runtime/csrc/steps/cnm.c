@@ -56,8 +56,8 @@ static const char *check_sizes(const cln_model *m, const cln_cnm *s) {
   CLN_NEED(CLN_PRODUCT(s->batch, s->y_plane) < INT32_MAX, "size out of range");
   CLN_NEED(CLN_PRODUCT(s->batch, s->plane) < INT32_MAX, "size out of range");
   CLN_NEED(s->rows % s->groups == 0 && s->channels % s->groups == 0, "groups do not divide the channels");
-  CLN_NEED(!(s->local && (s->packed || s->prepare || s->strips_buffer >= 0)), "contradictory flags");
-  CLN_NEED(s->prepare == (s->prepared_buffer >= 0) && (s->packed || s->strips_buffer < 0), "contradictory flags");
+  CLN_NEED(!(s->local && (s->packed || s->prepare)), "contradictory flags");
+  CLN_NEED(s->prepare == (s->prepared_buffer >= 0), "contradictory flags");
   CLN_TRY(check_masks(m, s));
   return check_kernels(m, s);
 }
@@ -149,7 +149,7 @@ static const char *check_chain(const cln_model *m, const cln_order_entry *entry)
   const cln_cnm *s = entry->record;
   if (s->chained) {
     CLN_NEED(step + 1 < m->step_count && step + 1 != repeated && entry[1].op == CLN_OP_CNM, "no step to be chained to");
-    CLN_NEED(!s->local && s->strips_buffer < 0, "cannot be chained to another step");
+    CLN_NEED(!s->local, "cannot be chained to another step");
   }
   if (!step || !is_chained(entry - 1)) return NULL;
   CLN_NEED(!s->packed && !s->prepare && !s->local && !s->masked && !s->chained, "cannot be chained to the step before");
@@ -172,7 +172,6 @@ const char *CLN_ISA(cln_check_cnm)(cln_checker *c, const void *record) {
   CLN_TRY(cln_check_strips(m, s, plan));
   CLN_TRY(check_columns(m, s, plan, readable));
   CLN_NEED(!cln_cnm_plan_build(m, s, plan), "not enough memory");
-  if (s->strips_buffer >= 0) CLN_VIEW(strips, CLN_PRODUCT(s->strip_count, s->pack_count, s->vectors * m->lanes));
   CLN_TRY(check_chain(m, c->entry));
   c->scratch = plan->scratch_floats;
   return NULL;
@@ -214,15 +213,13 @@ static int32_t panel_for(const cln_session *session, const cln_cnm *s, const cln
 }
 
 /* One claim: a panel and one of `parts` of the tiles. */
-static void run_item(work *w, int64_t item, int64_t parts, const float *x, const float *shared) {
+static void run_item(work *w, int64_t item, int64_t parts, const float *x) {
   const cln_cnm *s = w->step;
   int64_t panel = item / parts, part = item % parts;
   int32_t first_strip = (int32_t)(panel * w->panel), strips = panel_strips(w, panel);
   int32_t begin = (int32_t)(part * s->tiles / parts), end = (int32_t)((part + 1) * s->tiles / parts);
   int64_t strip_floats = (int64_t)s->pack_count * w->width;
-  if (shared) {
-    x = shared + first_strip * strip_floats;
-  } else if (s->packed) {
+  if (s->packed) {
     float *packed = w->scratch + w->plan->packed_at;
     for (int32_t i = 0; i < strips && w->held != panel; ++i)
       pack_strip(w, w->plan->strips + first_strip + i, x, packed + i * strip_floats);
@@ -293,16 +290,9 @@ void CLN_ISA(cln_run_cnm)(cln_session *session, int32_t order, int thread) {
     x = prepared;
   }
   if (s->masked) x -= cln_before(s);
-  float *shared = s->strips_buffer < 0 ? NULL : cln_at(session, order, s->strips_buffer, s->strips_at);
-  if (shared) {
-    int64_t strip_floats = (int64_t)s->pack_count * w.width;
-    while ((i = cln_claim(session, order, 1, thread, s->strip_count)) >= 0)
-      pack_strip(&w, w.plan->strips + i, x, shared + i * strip_floats);
-    cln_barrier(session);
-  }
   int64_t parts = s->chained ? 1 : cln_parts(session, panels(&w), s->tiles);
-  while ((i = cln_claim(session, order, 2, thread, panels(&w) * parts)) >= 0) {
-    run_item(&w, i, parts, x, shared);
-    if (s->chained) run_item(&next, i, 1, next.x, NULL);
+  while ((i = cln_claim(session, order, 1, thread, panels(&w) * parts)) >= 0) {
+    run_item(&w, i, parts, x);
+    if (s->chained) run_item(&next, i, 1, next.x);
   }
 }

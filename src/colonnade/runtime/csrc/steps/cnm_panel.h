@@ -1,7 +1,7 @@
 /* A convolution step over the tiles and strips of one panel: for each KC block, each tile and each strip one call of a
  * micro-kernel.
  *
- * The last few positions past whole vectors are computed by a tail kernel, or in the same pass, where the plan says so.
+ * The last few positions past whole vectors, the tail, are computed in the same pass where the strip says so.
  * Strips that end in the middle of a vector or cross lines go through a small edge buffer, unless borders of y take what
  * is written too much. */
 #pragma once
@@ -22,22 +22,6 @@ typedef struct {
   int64_t held;  /* the panel that is packed in scratch; -1: none */
 } work;
 
-/* Sums of the last few positions of a strip, by themselves: [position][step]. */
-static void sum_tail(const work *w, const cln_tile *a, const cln_cnm_tile *tile, const cln_strip *strip, int32_t step) {
-  const int32_t first = strip->span - strip->tail;
-  (*w->isa->tails)[strip->tail][step / w->lanes](&(cln_tail){
-      .x = a->x + first,
-      .off = a->off,
-      .taps = a->taps,
-      .masks = a->masks ? a->masks + first / 8 : NULL,
-      .w = a->w,
-      .n = a->n,
-      .count = (size_t)tile->rows,
-      .y = a->tail,
-      .y_step = step,
-  });
-}
-
 /* What the micro-kernel does to all positions but those, for them. */
 static void finish_tail(const cln_tile *a, const cln_cnm_tile *tile, const cln_strip *strip, int32_t step) {
   const int32_t first = strip->span - strip->tail;
@@ -57,17 +41,10 @@ static void finish_tail(const cln_tile *a, const cln_cnm_tile *tile, const cln_s
 /* A strip and the tail after it. Apart, for its frame is large. */
 __attribute__((noinline)) static void run_with_tail(const work *w, cln_tile *a, const cln_cnm_tile *tile, const cln_strip *strip) {
   _Alignas(CLN_ALIGNMENT) float sums[CLN_MAX_TAIL * CLN_MAX_TAIL_VECTORS * CLN_MAX_LANES];
-  const cln_kernel fused = cln_fused_kernel(w->isa, tile->rows, strip->vectors, strip->tail);
-  const int32_t step = w->lanes * cln_tail_vectors(fused ? tile->rows : w->step->tile_rows, w->lanes);
   a->count = (size_t)(strip->span - strip->tail);
   a->tail = sums;
-  if (fused) {
-    fused(a);
-  } else {
-    if (strip->vectors) tile->kernels[strip->vectors](a);
-    sum_tail(w, a, tile, strip, step);
-  }
-  finish_tail(a, tile, strip, step);
+  cln_fused_kernel(w->isa, tile->rows, strip->vectors, strip->tail)(a);
+  finish_tail(a, tile, strip, w->lanes * cln_tail_vectors(tile->rows, w->lanes));
 }
 
 static inline void run_strip(const work *w, cln_tile *a, const cln_cnm_tile *tile, const cln_strip *strip) {

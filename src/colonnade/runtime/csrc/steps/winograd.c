@@ -11,9 +11,7 @@
  * [j][i mod m][patch], i and j being the line and the column in a patch; transform columns. A patch's lines from m on are
  * the first ones of the patch below, which lies one line of patches further in that order: so whatever the width of the
  * image, vectors of neighbouring positions are full.
- *
- * With a stride s the input's lines and columns modulo s are s * s inputs, the phases, each with every s-th line and column
- * of the kernel: where products are concerned, `channel` means one phase of one channel. */
+ */
 #include "activation.h"
 #include "check.h"
 #include "isa.h"
@@ -23,7 +21,6 @@
 /* Where a step keeps what in a thread's scratch. */
 typedef struct {
   int32_t n, patches_h, patches_w;
-  int64_t channels;             /* phases of all channels: lines and columns modulo stride */
   int64_t positions;            /* patches of all images */
   int64_t width, panel;         /* NR; positions of a panel */
   int64_t line;                 /* floats of a padded line of inputs */
@@ -38,12 +35,9 @@ static int64_t whole_vectors(int64_t floats) {
   return (floats + CLN_MAX_LANES - 1) / CLN_MAX_LANES * CLN_MAX_LANES;
 }
 
-/* r: side of the kernel of one phase. */
-static int32_t taps_of(const cln_winograd *s) { return (s->kernel + s->stride - 1) / s->stride; }
-
 /* Sizes that are too large end in CLN_ENDLESS floats of scratch, or more. */
 static layout layout_of(const cln_winograd *s, int32_t lanes) {
-  const int32_t m = s->m, n = m + taps_of(s) - 1;
+  const int32_t m = s->m, n = m + s->kernel - 1;
   layout of = {.n = n}, *l = &of;
   l->patches_h = (s->out_h + m - 1) / m;
   l->patches_w = (s->out_w + m - 1) / m;
@@ -56,8 +50,7 @@ static layout layout_of(const cln_winograd *s, int32_t lanes) {
   l->lines = m * (lines - 1) + n;
   int64_t half = CLN_PRODUCT(lines + 1, l->patches_w);
   int64_t padded = CLN_PRODUCT(l->lines, l->line);
-  l->channels = CLN_PRODUCT(s->channels, s->stride, s->stride);
-  int64_t data = CLN_PRODUCT(l->channels, l->panel);
+  int64_t data = CLN_PRODUCT(s->channels, l->panel);
   int64_t sums = CLN_PRODUCT(s->tile_rows, l->panel);
   /* Two cache lines more: powers of two would map all products to the same few sets. */
   l->half_step = whole_vectors(half) + CLN_MAX_LANES;
@@ -75,17 +68,16 @@ const char *CLN_ISA(cln_check_winograd)(cln_checker *c, const void *record) {
   const cln_winograd *s = record;
   const cln_model *m = c->model;
   CLN_TRY(cln_check_output_plane(s->out_h, s->out_w, s->y_pitch, s->y_plane, s->y_border));
-  CLN_NEED(taps_of(s) <= CLN_MAX_WINOGRAD_TAPS, "no such transform");
-  CLN_NEED((*m->isa->transforms)[s->m][taps_of(s)].rows, "no such transform");
+  CLN_NEED((*m->isa->transforms)[s->m][s->kernel].rows, "no such transform");
   CLN_TRY(cln_check_kernels(m, s->tile_rows, s->vectors));
   const layout l = layout_of(s, m->lanes);
   CLN_NEED(l.positions <= CLN_MAX_POSITIONS && l.scratch_floats <= CLN_MAX_COUNT, "size out of range");
   CLN_VIEW(x, cln_planes_span(CLN_PRODUCT(s->channels, s->batch), s->in_h, s->in_w, s->x_pitch, s->x_plane));
   CLN_VIEWS_OF_OUTPUTS(CLN_PRODUCT(s->rows, s->batch, s->y_plane));
   CLN_TRY(cln_check_floats(m, s->bias, s->rows));
-  CLN_TRY(cln_check_floats(m, s->weights, CLN_PRODUCT(l.n, l.n, l.channels, s->rows)));
-  CLN_TRY(cln_check_ints(m, s->off_table, l.channels + CLN_LOOKAHEAD));
-  CLN_TRY(cln_check_offsets(m, s->off_table, l.channels, (l.channels - 1) * l.panel + 1, "column outside the data"));
+  CLN_TRY(cln_check_floats(m, s->weights, CLN_PRODUCT(l.n, l.n, s->channels, s->rows)));
+  CLN_TRY(cln_check_ints(m, s->off_table, s->channels + CLN_LOOKAHEAD));
+  CLN_TRY(cln_check_offsets(m, s->off_table, s->channels, (s->channels - 1) * l.panel + 1, "column outside the data"));
   c->scratch = l.scratch_floats;
   return NULL;
 }
@@ -104,30 +96,23 @@ typedef struct {
   int64_t sum_rows[CLN_MAX_ROWS];
 } work;
 
-/* Lines and columns y, y + stride, ... and x, x + stride, ... of the padded input. */
-typedef struct {
-  int32_t y, x;
-} phase;
-
-/* `count` lines of a phase of the padded image from line `first` on. The paddings left and right are zero already. */
-static void fetch_lines(const work *w, const float *image, phase at, int64_t first, int64_t count) {
+/* `count` lines of the padded image from line `first` on. The paddings left and right are zero already. */
+static void fetch_lines(const work *w, const float *image, int64_t first, int64_t count) {
   const cln_winograd *s = w->step;
-  const int32_t padding = s->pad_left > at.x ? (s->pad_left - at.x + s->stride - 1) / s->stride : 0;
-  const int32_t x = padding * s->stride + at.x - s->pad_left, there = (s->in_w - x + s->stride - 1) / s->stride;
-  const int64_t room = w->l.line - padding;
-  const int32_t n = (int32_t)(there < room ? there : room);
-  if (x >= s->in_w || n <= 0) return;
-  float *to = w->lines + padding;
-  for (int64_t y = first * s->stride + at.y - s->pad_top; count; y += s->stride, --count, to += w->l.line) {
+  const int64_t room = w->l.line - s->pad_left;
+  const int32_t n = (int32_t)(s->in_w < room ? s->in_w : room);
+  if (n <= 0) return;
+  float *to = w->lines + s->pad_left;
+  for (int64_t y = first - s->pad_top; count; ++y, --count, to += w->l.line) {
     if (y < 0 || y >= s->in_h)
       zero_floats(to, n);
     else
-      copy_strided(to, image + y * s->x_pitch + x, n, s->stride);
+      copy_floats(to, image + y * s->x_pitch, n);
   }
 }
 
-/* The patches of one phase of one channel. */
-static void transform_channel(const work *w, const float *x, phase phase, float *to) {
+/* The patches of one channel. */
+static void transform_channel(const work *w, const float *x, float *to) {
   const cln_winograd *s = w->step;
   const int64_t across = w->l.patches_w;
   cln_piece p;
@@ -135,7 +120,7 @@ static void transform_channel(const work *w, const float *x, phase phase, float 
     p = cln_piece_at(w->begin, w->count, at, w->l.patches_h * across, w->count);
     int64_t row = p.first / across, rows = (p.first + p.count - 1) / across - row + 1; /* of patches */
     int64_t lines = s->m * (rows - 1) + w->l.n;
-    fetch_lines(w, x + p.unit * s->x_plane, phase, s->m * row, lines);
+    fetch_lines(w, x + p.unit * s->x_plane, s->m * row, lines);
     w->transform_rows(&(cln_transform){
         .x = w->lines,
         .x_step = w->l.line,
@@ -156,23 +141,19 @@ static void transform_channel(const work *w, const float *x, phase phase, float 
   }
 }
 
-/* Phase after phase, so that the paddings of a line are made once for each; of one, channel after channel: a transform
- * that writes whole vectors writes into the next channel, or past the last. */
+/* Channel after channel: a transform that writes whole vectors writes into the next one, or past the last. */
 static void transform_panel(const work *w) {
   const cln_winograd *s = w->step;
-  int64_t plane = (int64_t)s->batch * s->x_plane;
-  float *to = w->data;
-  for (phase at = {0}; at.y < s->stride; at.x = (at.x + 1) % s->stride, at.y += !at.x) {
-    memset(w->lines, 0, (size_t)(w->l.lines * w->l.line) * sizeof *w->lines);
-    for (int32_t c = 0; c < s->channels; ++c, to += w->l.panel) transform_channel(w, w->x + c * plane, at, to);
-  }
+  const int64_t plane = (int64_t)s->batch * s->x_plane;
+  memset(w->lines, 0, (size_t)(w->l.lines * w->l.line) * sizeof *w->lines);
+  for (int32_t c = 0; c < s->channels; ++c) transform_channel(w, w->x + c * plane, w->data + c * w->l.panel);
 }
 
 /* All products of `rows` output channels: sums [n * n][T][position]. */
 static void multiply(const work *w, int32_t rows, const float *weights) {
   cln_tile a = {
-      .off = w->off, .n = (size_t)w->l.channels, .y_rows = w->sum_rows, .lo = -INFINITY, .hi = INFINITY, .w = weights};
-  for (int32_t e = 0; e < w->l.n * w->l.n; ++e, a.w += w->l.channels * rows)
+      .off = w->off, .n = (size_t)w->step->channels, .y_rows = w->sum_rows, .lo = -INFINITY, .hi = INFINITY, .w = weights};
+  for (int32_t e = 0; e < w->l.n * w->l.n; ++e, a.w += w->step->channels * rows)
     cln_multiply(&w->products, rows, &a, w->data + e * w->l.data_step, w->sums + e * w->l.sums_step, w->count);
 }
 
@@ -223,7 +204,7 @@ static void run_item(work *w, int64_t item, int64_t parts) {
   }
   for (int64_t t = part * w->tiles / parts; t < (part + 1) * w->tiles / parts; ++t) {
     int32_t first = (int32_t)t * s->tile_rows, rows = s->rows - first < s->tile_rows ? s->rows - first : s->tile_rows;
-    multiply(w, rows, w->weights + first * (w->l.n * w->l.n * w->l.channels));
+    multiply(w, rows, w->weights + first * (w->l.n * w->l.n * w->step->channels));
     for (int32_t i = 0; i < rows; ++i) output_channel(w, w->sums + i * w->l.panel, first + i);
   }
 }
@@ -242,9 +223,9 @@ void CLN_ISA(cln_run_winograd)(cln_session *session, int32_t order, int thread) 
       .residual = s->r_buffer < 0 ? NULL : cln_at(session, order, s->r_buffer, s->r_at),
       .off = model->ints + s->off_table,
       .y = cln_at(session, order, s->y_buffer, s->y_at),
-      .transform_rows = (*transforms)[s->m][taps_of(s)].rows,
-      .transform_columns = (*transforms)[s->m][taps_of(s)].columns,
-      .transform_sums = (*transforms)[s->m][taps_of(s)].output,
+      .transform_rows = (*transforms)[s->m][s->kernel].rows,
+      .transform_columns = (*transforms)[s->m][s->kernel].columns,
+      .transform_sums = (*transforms)[s->m][s->kernel].output,
       .held = -1,
       .l = layout_of(s, model->lanes),
       .tiles = (s->rows + s->tile_rows - 1) / s->tile_rows,

@@ -1,0 +1,94 @@
+"""Whole graphs by every way to compute a convolution, with all that may be chosen around it, against the oracle.
+
+Every pair of mechanisms (mechanisms.py) must meet in some convolution that was computed right, unless it is listed
+there as one that cannot. All follows from `WAYS`: a way that is added is drawn too.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from typing import TypeVar
+
+from drawn import Case, Picker, draw_case
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from mechanisms import Pair, all_pairs, impossible_pairs, mechanisms, pairs_of
+
+from colonnade.modelfile.program import Program
+
+T = TypeVar("T")
+
+IMPOSSIBLE = impossible_pairs()
+PLAIN_DRAWS = 300
+TRIES = 1000  # to draw a certain pair
+# Of two convolutions that are chained the first is drawn before it is known whether the second follows.
+MADE_BY = {"first of a chain": "second of a chain"}
+
+
+class Hypothesis(Picker):
+    """Leaves the choice to Hypothesis."""
+
+    def __init__(self, data: st.DataObject) -> None:
+        self._data = data
+
+    def value(self, options: Sequence[T]) -> T:
+        return self._data.draw(st.sampled_from(options))
+
+
+class Wishing(Picker):
+    """Takes what is wished for where it is offered, and else mostly what can meet it."""
+
+    def __init__(self, seed: int, wishes: Pair = frozenset()) -> None:
+        self._random = random.Random(seed)
+        self._wishes = wishes
+        self._taken = wishes | {MADE_BY[wish] for wish in wishes & MADE_BY.keys()}
+
+    def value(self, options: Sequence[T]) -> T:
+        return options[self._random.randrange(len(options))]
+
+    def level(self, factor: str, levels: Sequence[str]) -> str:
+        wished = [level for level in levels if level in self._taken]
+        able = [level for level in levels if not any(frozenset((level, wish)) in IMPOSSIBLE for wish in self._wishes)]
+        mostly = able if self._random.random() < 0.8 else levels
+        return super().level(factor, wished or mostly or levels)
+
+
+def _met(case: Case, program: Program) -> set[Pair]:
+    return {pair for levels in mechanisms(case, program) for pair in pairs_of(levels)}
+
+
+def _checked(case: Case, program: Program, seed: int, wishes: Pair = frozenset()) -> None:
+    try:
+        case.check(program)
+    except Exception as error:
+        error.add_note(f"drawn by Wishing({seed}, {set(wishes)})")
+        raise
+
+
+def test_every_pair_of_mechanisms() -> None:
+    """The pairs are counted in what was drawn, computed, and found right."""
+    met: set[Pair] = set()
+    wanted = all_pairs() - IMPOSSIBLE
+    for seed in range(PLAIN_DRAWS):
+        case = draw_case(Wishing(seed))
+        program = case.program()
+        _checked(case, program, seed)
+        met |= _met(case, program)
+    for pair in sorted(wanted, key=sorted):
+        for seed in range(TRIES * (pair not in met)):
+            case = draw_case(Wishing(seed, pair))
+            program = case.program()
+            if pair in (found := _met(case, program)):
+                _checked(case, program, seed, pair)
+                met |= found
+                break
+    assert not wanted - met, f"never met: {sorted(map(sorted, wanted - met))}"
+    assert not met & IMPOSSIBLE, f"met, although listed as impossible: {sorted(map(sorted, met & IMPOSSIBLE))}"
+
+
+@settings(max_examples=1500, deadline=None)
+@given(st.data())
+def test_any_graph(data: st.DataObject) -> None:
+    case = draw_case(Hypothesis(data))
+    case.check(case.program())
