@@ -62,7 +62,7 @@ def build(name: str, target: Target = GENERIC) -> bytes:
     recipe = recipes_of(target)[name]
 
     def plan_of(part: Graph) -> NetworkPlan:
-        plan = default_plan(part, target, threads=1)
+        plan = default_plan(part, target)
         problems = plan.problems
         if recipe.borders is not None:
             around = {value: recipe.borders.get(value, NO_BORDERS) for value in part.shapes}
@@ -191,7 +191,7 @@ def _images() -> Recipe:
         "n1": Winograd(4, 2, m=2, panel=1),
         "n2": Vertical(3, 2, m=4, panel=1),
         "n3": Columns(8, 2, lanes="channels"),
-        "n4": Columns(4, 1, shared=True, blocks=2, access="packed"),
+        "n4": Columns(4, 1, blocks=2, access="packed"),
         "n5": Windows(2, 1),
     }
     return Recipe(b.graph(b.add(Dense(), (3, 4), flat, b.random(4, 16), b.random(4))), chosen)
@@ -207,8 +207,8 @@ RECIPES: dict[str, Recipe] = {
     "packed": _convolution(
         Columns(4, 2, blocks=3, panel=2, access="packed"), Conv(pads=SAME, residual=True), (1, 3, 5, 7), (6, 3, 3, 3)
     ),
-    "packed once": _convolution(
-        Columns(4, 2, shared=True, panel=ALL_STRIPS, access="packed"),
+    "packed images": _convolution(
+        Columns(4, 2, panel=ALL_STRIPS, access="packed"),
         Conv(pads=SAME),
         (3, 2, 4, 5),
         (5, 2, 3, 3),
@@ -231,10 +231,7 @@ RECIPES: dict[str, Recipe] = {
     "winograd": _convolution(
         Winograd(3, 2, m=2, panel=1), Conv(pads=SAME, residual=True, act=RELU), (3, 3, 5, 6), (4, 3, 3, 3)
     ),
-    "winograd large": _convolution(Winograd(4, 1, m=4, panel=2), Conv(pads=SAME), (1, 2, 6, 9), (5, 2, 3, 3)),
-    "winograd strided": _convolution(
-        Winograd(4, 1, m=3, panel=2), Conv((2, 2), (3, 3, 3, 3)), (1, 2, 7, 9), (3, 2, 7, 7)
-    ),
+    "winograd large": _convolution(Winograd(4, 1, m=4, panel=2), Conv(pads=(0, 2, 1, 0)), (1, 2, 6, 9), (5, 2, 3, 3)),
     "vertical": _convolution(
         Vertical(3, 2, m=4, panel=1), Conv(pads=SAME, residual=True, act=RELU), (3, 3, 5, 6), (4, 3, 3, 3)
     ),

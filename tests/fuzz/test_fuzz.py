@@ -23,7 +23,8 @@ SECONDS = 60
 ACCEPTED = 0.1  # of the files tried, at least
 
 OF_ALL_STEPS = ("act", "reserved")
-CONSTANT = ["cnm.mask_blocks", "cnm.masked"]  # as the generic instruction set has no lane masks
+# As the generic instruction set has no lane masks, and Winograd's filters are all for 3 x 3.
+CONSTANT = ["cnm.mask_blocks", "cnm.masked", "winograd.kernel"]
 
 
 @dataclass(frozen=True)
