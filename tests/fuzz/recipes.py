@@ -231,7 +231,7 @@ RECIPES: dict[str, Recipe] = {
     "winograd": _convolution(
         Winograd(3, 2, m=2, panel=1), Conv(pads=SAME, residual=True, act=RELU), (3, 3, 5, 6), (4, 3, 3, 3)
     ),
-    "winograd large": _convolution(Winograd(4, 1, m=4, panel=2), Conv(pads=(0, 2, 1, 0)), (1, 2, 6, 9), (5, 2, 3, 3)),
+    "winograd large": _convolution(Winograd(4, 1, m=4, panel=2), Conv(pads=(0, 2, 1, 0)), (1, 2, 7, 9), (5, 2, 3, 3)),
     "vertical": _convolution(
         Vertical(3, 2, m=4, panel=1), Conv(pads=SAME, residual=True, act=RELU), (3, 3, 5, 6), (4, 3, 3, 3)
     ),
