@@ -18,6 +18,7 @@ from zeros import PATTERNS, with_zeros
 
 from colonnade.graph.ir import Activation, Conv, Graph, Pool, Transpose
 from colonnade.graph.reference import run_reference
+from colonnade.kernels.fused import fused_kernels
 from colonnade.kernels.shapes import shapes
 from colonnade.kernels.vertical import VERTICAL_FILTERS
 from colonnade.kernels.winograd import FILTERS
@@ -34,7 +35,7 @@ from colonnade.target.targets import Target
 
 T = TypeVar("T")
 
-NODES = 4
+NODES = 5
 SIDES = range(1, 41)
 CHANNELS = range(1, 71)
 KERNELS = range(2, 8)
@@ -109,7 +110,7 @@ class Case:
 
 
 def draw_case(pick: Picker) -> Case:
-    """Two to four nodes, one to three of them convolutions after one another."""
+    """Two to five nodes, one to three of them convolutions after one another."""
     targets = {target.name: target for target in reversed(RUNNABLE)}
     target = targets[pick.level("target", [*targets])]
     threads = {"1 thread": 1, "2 threads": 2}[pick.level("threads", ("1 thread", "2 threads"))]
@@ -147,7 +148,9 @@ class _Drawing:
 
     def run(self, batch: int) -> None:
         pick, b = self.pick, self.b
-        image = value = b.input(batch, pick.value(CHANNELS), pick.value(SIDES), pick.value(SIDES))
+        height = pick.value(SIDES)
+        width = pick.value([*SIDES, *[height] * len(SIDES)])  # half of the images are square
+        image = value = b.input(batch, pick.value(CHANNELS), height, width)
         if pick.level("input", INPUTS) == INPUTS[1]:
             value = self.pool(value)
         for _ in range(pick.value((1, 2, 3))):
@@ -219,7 +222,7 @@ class _Drawing:
         return Conv(strides, (pads[0], pads[1], pads[2], pads[3]), dilations, groups), kernel
 
     def rows(self, x: str, op: Conv, kernel: tuple[int, int]) -> int:
-        """Output channels, as many as work allows; sometimes those of an earlier value, which may then be added."""
+        """Output channels, as many as work allows; often those of an earlier value, which may then be added, or whole tiles."""
         batch, channels, *sides = self.b.shape(x)
         if op.groups == channels > 1:
             return channels
@@ -227,7 +230,7 @@ class _Drawing:
         out = [-(-(sides[i] + op.pads[i] + op.pads[i + 2]) // op.strides[i]) for i in range(2)]
         most = max(1, min(CHANNELS[-1], MOST_MACS // (columns * batch * out[0] * out[1])) // op.groups)
         earlier = [self.b.shape(node.output)[1] // op.groups for node in self.b.nodes]
-        known = [rows for rows in earlier if 0 < rows <= most]
+        known = [rows for rows in (*earlier, *range(8, most + 1, 8)) if 0 < rows <= most]
         return op.groups * self.pick.value([*range(1, most + 1), *known * (most // (len(known) or 1))])
 
     def residual(self, x: str, op: Conv, kernel: tuple[int, int], rows: int) -> list[str]:
@@ -314,8 +317,9 @@ def draw_candidate(pick: Picker, problem: ConvProblem, target: Target) -> Candid
     """Of any way that has some for the problem; its fields are any that fit, or else as the way itself offers them."""
     ways = {way.__name__: way for way in WAYS if any(True for _ in way.candidates(problem, target))}
     way = ways[pick.level("way", [*ways])]
+    every, common = shapes(target.isa), [fused.shape for fused in fused_kernels(target.isa)]
     for _ in range(TRIES):
-        shape = pick.value(shapes(target.isa))
+        shape = pick.value([*every, *common * (len(every) // (len(common) or 1))])
         chosen = {name: levels[pick.level(name, [*levels])] for name, levels in fields_of(way).items()}
         candidate = way(shape.rows, shape.vectors, **chosen)
         if candidate.fits(problem, target):

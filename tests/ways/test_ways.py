@@ -22,6 +22,7 @@ T = TypeVar("T")
 IMPOSSIBLE = impossible_pairs()
 PLAIN_DRAWS = 300
 TRIES = 1000  # to draw a certain pair
+MOSTLY = 0.8
 # Of two convolutions that are chained the first is drawn before it is known whether the second follows.
 MADE_BY = {"first of a chain": "second of a chain"}
 
@@ -37,7 +38,7 @@ class Hypothesis(Picker):
 
 
 class Wishing(Picker):
-    """Takes what is wished for where it is offered, and else mostly what can meet it."""
+    """Mostly takes what is wished for where it is offered, and else what can meet it."""
 
     def __init__(self, seed: int, wishes: Pair = frozenset()) -> None:
         self._random = random.Random(seed)
@@ -50,8 +51,8 @@ class Wishing(Picker):
     def level(self, factor: str, levels: Sequence[str]) -> str:
         wished = [level for level in levels if level in self._taken]
         able = [level for level in levels if not any(frozenset((level, wish)) in IMPOSSIBLE for wish in self._wishes)]
-        mostly = able if self._random.random() < 0.8 else levels
-        return super().level(factor, wished or mostly or levels)
+        mostly = self._random.random() < MOSTLY
+        return super().level(factor, (mostly and (wished or able)) or levels)
 
 
 def _met(case: Case, program: Program) -> set[Pair]:
