@@ -4,8 +4,8 @@
 
 d is n = m + r - 1 lines of inputs, one under the other, g one column of a kernel, Y m lines of outputs. Across the
 image nothing is transformed. So each of the n products is a convolution of height 1, which the column micro-kernel does
-on lines of transforms (cnm.py). Both transforms work on whole lines, without the shuffles and the second pass of F(m x m, r x r), for n/m multiply-adds per
-output and line of weights instead of r.
+on lines of transforms (cnm.py). Both transforms work on whole lines, without the shuffles and the second pass of
+F(m x m, r x r), for n/m multiply-adds per output and line of weights instead of r.
 
 The filters, points and matrices are those of winograd.py. Standard library only (run by the build hook).
 """
