@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from colonnade.graph.activations import PARAMETERS
 from colonnade.modelfile.fields import LIMITS, Field, Free, Index, Interval, Place, Record, Text, ViewAt, ViewBuffer
 from colonnade.modelfile.records import RECORDS
 
-_ACTIVATION = ("act", "lo", "hi", "alpha", "beta")
+_ACTIVATION = ("act", *PARAMETERS)
 
 
 def field_tables() -> str:
