@@ -27,7 +27,7 @@ check: $(VENV)/test
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-# Hostile model files under sanitizers (tests/fuzz), as long as you like: make fuzz MINUTES=30. What is found stays in a folder.
+# Hostile model files under sanitizers (docs/fuzzing.md), as long as you like: make fuzz MINUTES=30.
 MINUTES ?= 5
 fuzz: $(VENV)/test
 	tests/install-tools

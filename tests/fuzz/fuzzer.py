@@ -22,19 +22,13 @@ HERE = Path(__file__).parent
 MOST_BYTES = 1 << 16  # of a file
 SECONDS = 10  # that one file may take; more is no finding, for all that a file says it may ask for much time
 SETTINGS = {
-    "ASAN_OPTIONS": "allocator_may_return_null=1:max_allocation_size_mb=64:redzone=2048",
+    "ASAN_OPTIONS": "allocator_may_return_null=1:max_allocation_size_mb=64:redzone=2048:quarantine_size_mb=64",
     "UBSAN_OPTIONS": "print_stacktrace=1",
 }
 OPTIONS = ("-g", "-fno-omit-frame-pointer", "-fno-sanitize-recover=all")
 INSTRUMENTED = ("-fsanitize=fuzzer-no-link,address,undefined",)
-COUNTED = (
-    "tried",
-    "accepted",
-    "too large",
-    "no session",
-    "runs",
-    *(record.name for record in records.STEPS),
-)  # counts.h
+# As in counts.h.
+COUNTED = ("tried", "accepted", "too large", "no session", "runs", *(record.name for record in records.STEPS))
 KERNELS = "kernels_"  # how their generated files are called
 FRAMES = 4  # of a stack, that tell findings apart
 SLOW = ("timeout-", "slow-unit-")  # how libFuzzer calls files that took long
@@ -124,7 +118,8 @@ def run_fuzzer(program: Path, corpus: Path, folder: Path, seconds: int, jobs: in
     environment = {**os.environ, **SETTINGS, "COLONNADE_FUZZ_FOLDER": str(folder)}
     done = subprocess.run(call, env=environment, capture_output=True, text=True, errors="replace", check=False)
     numbers = struct.unpack(f"{len(COUNTED)}Q", counts.read_bytes())
-    files = [path for path in sorted(found.iterdir()) if path.stat().st_size]
+    files = sorted(found.iterdir())
+    files = [path for path in files if path.stat().st_size] or files  # empty: beside what `accepted` has kept
     slow = tuple(path for path in files if path.name.startswith(SLOW))
     findings = tuple(path for path in files if path not in slow)
     return Outcome(findings, slow, dict(zip(COUNTED, numbers, strict=True)), done.stdout + done.stderr)
