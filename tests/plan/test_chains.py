@@ -6,10 +6,7 @@ import itertools
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from layers import (
-    ACTIVATIONS,
     Compiled,
     GraphBuilder,
     assert_close,
@@ -32,7 +29,7 @@ from colonnade.plan.choose.chain import chained
 from colonnade.plan.choose.tuner import default_plan
 from colonnade.plan.lower import lower
 from colonnade.plan.problem import conv_problems
-from colonnade.plan.ways import ALL_STRIPS, Columns
+from colonnade.plan.ways import Columns
 from colonnade.runtime.binding import checksum
 from colonnade.runtime.session import Session
 from colonnade.target.targets import Target, target_named
@@ -111,28 +108,6 @@ def test_last_strips_that_are_longer_with_a_tail(target: Target) -> None:
 
 def _is_chained(program: Program) -> bool:
     return any(step.chained for step in program.steps)
-
-
-@pytest.mark.parametrize("threads", [1, 2, 3])
-def test_any_pair(target: Target, threads: int) -> None:
-    """Wherever strips of both are the same positions they are chained, and right either way."""
-
-    @settings(max_examples=60, deadline=None)
-    @given(st.data())
-    def check(data: st.DataObject) -> None:
-        draw = data.draw
-        height, width = draw(st.tuples(st.integers(1, 9), st.integers(1, 24)))
-        sides = (height, width if draw(st.booleans()) else target.lanes * (width // 8 + 1))
-        channels = draw(st.tuples(*[st.integers(1, 20)] * 3))
-        first, second = (Conv(residual=draw(st.booleans()), act=draw(st.sampled_from(ACTIVATIONS))) for _ in range(2))
-        graph = _pair(sides, channels, first=first, second=second, batch=draw(st.integers(1, 2)))
-        candidates = _alike(panel=draw(st.sampled_from([1, 2, 5, ALL_STRIPS])))
-        access = draw(st.sampled_from(["direct", "packed"]))
-        candidates["n0"] = replace(candidates["n0"], access=access, blocks=draw(st.integers(1, 2)))
-        candidates["n1"] = replace(candidates["n1"], blocks=draw(st.integers(1, 2)))
-        check_graph(graph, target, None, candidates, threads, chains={"n0"})
-
-    check()
 
 
 def test_residual_blocks(target: Target) -> None:

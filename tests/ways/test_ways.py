@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from mechanisms import Pair, all_pairs, impossible_pairs, mechanisms, pairs_of
 
 from colonnade.modelfile.program import Program
+from colonnade.plan.ways import WAYS
 
 T = TypeVar("T")
 
@@ -88,7 +89,20 @@ def test_every_pair_of_mechanisms() -> None:
     assert not met & IMPOSSIBLE, f"met, although listed as impossible: {sorted(map(sorted, met & IMPOSSIBLE))}"
 
 
-@settings(max_examples=1500, deadline=None)
+def test_what_a_way_offers_fits() -> None:
+    """So that the candidates that the planner looks at are among those that are drawn."""
+    for seed in range(PLAIN_DRAWS // 10):
+        case = draw_case(Wishing(seed))
+        for problem in (problem for part in case.parts for problem in part.plan.problems.values()):
+            for way in WAYS:
+                offered = [*way.candidates(problem, case.target)]
+                for candidate in offered[:1]:
+                    offered += candidate.loop_variants(problem, case.target)
+                    offered += candidate.row_variants(problem, case.target)
+                assert all(candidate.fits(problem, case.target) for candidate in offered)
+
+
+@settings(max_examples=1000, deadline=None)
 @given(st.data())
 def test_any_graph(data: st.DataObject) -> None:
     case = draw_case(Hypothesis(data))
