@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 OUT := demo
 
-.PHONY: demo test check build clean
+.PHONY: demo test check build fuzz clean
 
 # Prune ResNet-50, tune it for this machine, check it against ONNX Runtime, time it beside its peers; then trained networks
 # on real images: how often they are right, dense and pruned, and how fast.
@@ -26,6 +26,12 @@ check: $(VENV)/test
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+
+# Hostile model files under sanitizers (tests/fuzz), as long as you like: make fuzz MINUTES=30. What is found stays in a folder.
+MINUTES ?= 5
+fuzz: $(VENV)/test
+	tests/install-tools
+	PYTHONPATH=tests $(BIN)/python tests/fuzz/campaign.py --minutes $(MINUTES)
 
 # The native library again, after a change to its sources.
 build:

@@ -78,14 +78,25 @@ def _imports_below(folder: str) -> dict[str, set[str]]:
     return {_module(path): _imported(path) for path in FILES if _module(path).startswith(f"{folder}.")}
 
 
-def test_choosing_knows_nothing_of_lowering() -> None:
-    """In plan/, what is chosen is lowered: modules that choose do not import those that lower."""
-    lowering = ("plan.lower", "plan.lowering", "plan.images", "plan.compiler")
+# Parts of plan/ in their order: a part imports only from itself and from those before it.
+PLAN_ORDER = ("planes", "problem", "copy", "ways", "choose", "lowering", "lower", "images", "compiler", "work")
+
+
+def test_imports_in_plan_point_backwards() -> None:
+    """What is known of a convolution, how it may be computed, what is chosen, and what that is lowered to."""
     imports = _imports_below("plan")
-    assert any(name.startswith(lowering) for name in imports)
+    assert {module.split(".")[1] for module in imports} == set(PLAN_ORDER)
     for module, names in imports.items():
-        if not module.startswith(lowering):
-            assert [name for name in names if name.startswith(lowering)] == [], module
+        own = PLAN_ORDER.index(module.split(".")[1])
+        later = [n for n in names if n.startswith("plan.") and PLAN_ORDER.index(n.split(".")[1]) > own]
+        assert later == [], module
+
+
+def test_ways_by_other_algorithms_know_nothing_of_columns() -> None:
+    """A way is one file, or one folder, beside what all have in common."""
+    for module, names in _imports_below("plan.ways").items():
+        if not module.startswith("plan.ways.columns"):
+            assert [name for name in names if name.startswith("plan.ways.columns")] == [], module
 
 
 def test_operators_know_nothing_of_onnx() -> None:

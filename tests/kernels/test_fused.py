@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from layers import ACTIVATIONS, RUNNABLE, GraphBuilder, check_graph, program_of, random_array
+from layers import ACTIVATIONS, RUNNABLE, GraphBuilder, check_graph, random_array
 
 from colonnade.graph.ir import Activation, Conv, Graph
-from colonnade.kernels.fused import Fused, fused_kernels, fuses
-from colonnade.kernels.shapes import MASK_BYTES, Shape, shapes
-from colonnade.kernels.tail import longest_tail, tails
+from colonnade.kernels.fused import Fused, fused_kernels
+from colonnade.kernels.shapes import MASK_BYTES, shapes
+from colonnade.plan.problem import conv_problems
 from colonnade.plan.ways import ALL_STRIPS, Columns
-from colonnade.plan.ways.columns.cutting import FUSED_COLUMNS, TAIL_COLUMNS
+from colonnade.plan.ways.columns.cutting import TAIL_COLUMNS, strips_of
 from colonnade.target.isa import ISAS, Isa
 from colonnade.target.targets import Target
 
@@ -30,13 +31,14 @@ def _layer(op: Conv, sides: tuple[int, int], rows: int, channels: int, kernel: t
     return b.graph(b.conv(op, x, random_array((rows, channels, *kernel)), *residual))
 
 
-def _tail(graph: Graph, target: Target, candidate: Columns) -> object:
-    (step,) = (step for step in program_of(graph, target, candidate).steps if step.op == "cnm")
-    return step.fields["tail"]
+def _tail(sides: tuple[int, int], rows: int, channels: int, candidate: Columns, target: Target) -> int:
+    """Positions that are computed as tails."""
+    (problem,) = conv_problems(_layer(Conv(), sides, rows, channels)).values()
+    return strips_of(problem, candidate, target).total("tail")
 
 
 def test_sizes_one_below_at_and_above() -> None:
-    """One strip and two, without masks and under them; the last tile has too few rows for a fused kernel."""
+    """One strip and two, without lane masks and under them; with tiles of T rows, and a last one of one row more."""
     for target, fused in EVERY_KERNEL:
         _check_sizes(target, fused)
 
@@ -45,29 +47,14 @@ def _check_sizes(target: Target, fused: Fused) -> None:
     rows, width = fused.shape.rows, fused.shape.vectors * target.lanes
     candidate = Columns(rows, fused.shape.vectors, panel=ALL_STRIPS)
     for count in (strips * width + fused.positions + more for strips in (1, 2) for more in (-1, 0, 1)):
-        for channels in (fused.positions * FUSED_COLUMNS, fused.positions * FUSED_COLUMNS + 1):
-            plain = _layer(Conv(act=Activation(lo=-0.5, hi=3)), (1, count), 2 * rows + 1, channels)
+        for channels, more in ((fused.positions * TAIL_COLUMNS, 0), (fused.positions * TAIL_COLUMNS + 1, 1)):
+            plain = _layer(Conv(act=Activation(lo=-0.5, hi=3)), (1, count), 2 * rows + more, channels)
             check_graph(plain, target, None, candidate)
         op = Conv(pads=(0, 1, 0, 1), residual=True)
-        padded = _layer(op, (1, count), 2 * rows + 1, 16, (1, 3))
+        padded = _layer(op, (1, count), 2 * rows, 16, (1, 3))
         for blocks in (1, 3):
             masked = Columns(rows, fused.shape.vectors, access="masked", blocks=blocks, panel=ALL_STRIPS)
             check_graph(padded, target, None, masked)
-
-
-def test_last_tiles() -> None:
-    """Strips of wider tiles of more rows, whose tails take a pass of their own; not that of the last tile, of fewer."""
-    for target, fused in EVERY_KERNEL:
-        _check_last_tile(target, fused)
-
-
-def _check_last_tile(target: Target, fused: Fused) -> None:
-    rows, isa = fused.shape.rows, target.isa
-    for wider in (shape for shape in shapes(isa) if shape.rows > rows and shape.vectors > fused.shape.vectors):
-        if fused.positions <= longest_tail(isa, wider.rows, target.lanes):
-            count = fused.shape.vectors * target.lanes + fused.positions
-            layer = _layer(Conv(residual=True), (1, count), wider.rows + rows, fused.positions * TAIL_COLUMNS)
-            check_graph(layer, target, None, Columns(wider.rows, wider.vectors, blocks=2))
 
 
 @st.composite
@@ -129,33 +116,26 @@ def test_nan_reaches_its_position_alone() -> None:
 
 @pytest.mark.parametrize("isa", ISAS, ids=lambda isa: isa.symbol)
 def test_what_they_are_made_of(isa: Isa) -> None:
-    """Kernels that are there by themselves, in registers; the bits of masks that they read."""
+    """Kernels that are there by themselves, in registers; the bits of lane masks that they read."""
     kernels = fused_kernels(isa)
     assert bool(kernels) == isa.fuses_tails
     for fused in kernels:
         assert fused.shape in shapes(isa)
-        assert fused.tail(isa) in tails(isa)
-        assert fused.positions <= longest_tail(isa, fused.shape.rows, isa.lanes)
+        assert fused.tail(isa).saves(isa, fused.shape.rows)
         assert fused.registers(isa) <= isa.registers
         assert fused.shape.vectors * isa.lanes % 8 == 0
         assert fused.shape.vectors * isa.lanes + fused.positions <= 8 * MASK_BYTES
 
 
 def test_where_they_are_used() -> None:
-    """From few columns on, where a square leaves a position or four; else tails need more columns."""
-    for target in FUSING:
-        isa = target.isa
-        for fused in fused_kernels(isa):
-            count, rows = fused.shape.vectors * target.lanes + fused.positions, fused.shape.rows
-            assert fuses(isa, fused.shape, count)
-            few = _layer(Conv(), (1, count), rows, fused.positions * FUSED_COLUMNS)
-            assert _tail(few, target, Columns(rows, fused.shape.vectors)) == fused.positions
-            fewer = _layer(Conv(), (1, count), rows, fused.positions * FUSED_COLUMNS - 1)
-            assert _tail(fewer, target, Columns(rows, fused.shape.vectors)) == fused.positions - 1
-            assert _tail(few, target, Columns(rows, fused.shape.vectors, access="packed")) == (
-                fused.positions * FUSED_COLUMNS * isa.wide // TAIL_COLUMNS
-            )
-        assert fuses(isa, Shape(8, 4), 49)
-        assert not fuses(isa, Shape(8, 6), 25)
-        assert not fuses(isa, Shape(8, 1), 17)
-        assert not fuses(isa, Shape(8, 2), 1)  # all of a plane
+    """Where a plane leaves one position or four, from few columns on, if every tile has a kernel for it."""
+    for target, fused in EVERY_KERNEL:
+        count, rows = fused.shape.vectors * target.lanes + fused.positions, fused.shape.rows
+        candidate = Columns(rows, fused.shape.vectors)
+        columns = fused.positions * TAIL_COLUMNS
+        assert _tail((1, count), rows, columns, candidate, target) == fused.positions
+        assert _tail((1, count), rows, columns - 1, candidate, target) == 0
+        assert _tail((1, count), rows + 1, columns, candidate, target) == 0  # the last tile has one row
+        assert _tail((1, count), rows, columns, replace(candidate, access="packed"), target) == 0
+        assert _tail((1, count + 1), rows, columns, candidate, target) == 0
+        assert _tail((1, fused.positions), rows, columns, candidate, target) == 0  # all of a plane

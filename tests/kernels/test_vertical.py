@@ -13,8 +13,7 @@ from layers import ACTIVATIONS, GraphBuilder, assert_close, check_graph, random_
 from colonnade.graph.ir import RELU, Activation, Conv, Graph
 from colonnade.graph.reference import run_reference
 from colonnade.kernels.shapes import shapes
-from colonnade.kernels.vertical import VERTICAL_FILTERS
-from colonnade.kernels.winograd import MAX_STRIDE
+from colonnade.kernels.vertical import MAX_STRIDE, VERTICAL_FILTERS
 from colonnade.plan.problem import conv_problems
 from colonnade.plan.ways import ALL_STRIPS, Vertical
 from colonnade.plan.ways.vertical import transformed_lines, vertical_filters
@@ -105,8 +104,7 @@ def test_planes_of_many_rows(target: Target) -> None:
 def test_the_stem_of_a_residual_network(target: Target) -> None:
     op = Conv(strides=(2, 2), pads=(3, 3, 3, 3), act=RELU)
     for side in (19, 20, 37):
-        for m in (3, 5):
-            check(layer((1, 3, side, side), 9, op, (7, 7)), target, candidate(m))
+        check(layer((1, 3, side, side), 9, op, (7, 7)), target, candidate(5))
 
 
 @pytest.mark.parametrize("m", OF_3)
@@ -144,7 +142,7 @@ def test_nan_and_infinity_reach_what_reads_them(target: Target, m: int) -> None:
     assert_close(actual[~broken], expected[~broken], 1e-5)
 
 
-@pytest.mark.parametrize(("m", "side", "bound"), [(4, 3, 3e-6), (6, 3, 1e-5), (3, 4, 3e-6), (5, 4, 1e-5)])
+@pytest.mark.parametrize(("m", "side", "bound"), [(4, 3, 3e-6), (6, 3, 1e-5), (5, 4, 1e-5)])
 def test_error_of_a_layer_of_many_channels(target: Target, m: int, side: int, bound: float) -> None:
     """Of the largest output, as docs/kernels.md says; the oracle is given float64."""
     for data in (random_array((1, 256, 14, 14), 1), np.maximum(random_array((1, 256, 14, 14), 2), 0)):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from layers import Compiled
 from write_document import DOCUMENT, LINE, TABLES, example, written_anew
 
-from colonnade.modelfile.records import RECORDS
+from colonnade.modelfile.records import RECORDS, VERSION
 from colonnade.runtime.session import Session
 
 
@@ -26,3 +26,9 @@ def test_the_page_has_every_field() -> None:
     for record in RECORDS:
         section = tables.partition(f"### {record.name}\n")[2].partition("###")[0]
         assert all(f"`{field.name}`" in section for field in record.fields), record.name
+
+
+def test_the_page_names_the_version_of_now() -> None:
+    page = DOCUMENT.read_text()
+    assert f"  version {VERSION}, " in page
+    assert f"one integer, now {VERSION}." in page

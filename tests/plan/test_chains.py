@@ -159,8 +159,6 @@ def test_what_does_not_follow_is_not_chained(graph: Graph, changed: dict[str, di
 def test_panels_that_end_in_the_middle_of_a_vector_are_not_chained(sides: tuple[int, int], target: Target) -> None:
     """Another thread may be writing the beginning of the next plane, which the last vector reads."""
     program = program_of(_pair(sides), target, _alike(), chains={"n0"})
-    tails = [step.fields["tail"] for step in program.steps if step.op == "cnm"]
-    assert tails == [0, 0]  # too few columns
     assert _is_chained(program) == (not target.isa.lanes or sides[0] * sides[1] % target.lanes == 0)
 
 
@@ -174,7 +172,7 @@ def test_a_convolution_alone_is_not_chained() -> None:
 
 def test_of_three_in_a_row_two_are_chained(target: Target) -> None:
     b = GraphBuilder()
-    x = b.input(1, 4, 6, 11)
+    x = b.input(1, 4, 6, 12)
     for rows in (8, 5, 7):
         x = b.conv(Conv(), x, random_array((rows, b.shape(x)[1], 1, 1)))
     graph, candidate, chains = b.graph(x), Columns(3, 2, panel=2), {"n0", "n1"}

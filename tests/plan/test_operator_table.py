@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import ast
 import inspect
 from collections.abc import Sequence
 from dataclasses import dataclass, is_dataclass
-from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pytest
 from layers import RUNNABLE, GraphBuilder, assert_close, random_feeds, run_graph, small_network
+from source_words import SOURCES, python_files
 
-import colonnade
 from colonnade.graph import operators
 from colonnade.graph.ir import IDENTITY, LRN, RELU, Act, Concat, Graph, Node, Operator, Softmax, Transpose
 from colonnade.graph.onnx_import import supported_operators
@@ -24,9 +22,8 @@ from colonnade.plan.lowering import table
 from colonnade.plan.lowering.context import Lowering
 from colonnade.plan.ways.records import activation_fields
 
-SOURCES = Path(colonnade.__file__).parent
 FAMILIES = Path(operators.__file__).parent
-RUN_BY = ("graph", "plan", "modelfile", "runtime")  # the folders that an operator passes through
+RUN_BY = ("graph/", "plan/", "modelfile/", "runtime/")  # the folders that an operator passes through
 
 
 def _kinds(kind: type[Operator] = Operator) -> set[type[Operator]]:
@@ -135,23 +132,9 @@ def test_along_the_axis_of_images_they_are_not(op: Operator) -> None:
 # How many files know of an operator. A test of what a new one costs.
 
 
-@cache
-def _words(path: Path) -> frozenset[str]:
-    """Names that a Python file uses, and its strings in quotes."""
-    found = set()
-    for node in ast.walk(ast.parse(path.read_text())):
-        match node:
-            case ast.Name(id=name) | ast.Attribute(attr=name) | ast.ClassDef(name=name) | ast.alias(name=name):
-                found.add(name)
-            case ast.Constant(value=str() as text):
-                found.add(f"'{text}'")
-    return frozenset(found)
-
-
 def _python_files(*words: str) -> list[str]:
     """Files of the folders that operators pass through in which one of `words` occurs."""
-    paths = (path for folder in RUN_BY for path in sorted((SOURCES / folder).rglob("*.py")))
-    return [str(path.relative_to(SOURCES)) for path in paths if _words(path) & set(words)]
+    return [file for file in python_files(*words) if file.startswith(RUN_BY)]
 
 
 @pytest.mark.parametrize("name", supported_operators())

@@ -18,7 +18,7 @@ from colonnade.remote.open import open_runner
 
 QEMU = f"qemu-riscv64 -cpu rv64,v=true,vlen={TARGET.vlen},vext_spec=v1.0"
 LAYERS = 3
-FATAL = 5  # batch in which the board dies: plan/tuner.py needs two or three for each layer
+FATAL = 5  # batch in which the board dies: plan/choose/tuner.py needs two or three for each layer
 
 
 def _network() -> onnx.ModelProto:

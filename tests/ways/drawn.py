@@ -223,8 +223,8 @@ class _Drawing:
         return Conv(strides, (pads[0], pads[1], pads[2], pads[3]), dilations, groups), kernel
 
     def rows(self, x: str, op: Conv, kernel: tuple[int, int]) -> int:
-        """Output channels, as many as work allows. Often they are those of an earlier value, which may then be added,
-        or whole tiles."""
+        """Output channels, as many as work allows: often those of an earlier value, which may then be added, or whole
+        tiles."""
         batch, channels, *sides = self.b.shape(x)
         if op.groups == channels > 1:
             return channels

@@ -26,7 +26,7 @@ POSITIONS = (1, 4)  # P: a square is 0, 1 or 4 more than a multiple of 8
 
 @dataclass(frozen=True, order=True)
 class Fused:
-    """The micro-kernel of `shape` and the tail kernel of the `positions` after it, in one."""
+    """The micro-kernel of `shape` that computes the `positions` after it too."""
 
     shape: Shape
     positions: int

@@ -56,7 +56,7 @@ class Shape:
 
 @cache
 def shapes(isa: Isa) -> tuple[Shape, ...]:
-    """Every T x V whose accumulators stay in the registers of `isa`. For each T every smaller V is there, so a strip's
-    tail always finds a narrower kernel, and for each V every smaller T, so that a last tile does."""
+    """Every T x V whose accumulators stay in the registers of `isa`. For each T every smaller V is there, for
+    strips of fewer positions, and for each V every smaller T, for tiles of fewer rows."""
     grid = (Shape(rows, vectors) for rows in range(1, isa.max_rows + 1) for vectors in isa.vectors)
     return tuple(shape for shape in grid if shape.registers(isa) <= isa.registers)

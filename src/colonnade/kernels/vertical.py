@@ -1,12 +1,11 @@
-"""Winograd's minimal filtering in one dimension, F(m, r) down the rows of an image: its data transforms.
+"""Winograd's minimal filtering in one dimension, F(m, r) down the lines of an image: its data transforms.
 
     Y = A^T sum over channels and kernel columns of [ (G g) * (B^T d) ]        * element by element
 
-d is n = m + r - 1 rows of inputs, one under the other, g one column of a kernel, Y m rows of outputs; across the image
-nothing is transformed. So each of the n products is a convolution of height 1, which the column micro-kernel does on
-rows of transforms (cnm.py), and whose columns may be pruned like any others: a line of r weights at a time. Both
-transforms work on whole rows, without the shuffles and the second pass of F(m x m, r x r), for n/m multiply-adds per
-output and line of weights instead of r.
+d is n = m + r - 1 lines of inputs, one under the other, g one column of a kernel, Y m lines of outputs. Across the
+image nothing is transformed. So each of the n products is a convolution of height 1, which the column micro-kernel does
+on lines of transforms (cnm.py). Both transforms work on whole lines, without the shuffles and the second pass of
+F(m x m, r x r), for n/m multiply-adds per output and line of weights instead of r.
 
 The filters, points and matrices are those of winograd.py. Standard library only (run by the build hook).
 """

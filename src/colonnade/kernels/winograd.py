@@ -2,9 +2,9 @@
 
     Y = A^T [ (G g G^T) * (B^T d B) ] A        * element by element
 
-d is a tile of n x n inputs, n = m + r - 1, g an r x r kernel, Y the m x m outputs. Summed over input channels before A
-is applied, the n * n products are n * n small matrix multiplications, which the column micro-kernel does (cnm.py). B
-depends on n alone, so F(4, 3) and F(3, 4) have one.
+d is n x n inputs, n = m + r - 1, g an r x r kernel, Y a patch of m x m outputs. Summed over input channels before A is
+applied, the n * n products are n * n small matrix multiplications, which the column micro-kernel does (cnm.py). B
+depends on n alone, so F(6, 3) and F(5, 4) have one.
 
 A. Lavin, S. Gray, Fast Algorithms for Convolutional Neural Networks, arXiv 1509.09308. The matrices are those of Toom
 and Cook for the points 0, +-q for each q of `POINTS`, and infinity; pairs +-q share their even and their odd terms. The

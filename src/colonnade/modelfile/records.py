@@ -22,9 +22,10 @@ from colonnade.modelfile.fields import (
     flag,
     number,
     record,
+    size,
     string,
 )
-from colonnade.modelfile.steps import MAX_RANK, SEGMENT, STEPS, STRIP
+from colonnade.modelfile.steps import MAX_RANK, STEPS
 
 __all__ = ["MAX_RANK", "STEPS", "Field", "Record"]
 
@@ -67,6 +68,35 @@ ORDER = record(
     choice("op", "OP", "opcode: which section holds its record"),
     number("index", 0, "MAX_SIDE", "index out of range", "its number in that section"),
     string("name", "the node that it came from"),
+)
+
+_POSITION = ("-MAX_SIDE", "INT32_MAX", "position out of range")
+
+# NR positions or fewer, or NR and a tail, computed together. By channels, its outputs are its segments, nothing else.
+STRIP = record(
+    "strip",
+    "One strip of a convolution by columns, in INTS.",
+    number("x", 0, "INT32_MAX", "position out of range", "float that lane 0 reads, from a column's first one"),
+    number("y", *_POSITION, "float that lane 0 writes, from the first output"),
+    number("vectors", 0, "MAX_VECTORS", "no such micro-kernel", "V of its micro-kernel; 0: lanes are output channels"),
+    size("span", "lanes up to its last output"),
+    number("tail", 0, "MAX_TAIL", "no such micro-kernel", "the last lanes, which are computed as a tail"),
+    number("first", 0, "MAX_SIDE", "size out of range", "number of its first segment"),
+    size("segments", "segments"),
+    number("lead", 0, "MAX_SIDE", "size out of range", "lanes before its first output: borders of y"),
+    flag("full", "outputs lie as its lanes do; whatever else whole vectors write are borders, made zero afterwards"),
+    flag("borders", "some of y's borders are its own to make zero"),
+    number("mask", 0, "MAX_SIDE", "size out of range", "masked: its block of lane masks"),
+)
+
+SEGMENT = record(
+    "segment",
+    "A run of outputs inside a strip, in INTS.",
+    number("x", 0, "INT32_MAX", "position out of range", "what its first output reads, from a column's first float"),
+    number("y", 0, "INT32_MAX", "position out of range", "its first output"),
+    number("lane", 0, "MAX_SIDE", "size out of range", "its first lane"),
+    size("len", "outputs"),
+    number("gap", 0, "INT32_MAX", "size out of range", "floats of y's borders after it"),
 )
 
 # Sections in file order. Strings are zero-terminated; names are offsets into them.

@@ -70,35 +70,6 @@ def _of_kernels(name: str, limit: str, says: str, note: str) -> Field:
     return number(name, 1, limit, says, note)
 
 
-_POSITION = ("-MAX_SIDE", "INT32_MAX", "position out of range")
-
-# NR positions or fewer, or NR and a tail, computed together. By channels, its outputs are its segments, nothing else.
-STRIP = record(
-    "strip",
-    "One strip of a convolution by columns, in INTS.",
-    number("x", 0, "INT32_MAX", "position out of range", "float that lane 0 reads, from a column's first one"),
-    number("y", *_POSITION, "float that lane 0 writes, from the first output"),
-    number("vectors", 0, "MAX_VECTORS", "no such micro-kernel", "V of its micro-kernel; 0: all of it is a tail"),
-    size("span", "lanes up to its last output"),
-    number("tail", 0, "MAX_TAIL", "no such micro-kernel", "the last lanes, which are computed as a tail"),
-    number("first", 0, "MAX_SIDE", "size out of range", "number of its first segment"),
-    size("segments", "segments"),
-    number("lead", 0, "MAX_SIDE", "size out of range", "lanes before its first output: borders of y"),
-    flag("full", "outputs lie as its lanes do; whatever else whole vectors write are borders, made zero afterwards"),
-    flag("borders", "some of y's borders are its own to make zero"),
-    number("mask", 0, "MAX_SIDE", "size out of range", "masked: its block of lane masks"),
-)
-
-SEGMENT = record(
-    "segment",
-    "A run of outputs inside a strip, in INTS.",
-    number("x", 0, "INT32_MAX", "position out of range", "what its first output reads, from a column's first float"),
-    number("y", 0, "INT32_MAX", "position out of range", "its first output"),
-    number("lane", 0, "MAX_SIDE", "size out of range", "its first lane"),
-    size("len", "outputs"),
-    number("gap", 0, "INT32_MAX", "size out of range", "floats of y's borders after it"),
-)
-
 _CNM = record(
     "cnm",
     "A convolution by column micro-kernels, dense or pruned.",

@@ -66,8 +66,8 @@ def compile_graph(
     """Compile `graph` (optimised, static shapes) for `target`, to be run with `threads` threads.
 
     A tuned plan is measured on `runner` (remote/open.py). chain: pairs of convolutions may run panel by panel, and then
-    the second's own step has nothing to do (plan/chain.py). progress(name, done, total) is called before each problem
-    is tuned and at the end. Profiles are kept in `cache_dir`, by default the user's cache directory."""
+    the second's own step has nothing to do (plan/choose/chain.py). progress(name, done, total) is called before each
+    problem is tuned and at the end. Profiles are kept in `cache_dir`, by default the user's cache directory."""
     if threads < 1:
         raise ColonnadeError(f"threads must be at least 1, not {threads}")
     if plan not in get_args(Plan):

@@ -90,10 +90,10 @@ def kernels_source(isa: Isa) -> str:
     return "\n".join(
         [
             MARK,
-            '#include "cpu.h"',
             '#include "internal.h"',
             '#include "rows.h"',
             tile_ops(isa, shapes(isa)[0]).header,
+            f"bool {isa.cpu_check}(void);",
             "",
             *(kernel_source(isa, shape) for shape in shapes(isa)),
             f"static const cln_kernel_grid kernels = {{\n{grid}}};",

@@ -13,8 +13,8 @@ from colonnade.target.isa import Isa, isa_named
 
 @dataclass(frozen=True)
 class Target:
-    """One row of the table. Costs are in cycles of one core, for the cost rule (plan/cost.py): one vector multiply-add,
-    one vector load, one scalar brought to the multiply-add, one instruction's place in the front end."""
+    """One row of the table. Costs are in cycles of one core, for the cost rule (plan/ways/costs.py): one vector
+    multiply-add, one vector load, one scalar brought to the multiply-add, one instruction's place in the front end."""
 
     name: str  # as in --target
     arch: str  # of the library and runner; "any": whatever runs it

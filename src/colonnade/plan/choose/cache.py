@@ -1,6 +1,6 @@
 """Profiles kept on disk, one small JSON file per problem, so that nothing is measured twice on a machine.
 
-The key holds everything that shapes the result: problem, ISA, threads, CPU model, the library's build digest
+The key holds everything that shapes the result: problem, target, threads, CPU model, the library's build digest
 (generator, sources, compiler, options) and the sources of the planner. Files are written beside and renamed, so that
 two processes may tune at once and a kill loses at most the problem under way.
 """

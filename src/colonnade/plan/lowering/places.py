@@ -1,9 +1,9 @@
 """Where every value of a graph lives: its storage, its place inside it, and the order of its elements.
 
 Three orders: `plain`, ONNX's row-major; `cn`, the first two axes swapped (CNHW for images); and `bordered`, CNHW with
-zeros around each image, for the values that were chosen for it (plan/borders.py). The first two are the same bytes
-when either axis is 1, so at batch 1 nothing is ever converted between them. A channel concat in `cn` is contiguous: its
-parts are made in place, as slices of one storage.
+zeros around each image, for the values that were chosen for it (plan/choose/borders.py). The first two are the same
+bytes when either axis is 1, so at batch 1 nothing is ever converted between them. A channel concat in `cn` is
+contiguous: its parts are made in place, as slices of one storage.
 """
 
 from __future__ import annotations

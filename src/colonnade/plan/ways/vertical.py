@@ -30,8 +30,13 @@ LOST = 0.55  # of what a second-level cache could just hold: some replace at ran
 
 @dataclass(frozen=True)
 class Vertical(Candidate):
-    """F(m, r) down the lines of the image: patches of m outputs, one below the other; `panel` lines of patches at a
-    time."""
+    """Winograd's F(m, r) in one dimension, down the lines of the image: for kernels of any width, and strides 1 and 2,
+    without convolution groups and dilation; r is the kernel's height divided by the stride down, rounded up. All
+    columns are computed, zeros included.
+
+    m: outputs of a patch, one below the other.
+    panel: the lines of patches that are transformed together.
+    """
 
     steps: ClassVar[tuple[str, ...]] = ("vertical",)
 

@@ -26,9 +26,12 @@ FLOAT_BYTES = 4
 
 @dataclass(frozen=True)
 class Candidate(ABC):
-    """One way to compute a convolution, fully chosen.
+    """One way to compute a convolution, fully chosen. The docstring of a way says what each of its fields means; these
+    lines are shown in docs/ways.md.
 
-    rows, vectors: T and V of its micro-kernel (docs/kernels.md)."""
+    rows: T of its micro-kernel (docs/kernels.md).
+    vectors: V of its micro-kernel.
+    """
 
     steps: ClassVar[tuple[str, ...]]  # kinds of steps that compute it
 

@@ -22,8 +22,12 @@ PAD_MOVES = 1.1  # of every vector of the input: copied, and lines that two band
 
 @dataclass(frozen=True)
 class Windows(Candidate):
-    """A depthwise convolution by a window kernel: `rows` lines of outputs of one plane at once, `vectors` vectors of
-    each."""
+    """Window kernels compute some lines of outputs of one plane at once: for depthwise 3x3 and 5x5 convolutions of
+    stride 1 and 2, without dilation and residual.
+
+    rows: lines of outputs that a window kernel computes at once, its R.
+    vectors: vectors of each of these lines.
+    """
 
     steps: ClassVar[tuple[str, ...]] = ("depthwise",)
 

@@ -24,7 +24,12 @@ LINE_MOVES = 4.5  # of every vector of a line: copied and split, or merged, bias
 
 @dataclass(frozen=True)
 class Winograd(Candidate):
-    """F(m x m, 3 x 3): patches of m x m outputs, `panel` strips of patches at a time."""
+    """Winograd's F(m x m, 3 x 3): for 3x3 kernels of stride 1, without convolution groups and dilation. All columns are
+    computed, zeros included.
+
+    m: lines, and outputs of a line, of a patch.
+    panel: the strips of patches that are transformed together.
+    """
 
     steps: ClassVar[tuple[str, ...]] = ("winograd",)
 

@@ -1,6 +1,6 @@
-/* Which instruction sets the CPU and the operating system offer. On x86 by cpuid: the compilers' own check needs
- * run-time support that not every link has. */
-#include "cpu.h"
+/* Which instruction sets the CPU and the operating system offer: the checks that the rows of target/isa.py name. On x86
+ * by cpuid, as the compilers' own check needs run-time support that not every link has. */
+#include <stdbool.h>
 
 bool cln_cpu_any(void) { return true; }
 

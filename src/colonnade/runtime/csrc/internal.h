@@ -220,7 +220,7 @@ typedef struct {
   int64_t prepared_plane;   /* floats of one phase of one channel, all images */
   int64_t row_floats;       /* of a strip's row of sums, or of its edges: whole lines */
   int64_t strip_floats;     /* of a strip's sums, with turned kernels */
-  int64_t reach;            /* past the last float that direct strips load, from a column's first */
+  int64_t reach;            /* past the last float that strips load or pack, from a column's first */
   const uint8_t *taps, *masks; /* with `masked`, of the file: of each entry of the offset table; blocks of [tap][CLN_MASK_BYTES] */
   int64_t packed_at, sums_at, edge_at; /* in a thread's scratch: packed panel, KC sums, edges of strips */
   int64_t scratch_floats;

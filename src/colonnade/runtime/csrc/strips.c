@@ -44,7 +44,7 @@ static const char *check_lanes(const cln_strip *strip, const cln_segment *segmen
   return NULL;
 }
 
-/* A strip whose lanes are positions: its micro-kernel and that of its tail are there, and write where they may. */
+/* A strip whose lanes are positions: its micro-kernel is there, with its tail, and writes where it may. */
 static const char *check_positions(const pass *p, const cln_strip *strip, const cln_segment *segments) {
   const cln_cnm *s = p->step;
   const cln_isa *isa = p->model->isa;

@@ -47,7 +47,8 @@ static const char *check_step(cln_model *model, cln_order_entry *entry) {
   CLN_TRY(cln_step_ranges[entry->op](model, entry->record));
   CLN_TRY(model->isa->steps[entry->op].check(&checker, entry->record));
   CLN_NEED(checker.scratch <= CLN_MAX_COUNT, "size out of range");
-  if (checker.scratch > model->scratch_floats) model->scratch_floats = checker.scratch;
+  /* Whole cache lines, so that the next thread's scratch begins at one. */
+  if (checker.scratch > model->scratch_floats) model->scratch_floats = cln_whole_lines(checker.scratch);
   return NULL;
 }
 

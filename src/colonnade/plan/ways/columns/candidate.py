@@ -30,7 +30,10 @@ MOST_BYTES = (1 << 32) - 1  # of all outputs: places of scattered ones are 32 bi
 
 @dataclass(frozen=True)
 class Columns(Loops):
-    """See `Loops` for the fields."""
+    """Columns of im2col's matrix are multiplied by tiles of weights. This is the one way that fits every convolution:
+    dense or pruned, with convolution groups or without.
+
+    `Loops` has the fields."""
 
     @classmethod
     def candidates(cls, problem: ConvProblem, target: Target) -> Iterator[Columns]:

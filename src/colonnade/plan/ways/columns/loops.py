@@ -17,7 +17,7 @@ Lanes = Literal["positions", "channels"]
 
 @dataclass(frozen=True)
 class Loops(Candidate):
-    """Columns of X are multiplied as they are, by the loops of csrc/steps/cnm.c.
+    """What may be chosen of the loops of csrc/steps/cnm.c.
 
     access: how a strip finds its columns. "direct": where they lie, in the input or in a padded copy. "packed": they
     are gathered to [column][NR] first. "masked": where they lie, and lanes in the padding, which is not in memory, are
@@ -25,8 +25,8 @@ class Loops(Candidate):
     lanes: what the lanes of a vector are. "positions": neighbouring output positions (kernels/cnm.py). "channels":
     output channels (kernels/turned.py), with any stride, only with direct access.
     panel: the strips for which a tile's weights are used before the next tile.
-    blocks: KC blocks.
-    all_columns: zeros are computed too.
+    blocks: into how many KC blocks the columns are cut.
+    all_columns: whether columns that a tile does not keep are computed too, as zeros.
     """
 
     steps: ClassVar[tuple[str, ...]] = ("cnm",)

@@ -1,4 +1,4 @@
-"""The cost rule's caches: what the loops of csrc/cnm.c read again, and from where.
+"""The cost rule's caches: what the loops of csrc/steps/cnm.c read again, and from where.
 
     for panel of strips / for KC block / for tile / for strip: one micro-kernel call
 

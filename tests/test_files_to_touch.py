@@ -1,0 +1,65 @@
+"""How many files know of an instruction set, and of a way to compute a convolution: what docs/layout.md says that a new
+one costs. What operators and activations cost is counted in plan/test_operator_table.py and
+graph/test_activation_rows.py."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from source_words import SOURCES, c_files, importers, python_files
+
+from colonnade.plan.ways import WAYS, Candidate, Columns
+from colonnade.target.isa import ISAS, Isa
+
+LAYOUT = Path(__file__).parents[1] / "docs" / "layout.md"
+
+# They name instruction sets that they are about, and another one would not: what reports say of a CPU, and the
+# simulated RISC-V cores.
+ABOUT_ONE = {"bench/machine.py", "runtime/bare.py", "target/riscv_model.py"}
+PLANNED_FOR = "target/targets.py"  # a target that is planned for is a row of its own
+
+
+@pytest.mark.parametrize("isa", ISAS, ids=lambda isa: isa.name)
+def test_an_instruction_set_is_in_three_files(isa: Isa) -> None:
+    """Its row, its vector operations, its CPU check; and in the targets that have it."""
+    files = {*python_files(f"'{isa.name}'", f"'{isa.symbol}'"), *c_files(isa.cpu_check, isa.symbol)}
+    files.add(f"kernels/tile/{isa.tile_ops}.py")
+    own = {"target/isa.py", f"kernels/tile/{isa.tile_ops}.py", "runtime/csrc/cpu.c"}
+    assert files - ABOUT_ONE == own | {PLANNED_FOR}
+    assert len(own) <= 3
+
+
+SEE_STEPS = ("modelfile/", "plan/", "runtime/", "bench/")
+KNOW_COLUMNS = {"plan/lower.py", "plan/choose/chain.py", "plan/choose/space.py"}
+
+
+@pytest.mark.parametrize("way", WAYS, ids=lambda way: way.__name__)
+def test_no_file_outside_of_ways_knows_a_way(way: type[Candidate]) -> None:
+    """Three know Columns, the only way that is chained, and the only one that pruning makes faster."""
+    outside = {file for file in importers("colonnade.plan", way.__name__) if not file.startswith("plan/ways/")}
+    assert outside == (KNOW_COLUMNS if way is Columns else set())
+
+
+@pytest.mark.parametrize("step", [step for way in WAYS for step in way.steps])
+def test_the_step_of_a_way_is_one_record_and_one_c_file(step: str) -> None:
+    """plan/work.py asks for cnm, too: only its steps leave columns out."""
+    files = {file for file in python_files(f"'{step}'") if file.startswith(SEE_STEPS)}
+    outside = {file for file in files if not file.startswith("plan/ways/")}
+    assert outside == {"modelfile/steps.py"} | ({"plan/work.py"} if step == "cnm" else set())
+    runs = [path.name for path in (SOURCES / "runtime/csrc").rglob("*.[ch]") if f"(cln_run_{step})" in path.read_text()]
+    assert runs == [f"{step}.c"]
+
+
+def test_the_paths_of_the_page_exist() -> None:
+    """Each path in backticks on docs/layout.md, with <name> for a file that is to be made."""
+    paths = [path for path in re.findall(r"`([\w/<>.]+)`", LAYOUT.read_text()) if "/" in path]
+    assert len(paths) > 60
+    missing = [path for path in paths if "<" not in path and not _exists(path)]
+    assert missing == []
+
+
+def _exists(path: str) -> bool:
+    roots = (SOURCES, SOURCES / "runtime", LAYOUT.parents[1])
+    return any((root / path).exists() for root in roots)
