@@ -10,12 +10,11 @@ import random
 from collections.abc import Sequence
 from typing import TypeVar
 
-from drawn import Case, Picker, draw_case
+from drawn import Picker, draw_case
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from mechanisms import Pair, all_pairs, impossible_pairs, mechanisms, pairs_of
 
-from colonnade.modelfile.program import Program
 from colonnade.plan.ways import WAYS
 
 T = TypeVar("T")
@@ -56,15 +55,18 @@ class Wishing(Picker):
         return super().level(factor, (mostly and (wished or able)) or levels)
 
 
-def _met(case: Case, program: Program) -> set[Pair]:
-    return {pair for levels in mechanisms(case, program) for pair in pairs_of(levels)}
-
-
-def _checked(case: Case, program: Program, seed: int, wishes: Pair = frozenset()) -> None:
+def _drawn(seed: int, wishes: Pair = frozenset()) -> set[Pair]:
+    """The pairs that met in one case, which is computed and found right. None if `wishes` did not meet in it."""
     try:
+        case = draw_case(Wishing(seed, wishes))
+        program = case.program()
+        met = {pair for levels in mechanisms(case, program) for pair in pairs_of(levels)}
+        if wishes and wishes not in met:
+            return set()
         case.check(program)
+        return met
     except Exception as error:
-        error.add_note(f"drawn by Wishing({seed}, {set(wishes)})")
+        error.add_note(f"drawn by Wishing({seed}, frozenset({sorted(wishes)}))")
         raise
 
 
@@ -73,16 +75,10 @@ def test_every_pair_of_mechanisms() -> None:
     met: set[Pair] = set()
     wanted = all_pairs() - IMPOSSIBLE
     for seed in range(PLAIN_DRAWS):
-        case = draw_case(Wishing(seed))
-        program = case.program()
-        _checked(case, program, seed)
-        met |= _met(case, program)
+        met |= _drawn(seed)
     for pair in sorted(wanted, key=sorted):
         for seed in range(TRIES * (pair not in met)):
-            case = draw_case(Wishing(seed, pair))
-            program = case.program()
-            if pair in (found := _met(case, program)):
-                _checked(case, program, seed, pair)
+            if found := _drawn(seed, pair):
                 met |= found
                 break
     assert not wanted - met, f"never met: {sorted(map(sorted, wanted - met))}"
