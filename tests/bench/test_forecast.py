@@ -25,12 +25,12 @@ def test_steps_of_a_layer_are_summed_in_running_order() -> None:
 
 
 def test_forecast_of_a_network() -> None:
-    found = forecast("resnet18", Options(sparsities=(0.75,), input_size=64, plan="default", repeat=2))
+    found = forecast("resnet18", Options(sparsities=(0.75,), input_size=64, plan="default", repeat=1))
     assert found.sparsities == (0.0, 0.75)
     times = found.times
     assert times.clock == "measured"
     assert all(ms > 0 for ms in times.total_ms)
-    assert np.array([layer.ms for layer in times.layers]).sum(axis=0) == pytest.approx(times.total_ms, rel=0.5)
+    assert np.array([layer.ms for layer in times.layers]).sum(axis=0) == pytest.approx(times.total_ms)  # of one round
     names = [layer.name for layer in times.layers]
     assert "layer1.0.conv1" in names
     assert len(names) == len(set(names))

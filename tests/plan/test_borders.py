@@ -1,30 +1,21 @@
-"""Values with borders in memory: which may have them, and that every step reads and writes them right."""
+"""Values with borders in memory: which may have them. That every step reads and writes them right: tests/ways."""
 
 from __future__ import annotations
 
 import numpy as np
-import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from layers import ACTIVATIONS, Compiled, GraphBuilder, assert_close, random_array, random_feeds
+from layers import GraphBuilder, random_array
 
 from colonnade import zoo
-from colonnade.graph.ir import Activation, Conv, Graph, Pool
+from colonnade.graph.ir import Activation, Conv
 from colonnade.graph.onnx_import import import_model
 from colonnade.graph.passes import optimize
-from colonnade.graph.reference import run_reference
-from colonnade.kernels.shapes import shapes
-from colonnade.modelfile.writer import write
 from colonnade.plan.choose.borders import BorderChoice, border_groups
 from colonnade.plan.choose.measure import LayerBench
-from colonnade.plan.lower import borders_of, lower
+from colonnade.plan.lower import borders_of
 from colonnade.plan.planes import Planes
 from colonnade.plan.problem import ConvProblem, conv_problems
-from colonnade.plan.ways import ALL_STRIPS, Columns
+from colonnade.plan.ways import Columns
 from colonnade.plan.ways.columns.cutting import strips_of
-from colonnade.plan.ways.columns.layout import DataLayout
-from colonnade.runtime.binding import checksum
-from colonnade.runtime.session import Session
 from colonnade.target.targets import Target
 
 SAME = (1, 1, 1, 1)
@@ -44,79 +35,6 @@ def test_planes() -> None:
     assert planes.covers(SAME)
     assert not planes.covers((2, 0, 0, 0))
     assert Planes(3, 4).strides(2) == (24, 12, 4, 1)
-
-
-@st.composite
-def chains(draw: st.DrawFn) -> Graph:
-    """Pool and convolutions of stride 1 and 2 after one another, wide and narrow, some with a residual."""
-    b = GraphBuilder()
-    value = b.input(draw(st.integers(1, 3)), 3, draw(st.integers(3, 12)), draw(st.integers(3, 12)))
-    if draw(st.booleans()):
-        batch, channels, height, width = b.shape(value)
-        value = b.add(Pool("max", (3, 3), (1, 1), SAME), (batch, channels, height, width), value)
-    for index in range(draw(st.integers(2, 5))):
-        channels = b.shape(value)[1]
-        groups = draw(st.sampled_from([1, 1, channels]))
-        kernel = draw(st.sampled_from([1, 3, 3, 5]))
-        stride = draw(st.sampled_from([1, 1, 1, 2]))
-        residual = groups == 1 and stride == 1 and draw(st.booleans())
-        rows = channels if residual or groups > 1 else draw(st.integers(1, 9))
-        act = draw(st.sampled_from(ACTIVATIONS))
-        op = Conv((stride, stride), (kernel // 2,) * 4, groups=groups, residual=residual, act=act)
-        weights = random_array((rows, channels // groups, kernel, kernel), index)
-        weights /= np.sqrt(weights[0].size)  # values of one magnitude: a clamp behind large ones shows their rounding
-        weights[:, :, draw(st.integers(0, kernel - 1))] *= draw(st.integers(0, 1))
-        value = b.conv(op, value, weights, *([value] if residual else []))
-    return b.graph(value)
-
-
-def run(graph: Graph, target: Target, candidate: Columns, threads: int) -> np.ndarray:
-    """The only output, with borders wherever they may be."""
-    problems = BorderChoice(graph, conv_problems(graph)).choose(bordered)
-    chosen = {
-        name: candidate if not (DataLayout(p.geometry).local and candidate.packed) else Columns(1, 1)
-        for name, p in problems.items()
-    }
-    data = write(lower(graph, target, problems, chosen), checksum)
-    return Session(Compiled(data), threads=threads).run(None, random_feeds(graph))[0]
-
-
-@pytest.mark.parametrize("threads", [1, 2])
-def test_chains_of_any_candidate(target: Target, threads: int) -> None:
-    @settings(max_examples=120, deadline=None)
-    @given(st.data())
-    def check(data: st.DataObject) -> None:
-        graph = data.draw(chains())
-        shape = data.draw(st.sampled_from(shapes(target.isa)))
-        packed = data.draw(st.booleans())
-        candidate = Columns(
-            rows=shape.rows,
-            vectors=shape.vectors,
-            access="packed" if packed else "direct",
-            panel=data.draw(st.sampled_from([1, 3, ALL_STRIPS])),
-            blocks=data.draw(st.integers(1, 3)),
-        )
-        expected = run_reference(graph, random_feeds(graph))[graph.outputs[0]]
-        assert_close(run(graph, target, candidate, threads), expected, 1e-4)
-
-    check()
-
-
-def test_a_second_run_finds_its_borders_clean(target: Target) -> None:
-    """Memory of a value is another's before and after; its borders must be zero each time."""
-    b = GraphBuilder()
-    value = b.input(2, 3, 9, 9)
-    for index in range(6):
-        weights = random_array((5, b.shape(value)[1], 3, 3), index)
-        value = b.conv(Conv(pads=SAME, act=Activation("sigmoid")), value, weights)
-    graph = b.graph(value)
-    problems = BorderChoice(graph, conv_problems(graph)).choose(bordered)
-    program = lower(graph, target, problems, dict.fromkeys(problems, Columns(2, 2)))
-    session = Session(Compiled(write(program, checksum)))
-    feeds = random_feeds(graph)
-    first = session.run(None, feeds)[0]
-    assert_close(first, run_reference(graph, feeds)[graph.outputs[0]])
-    np.testing.assert_array_equal(session.run(None, feeds)[0], first)
 
 
 def test_layer_benches_of_every_border(target: Target) -> None:

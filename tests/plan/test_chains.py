@@ -6,16 +6,12 @@ import itertools
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from layers import (
-    ACTIVATIONS,
     Compiled,
     GraphBuilder,
     assert_close,
     bottlenecks,
     check_graph,
-    model_of,
     program_of,
     random_array,
     random_feeds,
@@ -32,7 +28,7 @@ from colonnade.plan.choose.chain import chained
 from colonnade.plan.choose.tuner import default_plan
 from colonnade.plan.lower import lower
 from colonnade.plan.problem import conv_problems
-from colonnade.plan.ways import ALL_STRIPS, Columns
+from colonnade.plan.ways import Columns
 from colonnade.runtime.binding import checksum
 from colonnade.runtime.session import Session
 from colonnade.target.targets import Target, target_named
@@ -113,28 +109,6 @@ def _is_chained(program: Program) -> bool:
     return any(step.chained for step in program.steps)
 
 
-@pytest.mark.parametrize("threads", [1, 2, 3])
-def test_any_pair(target: Target, threads: int) -> None:
-    """Wherever strips of both are the same positions they are chained, and right either way."""
-
-    @settings(max_examples=60, deadline=None)
-    @given(st.data())
-    def check(data: st.DataObject) -> None:
-        draw = data.draw
-        height, width = draw(st.tuples(st.integers(1, 9), st.integers(1, 24)))
-        sides = (height, width if draw(st.booleans()) else target.lanes * (width // 8 + 1))
-        channels = draw(st.tuples(*[st.integers(1, 20)] * 3))
-        first, second = (Conv(residual=draw(st.booleans()), act=draw(st.sampled_from(ACTIVATIONS))) for _ in range(2))
-        graph = _pair(sides, channels, first=first, second=second, batch=draw(st.integers(1, 2)))
-        candidates = _alike(panel=draw(st.sampled_from([1, 2, 5, ALL_STRIPS])))
-        access = draw(st.sampled_from(["direct", "packed"]))
-        candidates["n0"] = replace(candidates["n0"], access=access, blocks=draw(st.integers(1, 2)))
-        candidates["n1"] = replace(candidates["n1"], blocks=draw(st.integers(1, 2)))
-        check_graph(graph, target, None, candidates, threads, chains={"n0"})
-
-    check()
-
-
 def test_residual_blocks(target: Target) -> None:
     """The first adds in place, and what it makes is read again later."""
     b = GraphBuilder()
@@ -147,15 +121,6 @@ def test_residual_blocks(target: Target) -> None:
     assert sum(step.chained for step in program_of(graph, target, candidate, chains=chains).steps) == 3
     for threads in (1, 2):
         check_graph(graph, target, None, candidate, threads, chains=chains)
-
-
-def test_the_second_step_has_nothing_left_to_do(target: Target) -> None:
-    """Its time goes to the first."""
-    graph = _pair((40, 40), (32, 64, 64))
-    session = Session(model_of(graph, target, _alike(4, 2, 4), chains={"n0"}))
-    feeds = {"x0": random_array((1, 32, 40, 40))}
-    steps = [ms for name, _, ms in session.profile(feeds, repeat=20) if name in ("n0", "n1")]
-    assert steps[1] < steps[0] / 4
 
 
 @pytest.mark.parametrize(

@@ -186,7 +186,7 @@ def test_times_are_of_the_candidates_asked_for(op: dict[str, object]) -> None:
     candidates = [Columns(4, 1), Columns(2, 2, access="packed"), Columns(4, 1, all_columns=True)]
     times = LayerBench(layer, BEST, threads=2).time(candidates, 3)
     assert list(times) == candidates
-    assert all(0 < ms < 1000 for ms in times.values())
+    assert all(ms > 0 for ms in times.values())
 
 
 def _strided() -> ConvProblem:

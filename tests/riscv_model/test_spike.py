@@ -13,6 +13,7 @@ from layers import GraphBuilder, model_of, random_array, random_feeds, small_net
 from colonnade.errors import ColonnadeError
 from colonnade.graph.ir import IDENTITY, RELU, Activation, Affine, Conv, Graph, Pool
 from colonnade.graph.reference import run_reference
+from colonnade.modelfile.reader import describe
 from colonnade.plan.ways import Columns
 from colonnade.remote import spike as spike_runner
 from colonnade.remote.spike import SpikeRunner, open_spike
@@ -146,6 +147,19 @@ def test_the_same_numbers_every_time() -> None:
     model = model_of(graph, X60, Columns(7, 4)).data
     first, second = (open_spike(X60).measure(model, feeds, evict_bytes=1 << 20).cost for _ in range(2))
     assert first == second
+
+
+def test_the_second_of_a_chain_has_nothing_left_to_do(runner: SpikeRunner) -> None:
+    """The step before it has done its work too."""
+    b = GraphBuilder()
+    x = b.conv(Conv(), b.input(1, 16, 8, 8), random_array((32, 16, 1, 1)))
+    graph = b.graph(b.conv(Conv(), x, random_array((16, 32, 1, 1))))
+    feeds, candidate = random_feeds(graph), Columns(8, 2, panel=2)
+    models = [model_of(graph, X60, candidate, chains=chains).data for chains in (set(), {"n0"})]
+    at = [name for name, _ in describe(models[0]).steps].index("n1")
+    apart, chained = (trial.ms[0] for trial in runner.time(models, feeds))
+    assert chained[at] < apart[at] / 20
+    assert chained[at - 1] > apart[at - 1] + apart[at] / 2
 
 
 def test_evicted_data_misses(runner: SpikeRunner) -> None:

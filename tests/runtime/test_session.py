@@ -234,7 +234,7 @@ def test_profile_names_every_step(network: Graph, compiled: Compiled) -> None:
     named = [name for name, op, _ in steps if op in CONVOLUTIONS]
     assert named == ["n0", "n1", "n2", "n3", "n4", "n5", "n6", "n7"]
     assert {op for _, op, _ in steps} == {record.name for record in STEPS}
-    assert all(0 <= ms < 1000 for _, _, ms in steps)
+    assert all(ms >= 0 for _, _, ms in steps)
     assert any(ms > 0 for _, _, ms in steps)
 
 

@@ -44,6 +44,7 @@ TRIES = 10  # to find fields of a candidate that fit
 TOLERANCE = 1e-4  # of the largest magnitude: Winograd's transforms round, one convolution after the other
 SAME = (1, 1, 1, 1)
 BORDERS: tuple[Borders, ...] = ((1, 2, 0, 1), (0, 0, 2, 3), SAME)
+THREADS = {"1 thread": 1, "2 threads": 2, "3 threads": 3}
 INPUTS = ("reads what callers gave", "reads the arena")
 OUTPUTS = ("writes what callers gave", "writes the arena")
 # What the whole numbers among a way's fields may be, by name; others are one of the first few.
@@ -113,7 +114,7 @@ def draw_case(pick: Picker) -> Case:
     """Two to five nodes, one to three of them convolutions after one another."""
     targets = {target.name: target for target in reversed(RUNNABLE)}
     target = targets[pick.level("target", [*targets])]
-    threads = {"1 thread": 1, "2 threads": 2}[pick.level("threads", ("1 thread", "2 threads"))]
+    threads = THREADS[pick.level("threads", [*THREADS])]
     images = pick.level("images", ("one image", "images together", "images apart"))
     apart = images == "images apart"
     drawing = _Drawing(pick, alone=apart)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import combinations, product
 
-from drawn import ACTIVATIONS_BY_LEVEL, NUMBERS, ZEROS, Case, activation_level, field_level, fields_of
+from drawn import ACTIVATIONS_BY_LEVEL, NUMBERS, THREADS, ZEROS, Case, activation_level, field_level, fields_of
 from layers import RUNNABLE
 
 from colonnade.kernels.vertical import VERTICAL_FILTERS
@@ -28,7 +28,7 @@ FIELDS = {way.__name__: fields_of(way) for way in WAYS}
 # The factors that every convolution has.
 COMMON: dict[str, tuple[str, ...]] = {
     "target": tuple(target.name for target in RUNNABLE),
-    "threads": ("1 thread", "2 threads"),
+    "threads": tuple(THREADS),
     "images": ("one image", "images together", "images apart"),
     "way": tuple(FIELDS),
     "kernel": ("1x1", "square kernel", "oblong kernel"),

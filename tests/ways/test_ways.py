@@ -10,12 +10,12 @@ import random
 from collections.abc import Sequence
 from typing import TypeVar
 
-from drawn import Case, Picker, draw_case
+from drawn import Picker, draw_case
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from mechanisms import Pair, all_pairs, impossible_pairs, mechanisms, pairs_of
 
-from colonnade.modelfile.program import Program
+from colonnade.plan.ways import WAYS
 
 T = TypeVar("T")
 
@@ -55,15 +55,18 @@ class Wishing(Picker):
         return super().level(factor, (mostly and (wished or able)) or levels)
 
 
-def _met(case: Case, program: Program) -> set[Pair]:
-    return {pair for levels in mechanisms(case, program) for pair in pairs_of(levels)}
-
-
-def _checked(case: Case, program: Program, seed: int, wishes: Pair = frozenset()) -> None:
+def _drawn(seed: int, wishes: Pair = frozenset()) -> set[Pair]:
+    """The pairs that met in one case, which is computed and found right. None if `wishes` did not meet in it."""
     try:
+        case = draw_case(Wishing(seed, wishes))
+        program = case.program()
+        met = {pair for levels in mechanisms(case, program) for pair in pairs_of(levels)}
+        if wishes and wishes not in met:
+            return set()
         case.check(program)
+        return met
     except Exception as error:
-        error.add_note(f"drawn by Wishing({seed}, {set(wishes)})")
+        error.add_note(f"drawn by Wishing({seed}, frozenset({sorted(wishes)}))")
         raise
 
 
@@ -72,23 +75,30 @@ def test_every_pair_of_mechanisms() -> None:
     met: set[Pair] = set()
     wanted = all_pairs() - IMPOSSIBLE
     for seed in range(PLAIN_DRAWS):
-        case = draw_case(Wishing(seed))
-        program = case.program()
-        _checked(case, program, seed)
-        met |= _met(case, program)
+        met |= _drawn(seed)
     for pair in sorted(wanted, key=sorted):
         for seed in range(TRIES * (pair not in met)):
-            case = draw_case(Wishing(seed, pair))
-            program = case.program()
-            if pair in (found := _met(case, program)):
-                _checked(case, program, seed, pair)
+            if found := _drawn(seed, pair):
                 met |= found
                 break
     assert not wanted - met, f"never met: {sorted(map(sorted, wanted - met))}"
     assert not met & IMPOSSIBLE, f"met, although listed as impossible: {sorted(map(sorted, met & IMPOSSIBLE))}"
 
 
-@settings(max_examples=1500, deadline=None)
+def test_what_a_way_offers_fits() -> None:
+    """So that the candidates that the planner looks at are among those that are drawn."""
+    for seed in range(PLAIN_DRAWS // 10):
+        case = draw_case(Wishing(seed))
+        for problem in (problem for part in case.parts for problem in part.plan.problems.values()):
+            for way in WAYS:
+                offered = [*way.candidates(problem, case.target)]
+                for candidate in offered[:1]:
+                    offered += candidate.loop_variants(problem, case.target)
+                    offered += candidate.row_variants(problem, case.target)
+                assert all(candidate.fits(problem, case.target) for candidate in offered)
+
+
+@settings(max_examples=1000, deadline=None)
 @given(st.data())
 def test_any_graph(data: st.DataObject) -> None:
     case = draw_case(Hypothesis(data))
