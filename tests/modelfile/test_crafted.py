@@ -194,3 +194,63 @@ def test_a_view_of_nothing_lies_nowhere() -> None:
     for at in (1, -1, 2**40):
         _refused_step(with_record(GOOD, "cnm", 0, r_at=at), "r: a place in no buffer")
     _refused_step(with_record(GOOD, "cnm", 0, r_buffer=-2), "r: unknown buffer")
+
+
+# Strips
+
+
+def _two_lines() -> bytes:
+    """A convolution whose only strip holds two lines of 5, apart in x and side by side in y."""
+    b = GraphBuilder()
+    graph = b.graph(b.conv(Conv(), b.input(1, 2, 3, 6), random_array((3, 2, 2, 2))))
+    return model_of(graph, GENERIC, Columns(3, 3)).data
+
+
+def _changed_strip(data: bytes, table: str, index: int = 0, **values: int) -> bytes:
+    """The file with fields of one strip or segment of its only convolution changed."""
+    record = records.STRIP if table == "strip_table" else records.SEGMENT
+    sections = open_sections(data)
+    at = 4 * _fields(data, "cnm")[table] + index * record.size  # type: ignore[operator]
+    ints = bytearray(sections["ints"])
+    ints[at : at + record.size] = record.pack(**{**record.unpack(bytes(ints[at : at + record.size])), **values})
+    return with_checksum(data, sections | {"ints": bytes(ints)})
+
+
+@pytest.mark.parametrize(
+    ("table", "values", "says"),
+    [
+        ("strip_table", {"y": 6}, "outputs out of order"),  # with `full` 0 only segments were known to lie inside
+        ("strip_table", {"y": -6}, "outputs out of order"),
+        ("strip_table", {"lead": 1}, "lanes out of order|outputs out of order"),
+        ("strip_table", {"span": 12}, "lanes out of order"),
+        ("strip_table", {"vectors": 0}, "no such micro-kernel"),
+        ("strip_table", {"vectors": 4}, "no such micro-kernel"),
+        ("strip_table", {"vectors": 1}, "more lanes than the micro-kernel has"),
+        ("strip_table", {"tail": 1}, "no such micro-kernel|more lanes.*"),
+        ("strip_table", {"first": 1}, "segments out of order"),
+        ("strip_table", {"segments": 3}, "segments out of order"),
+        ("strip_table", {"full": 1}, "outputs outside their plane"),
+        ("strip_table", {"x": 2**30}, "column outside the data"),
+        ("segment_table", {"y": 2**30}, "outputs outside their plane"),
+        ("segment_table", {"len": 2**23}, "outputs outside their plane|lanes out of order"),
+        ("segment_table", {"gap": 2**30}, "outputs outside their plane"),
+        ("segment_table", {"lane": 2}, "lanes out of order"),
+        ("segment_table", {"gap": -1}, "gap: size out of range"),
+        ("segment_table", {"x": -1}, "x: position out of range"),
+    ],
+)
+def test_strips_that_do_not_fit_their_segments(table: str, values: dict[str, int], says: str) -> None:
+    data = _two_lines()
+    Session(Compiled(data))
+    _refused_step(_changed_strip(data, table, **values), says)
+
+
+def test_strips_of_channels_are_lines() -> None:
+    """Equal lines, as far apart as their kernel takes them to be."""
+    b = GraphBuilder()
+    graph = b.graph(b.conv(Conv(), b.input(1, 2, 4, 3), random_array((3, 2, 1, 2))))
+    data = model_of(graph, GENERIC, Columns(8, 2, lanes="channels")).data
+    assert _fields(data, "cnm")["by_channels"]
+    for table, values in (("strip_table", {"x": 1}), ("strip_table", {"y": 1}), ("segment_table", {"x": 1})):
+        _refused_step(_changed_strip(data, table, **values), "(lines|outputs) out of order")
+    _refused_step(_changed_strip(data, "segment_table", len=31), "no such micro-kernel|outputs outside their plane")

@@ -10,11 +10,13 @@ from colonnade.modelfile.fields import (
     LIMITS,
     Bound,
     Field,
+    Free,
     Index,
     Interval,
     Place,
     Record,
     Text,
+    ViewAt,
     ViewBuffer,
 )
 from colonnade.modelfile.records import (
@@ -107,7 +109,9 @@ def _conditions(field: Field) -> list[str]:
             return _view(allowed)
         case Text():
             return [f'  if (!memchr(s->{name}, 0, sizeof s->{name})) return "{name}: text without an end";']
-    return []
+        case Free() | ViewAt():  # a view's place is checked with its buffer
+            return []
+    raise TypeError(f"{name}: no check for {allowed}")
 
 
 def _view(allowed: ViewBuffer) -> list[str]:

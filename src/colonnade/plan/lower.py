@@ -68,6 +68,13 @@ def _chain(
         wanted = step.name in names and step is not follower
         if wanted and isinstance(one, Columns) and isinstance(other, Columns):
             first, second = problems[step.name], problems[after.name]
-            if step.views["y"] == after.views["x"] and can_follow(first, one, second, other, program.target):
+            apart = not _meet(step.views["x"], after.views["y"])
+            reads = step.views["y"] == after.views["x"]
+            if apart and reads and can_follow(first, one, second, other, program.target):
                 step.fields["chained"] = True
                 follower = after
+
+
+def _meet(x: View | None, y: View | None) -> bool:
+    """Whether what lies after `x`, which is read although it means nothing, may be written meanwhile, as `y`."""
+    return x is not None and y is not None and x.storage is y.storage and x.at < y.at

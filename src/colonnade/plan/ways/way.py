@@ -87,7 +87,7 @@ class Candidate(ABC):
     def reads_past(self, problem: ConvProblem, in_arena: bool) -> bool:
         """Whether it reads its input where it lies, in whole vectors, and so past its end too. in_arena: the input lies
         in the arena; else it is the caller's."""
-        return problem.geometry.reads_as_is
+        return False
 
     @abstractmethod
     def step(

@@ -75,6 +75,9 @@ class Windows(Candidate):
     def stored_weights(self, problem: ConvProblem) -> int:
         return problem.weights.size
 
+    def reads_past(self, problem: ConvProblem, in_arena: bool) -> bool:
+        return problem.geometry.reads_as_is
+
     def step(
         self,
         problem: ConvProblem,

@@ -67,7 +67,7 @@ static const char *check_positions(const pass *p, const cln_strip *strip, const 
 /* A strip whose lanes are output channels: equal lines, as far apart as the kernel takes them to be. */
 static const char *check_channels(const pass *p, const cln_strip *strip, const cln_segment *segments, cln_turned_kernel *kernel) {
   const cln_cnm *s = p->step;
-  CLN_NEED(!strip->lead && segments[0].x == strip->x && segments[0].y == strip->y, "lines out of order");
+  CLN_NEED(!strip->lead && segments[0].x == strip->x, "lines out of order");
   for (int32_t i = 1; i < strip->segments; ++i)
     CLN_NEED(segments[i].len == segments[0].len && segments[i].x == strip->x + i * (int64_t)s->pitch &&
                  segments[i].y == strip->y + i * (int64_t)s->y_pitch,
@@ -148,6 +148,7 @@ const char *cln_check_strips(const cln_model *model, const cln_cnm *step, cln_cn
     next += strip->segments;
     const cln_segment *segments = plan->segments + strip->first;
     for (int32_t k = 0; k < strip->segments; ++k) CLN_TRY(check_segment(&p, segments + k));
+    CLN_NEED(segments[0].y == (int64_t)strip->y + strip->lead, "outputs out of order");
     CLN_TRY(step->by_channels ? check_channels(&p, strip, segments, plan->kernels + i) : check_positions(&p, strip, segments));
   }
   return NULL;

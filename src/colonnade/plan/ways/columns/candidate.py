@@ -79,7 +79,7 @@ class Columns(Loops):
         return sum(rows * columns * tiles for (rows, columns), tiles in sizes.items())
 
     def reads_past(self, problem: ConvProblem, in_arena: bool) -> bool:
-        return super().reads_past(problem, in_arena) and not self.packed
+        return problem.geometry.reads_as_is and not (self.packed or self.by_channels)
 
     def step(
         self,
