@@ -249,6 +249,20 @@ def _slices(target: Target) -> Iterator[bytes]:
         whole = b.add(Concat(1), (1, 12, 7, 9), first, second)
         graph = b.graph(b.add(Act(Activation("silu")), (1, 12, 7, 9), whole))
         yield model_of(graph, target, {"n0": Columns(3, 2), "n1": candidate}, threads=3).data
+    yield _slices_of_a_chain(target)
+
+
+def _slices_of_a_chain(target: Target) -> bytes:
+    """What n1 reads and what n2 makes of it lie side by side: n1 reads past its input where n2 would be writing."""
+    b = GraphBuilder()
+    first = b.conv(Conv(), b.input(1, 3, 8, 12), random_array((6, 3, 1, 1)))
+    inner = b.conv(Conv(), first, random_array((6, 6, 1, 1), 1))
+    last = b.conv(Conv(), inner, random_array((6, 6, 1, 1), 2))
+    whole = b.add(Concat(1), (1, 12, 8, 12), first, last)
+    graph = b.graph(b.add(Act(Activation("silu")), (1, 12, 8, 12), whole))
+    steps = [step for step in program_of(graph, target, Columns(3, 2), chains={"n1"}).steps if step.op == "cnm"]
+    assert not any(step.chained for step in steps)
+    return model_of(graph, target, Columns(3, 2), threads=3, chains={"n1"}).data
 
 
 def _chained(target: Target, sides: tuple[int, int], expected: list[bool]) -> bytes:
