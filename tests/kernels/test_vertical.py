@@ -16,7 +16,7 @@ from colonnade.kernels.shapes import shapes
 from colonnade.kernels.vertical import MAX_STRIDE, VERTICAL_FILTERS
 from colonnade.plan.problem import conv_problems
 from colonnade.plan.ways import ALL_STRIPS, Vertical
-from colonnade.plan.ways.vertical import transformed_lines, vertical_filters
+from colonnade.plan.ways.vertical import transformed_lines
 from colonnade.target.targets import Target
 
 Pads = tuple[int, int, int, int]
@@ -115,7 +115,7 @@ def test_weights_of_a_centre_are_the_middle_column_of_the_matrix(m: int) -> None
     found = transformed_lines(problem, m)
     assert (found.dtype, found.shape) == (np.float64, (2, 6, m + 2))
     assert not np.delete(found.reshape(12, -1), 7, axis=0).any()
-    assert found[1, 1].tolist() == [row[1] for row in vertical_filters(problem.geometry)[m].weight_matrix()]
+    assert found[1, 1].tolist() == [row[1] for row in Vertical.filters(problem.geometry)[m].weight_matrix()]
 
 
 @pytest.mark.parametrize("m", OF_3)

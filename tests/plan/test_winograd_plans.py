@@ -16,7 +16,6 @@ from colonnade.plan.compiler import compile_graph
 from colonnade.plan.problem import ConvProblem, conv_problems
 from colonnade.plan.ways import Columns, Vertical, Winograd
 from colonnade.plan.ways.costs import candidate_cycles
-from colonnade.plan.ways.vertical import vertical_filters
 from colonnade.plan.ways.winograd import Patches, transformed_weights
 from colonnade.target.targets import TARGETS, Target
 
@@ -113,14 +112,14 @@ def test_offered_down_the_rows_by_the_height_of_a_phase(
     kernel: tuple[int, int], strides: tuple[int, int], m: set[int]
 ) -> None:
     geometry = replace(_problem().geometry, kernel=kernel, strides=strides)
-    assert vertical_filters(geometry).keys() == m
+    assert Vertical.filters(geometry).keys() == m
 
 
 @pytest.mark.parametrize(
     "other", [{"kernel": (2, 3)}, {"kernel": (3, 1), "strides": (1, 2)}, {"strides": (3, 1)}, {"groups": 2}]
 )
 def test_not_offered_down_the_rows_for_anything_else(other: dict[str, object]) -> None:
-    assert not vertical_filters(replace(_problem().geometry, **other))  # type: ignore[arg-type]
+    assert not Vertical.filters(replace(_problem().geometry, **other))  # type: ignore[arg-type]
 
 
 def test_no_strip_is_wider_than_the_work(target: Target) -> None:

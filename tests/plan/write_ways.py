@@ -42,7 +42,6 @@ def meanings(way: type[Candidate]) -> dict[str, str]:
 
 def _section(way: type[Candidate]) -> str:
     file = Path(inspect.getfile(way)).relative_to(SOURCES)
-    steps = ", ".join(f"`{step}`" for step in way.steps)
     hints = get_type_hints(way)
     rows = "".join(f"| `{name}` | {_values(hints[name])} | {text} |\n" for name, text in meanings(way).items())
     summary = textwrap.fill(_one_line(inspect.cleandoc(way.__doc__ or "").partition("\n\n")[0]), 120)
@@ -50,7 +49,7 @@ def _section(way: type[Candidate]) -> str:
 
 {summary}.
 
-File: `{file}`. Kinds of steps: {steps}.
+File: `{file}`. Kind of step: `{way.step_kind}`.
 
 | field | values | meaning |
 |---|---|---|

@@ -23,8 +23,6 @@ from colonnade.plan.lower import lower
 from colonnade.plan.problem import ConvProblem, conv_problems
 from colonnade.plan.ways import ALL_STRIPS, Candidate, Columns, Vertical, Windows, Winograd
 from colonnade.plan.ways.columns.candidate import channel_rows
-from colonnade.plan.ways.vertical import vertical_filters
-from colonnade.plan.ways.winograd import filters
 from colonnade.remote.runner import relative_error
 from colonnade.runtime.binding import checksum
 from colonnade.target.targets import Target
@@ -84,8 +82,8 @@ LAYERS = {
 }
 
 
-def candidates(layer: Layer, threads: int) -> Iterator[Candidate]:
-    """Every shape with columns read where they lie, and packed; without and with KC blocks. Panels, shares for threads,
+def candidates(layer: Layer) -> Iterator[Candidate]:
+    """Every shape with columns read where they lie, and packed; without and with KC blocks. Panels,
     and for a pruned layer kept or all columns, take turns."""
     accesses = ("direct", "packed") if layer.op.groups == 1 else ("direct",)
     fitting = [shape for shape in SHAPES if shape.rows <= layer.rows // layer.op.groups]
@@ -97,7 +95,6 @@ def candidates(layer: Layer, threads: int) -> Iterator[Candidate]:
             panel=PANELS[turn // len(accesses) % len(PANELS)],
             blocks=blocks,
             all_columns=layer.pruned and turn % 5 == 0,
-            shared=access == "packed" and threads > 1 and shape.rows % 2 == 0,
         )
 
 
@@ -112,8 +109,8 @@ def turned(problem: ConvProblem, target: Target) -> Iterator[Candidate]:
 
 def filtered(problem: ConvProblem, target: Target) -> Iterator[Candidate]:
     """Both kinds of Winograd, where they fit: every m by every third shape, and panels in turn."""
-    kinds = [(Winograd, m) for m in filters(problem.geometry)]
-    kinds += [(Vertical, m) for m in vertical_filters(problem.geometry)]
+    kinds = [(Winograd, m) for m in Winograd.filters(problem.geometry)]
+    kinds += [(Vertical, m) for m in Vertical.filters(problem.geometry)]
     for turn, ((way, m), shape) in enumerate(itertools.product(kinds, SHAPES[::3])):
         yield way(shape.rows, shape.vectors, m=m, panel=PANELS[turn % len(PANELS)])
 
@@ -140,7 +137,7 @@ def test_every_candidate(name: str, layout: int, threads: int) -> None:
     target = laid_out_for(layout)
     problem = problems[node.name]
     others = (windows, filtered, turned)
-    tried = [*candidates(LAYERS[name], threads), *(c for found in others for c in found(problem, target))]
+    tried = [*candidates(LAYERS[name]), *(c for found in others for c in found(problem, target))]
     models = [write(lower(graph, target, problems, {node.name: c}), checksum) for c in tried]
     for cpu in cpus():
         errors = [

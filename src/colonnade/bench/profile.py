@@ -154,7 +154,7 @@ def algorithm(layer: Layer) -> str:
     if layer.op not in WAY_OF_STEP:
         return ""
     chained = ", chained" * bool(f.get("chained"))
-    return f"{WAY_OF_STEP[layer.op].of_step(layer.op, f, layer.sparse)}{chained}"
+    return f"{WAY_OF_STEP[layer.op].of_step(f, layer.sparse)}{chained}"
 
 
 def _mean_share(rows: Sequence[LayerProfile]) -> float | None:

@@ -46,7 +46,7 @@ def _layer(step: StepRecord, ints: np.ndarray) -> Layer:
     if isinstance(dims, tuple):
         work = Work(2 * int(np.prod(dims, dtype=np.int64)))
     else:
-        work = WAY_OF_STEP[op].work(op, f, ints) if op in WAY_OF_STEP else WORK[op](f)
+        work = WAY_OF_STEP[op].work(f, ints) if op in WAY_OF_STEP else WORK[op](f)
     n = step.repeats
     weight_bytes, data_bytes = FLOAT_BYTES * work.weights, n * FLOAT_BYTES * work.moved
     return Layer(step.name, op, n * work.macs, n * work.dense_macs, weight_bytes, data_bytes, f)

@@ -99,7 +99,7 @@ def profile(
 ) -> list[dict[Candidate, float]]:
     """Milliseconds of the finalists of one convolution with several borders, from three rounds of selection: shapes,
     variants of the best (other T, other loop orders), and the finalists of all borders side by side. The best dense
-    candidate and the best of each family are always finalists: some need more scratch than others, which a few runs
+    candidate and the best of each way are always finalists: some need more scratch than others, which a few runs
     find outside the caches."""
     first = LayerBench(variants[0], target, threads, runner)
     benches = [first.of(problem) for problem in variants]
@@ -113,18 +113,18 @@ def _finalists(bench: LayerBench, problem: ConvProblem, target: Target) -> list[
     times = bench.time(shape_candidates(problem, target), FIRST_ROUNDS)
     near = {c: ms for c, ms in times.items() if ms < LOOPS_GAIN * min(times.values())}
     varied = [
-        variant for candidate in _fastest_of_families(near, 2) for variant in candidate.loop_variants(problem, target)
+        variant for candidate in _fastest_of_ways(near, 2) for variant in candidate.loop_variants(problem, target)
     ]
     for candidate in _fastest({c: ms for c, ms in times.items() if c.row_variants(problem, target)}, 2):
         varied += candidate.row_variants(problem, target)
     times |= bench.time(_unique(varied, times), VARIED_ROUNDS)
     dense = {c: ms for c, ms in times.items() if c.dense}
-    return _unique([*_fastest(times, FINALISTS), *_fastest(dense, 1), *_fastest_of_families(times, 1)], ())
+    return _unique([*_fastest(times, FINALISTS), *_fastest(dense, 1), *_fastest_of_ways(times, 1)], ())
 
 
-def _fastest_of_families(times: Mapping[Candidate, float], count: int) -> list[Candidate]:
-    families = dict.fromkeys(candidate.family for candidate in times)
-    return [c for family in families for c in _fastest({c: ms for c, ms in times.items() if c.family == family}, count)]
+def _fastest_of_ways(times: Mapping[Candidate, float], count: int) -> list[Candidate]:
+    ways = dict.fromkeys(type(candidate) for candidate in times)
+    return [c for way in ways for c in _fastest({c: ms for c, ms in times.items() if type(c) is way}, count)]
 
 
 def _fastest(times: Mapping[Candidate, float], count: int) -> Sequence[Candidate]:

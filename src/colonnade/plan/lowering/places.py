@@ -97,11 +97,6 @@ class Places:
     def is_slice(self, value: str) -> bool:
         return value in self._slices
 
-    def is_in_place(self, part: str, whole: str) -> bool:
-        """Whether a concat's part needs no copy."""
-        view, outer = self.view(part, "cn"), self.view(whole, "cn")
-        return view.storage is outer.storage
-
     def beside(self, value: str) -> set[str]:
         """The other values that lie in the same memory, or did."""
         mine = {view.storage for (name, _), view in self._views.items() if name == value}

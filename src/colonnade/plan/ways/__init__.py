@@ -21,4 +21,4 @@ __all__ = [
 
 WAYS: tuple[type[Candidate], ...] = (Columns, Winograd, Vertical, Windows)
 
-WAY_OF_STEP: dict[str, type[Candidate]] = {step: way for way in WAYS for step in way.steps}
+WAY_OF_STEP: dict[str, type[Candidate]] = {way.step_kind: way for way in WAYS}

@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import ClassVar
 
 import numpy as np
 
-from colonnade.kernels.shapes import MAX_LANES, Shape, shapes
+from colonnade.kernels.shapes import MAX_LANES, Shape
 from colonnade.kernels.vertical import MAX_STRIDE, VERTICAL_FILTERS
 from colonnade.kernels.winograd import Filter
 from colonnade.modelfile.program import Constants, Step, View
 from colonnade.modelfile.records import ALIGNMENT
 from colonnade.modelfile.steps import Fields, Work
 from colonnade.plan.problem import ConvProblem, Geometry
-from colonnade.plan.ways.costs import call_cycles, column_cycles, good_shapes, row_variants, store_cycles
+from colonnade.plan.ways.costs import call_cycles, column_cycles, good_shapes, store_cycles
 from colonnade.plan.ways.records import activation_fields, moved_numbers, plane_fields, plane_views
-from colonnade.plan.ways.way import ALL_STRIPS, FLOAT_BYTES, Candidate, panel_text
-from colonnade.plan.ways.winograd import packed_products
+from colonnade.plan.ways.transformed import Transformed, packed_products
+from colonnade.plan.ways.way import ALL_STRIPS, FLOAT_BYTES, panel_text
 from colonnade.target.targets import Target
 
 PANELS = (1, 2, 4, 8, ALL_STRIPS)  # lines of patches
@@ -29,7 +29,7 @@ LOST = 0.55  # of what a second-level cache could just hold: some replace at ran
 
 
 @dataclass(frozen=True)
-class Vertical(Candidate):
+class Vertical(Transformed):
     """Winograd's F(m, r) in one dimension, down the lines of the image: for kernels of any width, and strides 1 and 2,
     without convolution groups and dilation; r is the kernel's height divided by the stride down, rounded up. All
     columns are computed, zeros included.
@@ -38,26 +38,23 @@ class Vertical(Candidate):
     panel: the lines of patches that are transformed together.
     """
 
-    steps: ClassVar[tuple[str, ...]] = ("vertical",)
-
-    m: int
-    panel: int
-
-    @property
-    def family(self) -> str:
-        return "vertical"
-
-    @property
-    def variety(self) -> tuple[int, int]:
-        return self.m, self.vectors
+    step_kind: ClassVar[str] = "vertical"
 
     def __str__(self) -> str:
         return f"vertical F({self.m}) {self.rows}x{self.vectors}v, panel {panel_text(self.panel)}"
 
+    @staticmethod
+    def filters(geometry: Geometry) -> dict[int, Filter]:
+        (height, width), strides = geometry.kernel, geometry.strides
+        plain = geometry.dilations == (1, 1) and geometry.groups == 1
+        if not plain or max(strides) > MAX_STRIDE or width < strides[1]:
+            return {}
+        return {f.m: f for f in VERTICAL_FILTERS if f.taps == -(-height // strides[0])}
+
     @classmethod
     def candidates(cls, problem: ConvProblem, target: Target) -> Iterator[Vertical]:
         """Every m, shape and panel; none where Winograd does not fit. Shapes wider than the work are left out."""
-        for m in vertical_filters(problem.geometry):
+        for m in cls.filters(problem.geometry):
             for shape in good_shapes(target, problem.geometry.rows):
                 total = PatchLines(problem.geometry, cls(shape.rows, shape.vectors, m, 1)).total
                 for panel in PANELS:
@@ -66,19 +63,9 @@ class Vertical(Candidate):
                     if (panel == ALL_STRIPS or panel < total) and positions > (shape.vectors - 1) * target.lanes:
                         yield candidate
 
-    def fits(self, problem: ConvProblem, target: Target) -> bool:
-        return self.m in vertical_filters(problem.geometry) and Shape(self.rows, self.vectors) in shapes(target.isa)
-
-    def loop_variants(self, problem: ConvProblem, target: Target) -> tuple[Vertical, ...]:
-        possible = self.candidates(problem, target)
-        return tuple(c for c in possible if c != self and replace(c, panel=self.panel) == self)
-
-    def row_variants(self, problem: ConvProblem, target: Target) -> tuple[Vertical, ...]:
-        return row_variants(self, problem, target)
-
     def cycles(self, problem: ConvProblem, target: Target) -> float:
         g, lines = problem.geometry, PatchLines(problem.geometry, self)
-        n = vertical_filters(g)[self.m].side
+        n = self.filters(g)[self.m].side
         strips = _strips(lines.positions, self, target)
         vectors, tiles = sum(strips), -(-g.rows // self.rows)
 
@@ -101,7 +88,7 @@ class Vertical(Candidate):
 
     def stored_weights(self, problem: ConvProblem) -> int:
         g = problem.geometry
-        return vertical_filters(g)[self.m].side * g.rows * PatchLines(g, self).weight_lines
+        return self.filters(g)[self.m].side * g.rows * PatchLines(g, self).weight_lines
 
     def reads_past(self, problem: ConvProblem, in_arena: bool) -> bool:
         """Lines of the arena are read as they are, those of the caller are copied first."""
@@ -137,11 +124,7 @@ class Vertical(Candidate):
         return Step("vertical", problem.name, plane_views(g, x, y, residual), fields)
 
     @classmethod
-    def of_step(cls, op: str, fields: Fields, sparse: bool) -> Vertical:
-        return cls(fields["tile_rows"], fields["vectors"], fields["m"], fields["panel"])
-
-    @classmethod
-    def work(cls, op: str, fields: Fields, ints: np.ndarray) -> Work:
+    def work(cls, fields: Fields, ints: np.ndarray) -> Work:
         f = fields
         n = Filter(f["m"], -(-f["kernel_h"] // f["stride_h"])).side
         pairs = f["rows"] * f["channels"] * f["kernel_w"]
@@ -152,15 +135,6 @@ class Vertical(Candidate):
             dense_macs=f["kernel_h"] * pairs * f["batch"] * f["out_h"] * f["out_w"],
             weights=products + f["rows"],
         )
-
-
-def vertical_filters(geometry: Geometry) -> dict[int, Filter]:
-    """Those that can compute a convolution, by m."""
-    (height, width), strides = geometry.kernel, geometry.strides
-    plain = geometry.dilations == (1, 1) and geometry.groups == 1
-    if not plain or max(strides) > MAX_STRIDE or width < strides[1]:
-        return {}
-    return {f.m: f for f in VERTICAL_FILTERS if f.taps == -(-height // strides[0])}
 
 
 @dataclass(frozen=True)
@@ -232,7 +206,7 @@ class PatchLines:
 
 def transformed_lines(problem: ConvProblem, m: int) -> np.ndarray:
     """G g of every line of weights: f64 [rows, lines, n], lines in the order (channel, phase, column)."""
-    g, f = problem.geometry, vertical_filters(problem.geometry)[m]
+    g, f = problem.geometry, Vertical.filters(problem.geometry)[m]
     (height, width), stride = g.kernel, g.strides[0]
     kernels = np.zeros((g.rows, g.channels, f.taps * stride, width))
     kernels[:, :, :height] = problem.weights.reshape(g.rows, g.channels, height, width)

@@ -33,20 +33,15 @@ class Candidate(ABC):
     vectors: V of its micro-kernel.
     """
 
-    steps: ClassVar[tuple[str, ...]]  # kinds of steps that compute it
+    step_kind: ClassVar[str]  # of the step that computes it
 
     rows: int
     vectors: int
 
     @property
-    @abstractmethod
-    def family(self) -> str:
-        """The tuner keeps the best of each family in the race to the end."""
-
-    @property
     def kind(self) -> Hashable:
-        """The tuner tries the first few of each kind, by the cost rule."""
-        return self.family
+        """Of each way and kind the tuner tries the first few, by the cost rule."""
+        return None
 
     @property
     @abstractmethod
@@ -104,12 +99,12 @@ class Candidate(ABC):
 
     @classmethod
     @abstractmethod
-    def of_step(cls, op: str, fields: Fields, sparse: bool) -> Self:
+    def of_step(cls, fields: Fields, sparse: bool) -> Self:
         """The candidate that a step was made from, as far as its record tells. sparse: it leaves columns out."""
 
     @classmethod
     @abstractmethod
-    def work(cls, op: str, fields: Fields, ints: np.ndarray) -> Work:
+    def work(cls, fields: Fields, ints: np.ndarray) -> Work:
         """What a step of this way does; `ints` is the model file's table of whole numbers."""
 
     @classmethod

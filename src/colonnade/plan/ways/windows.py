@@ -29,11 +29,7 @@ class Windows(Candidate):
     vectors: vectors of each of these lines.
     """
 
-    steps: ClassVar[tuple[str, ...]] = ("depthwise",)
-
-    @property
-    def family(self) -> str:
-        return "windows"
+    step_kind: ClassVar[str] = "depthwise"
 
     @property
     def variety(self) -> tuple[int, int]:
@@ -106,11 +102,11 @@ class Windows(Candidate):
         return Step("depthwise", problem.name, views, fields)
 
     @classmethod
-    def of_step(cls, op: str, fields: Fields, sparse: bool) -> Windows:
+    def of_step(cls, fields: Fields, sparse: bool) -> Windows:
         return cls(fields["tile_rows"], fields["vectors"])
 
     @classmethod
-    def work(cls, op: str, fields: Fields, ints: np.ndarray) -> Work:
+    def work(cls, fields: Fields, ints: np.ndarray) -> Work:
         taps = fields["channels"] * fields["kernel"] ** 2
         macs = taps * fields["batch"] * fields["out_h"] * fields["out_w"]
         return Work(moved_numbers(fields), macs, macs, taps + fields["channels"])

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
-from colonnade.kernels.shapes import Shape, shapes
+from colonnade.kernels.shapes import Shape
 from colonnade.kernels.winograd import FILTERS, Filter
 from colonnade.modelfile.program import Constants, Step, View
 from colonnade.modelfile.steps import Fields, Work
 from colonnade.plan.problem import ConvProblem, Geometry
-from colonnade.plan.ways.costs import call_cycles, column_cycles, good_shapes, row_variants, store_cycles
+from colonnade.plan.ways.costs import call_cycles, column_cycles, good_shapes, store_cycles
 from colonnade.plan.ways.records import activation_fields, moved_numbers, plane_fields, plane_views
-from colonnade.plan.ways.way import FLOAT_BYTES, Candidate, panel_text
+from colonnade.plan.ways.transformed import Transformed, packed_products
+from colonnade.plan.ways.way import FLOAT_BYTES, panel_text
 from colonnade.target.targets import Target
 
 PANELS = (1, 2, 4)  # strips
@@ -23,7 +24,7 @@ LINE_MOVES = 4.5  # of every vector of a line: copied and split, or merged, bias
 
 
 @dataclass(frozen=True)
-class Winograd(Candidate):
+class Winograd(Transformed):
     """Winograd's F(m x m, 3 x 3): for 3x3 kernels of stride 1, without convolution groups and dilation. All columns are
     computed, zeros included.
 
@@ -31,26 +32,21 @@ class Winograd(Candidate):
     panel: the strips of patches that are transformed together.
     """
 
-    steps: ClassVar[tuple[str, ...]] = ("winograd",)
-
-    m: int
-    panel: int
-
-    @property
-    def family(self) -> str:
-        return "winograd"
-
-    @property
-    def variety(self) -> tuple[int, int]:
-        return self.m, self.vectors
+    step_kind: ClassVar[str] = "winograd"
 
     def __str__(self) -> str:
         return f"winograd F({self.m}x{self.m}) {self.rows}x{self.vectors}v, panel {panel_text(self.panel)}"
 
+    @staticmethod
+    def filters(geometry: Geometry) -> dict[int, Filter]:
+        g = geometry
+        plain = g.strides == g.dilations == (1, 1) and g.groups == 1
+        return {f.m: f for f in FILTERS if plain and g.kernel == (f.taps, f.taps)}
+
     @classmethod
     def candidates(cls, problem: ConvProblem, target: Target) -> Iterator[Winograd]:
         """Every m, shape and panel; none where Winograd does not fit. Shapes wider than the work are left out."""
-        for m in filters(problem.geometry):
+        for m in cls.filters(problem.geometry):
             for shape in good_shapes(target, problem.geometry.rows):
                 patches = Patches(problem.geometry, cls(shape.rows, shape.vectors, m, 1), target.lanes)
                 if patches.positions > (shape.vectors - 1) * target.lanes:
@@ -58,19 +54,9 @@ class Winograd(Candidate):
                         if panel == 1 or panel <= patches.strips:
                             yield cls(shape.rows, shape.vectors, m, panel)
 
-    def fits(self, problem: ConvProblem, target: Target) -> bool:
-        return self.m in filters(problem.geometry) and Shape(self.rows, self.vectors) in shapes(target.isa)
-
-    def loop_variants(self, problem: ConvProblem, target: Target) -> tuple[Winograd, ...]:
-        possible = self.candidates(problem, target)
-        return tuple(c for c in possible if c != self and replace(c, panel=self.panel) == self)
-
-    def row_variants(self, problem: ConvProblem, target: Target) -> tuple[Winograd, ...]:
-        return row_variants(self, problem, target)
-
     def cycles(self, problem: ConvProblem, target: Target) -> float:
         g, p = problem.geometry, Patches(problem.geometry, self, target.lanes)
-        f = filters(g)[self.m]
+        f = self.filters(g)[self.m]
         strip_vectors = -(-p.positions // target.lanes) if target.isa.lanes else p.strips * self.vectors
         tiles = -(-g.rows // self.rows)
         column = column_cycles(Shape(self.rows, self.vectors), target) / self.vectors
@@ -90,7 +76,7 @@ class Winograd(Candidate):
 
     def stored_weights(self, problem: ConvProblem) -> int:
         g = problem.geometry
-        return filters(g)[self.m].side ** 2 * g.rows * g.channels
+        return self.filters(g)[self.m].side ** 2 * g.rows * g.channels
 
     def step(
         self,
@@ -121,11 +107,7 @@ class Winograd(Candidate):
         return Step("winograd", problem.name, plane_views(g, x, y, residual), fields)
 
     @classmethod
-    def of_step(cls, op: str, fields: Fields, sparse: bool) -> Winograd:
-        return cls(fields["tile_rows"], fields["vectors"], fields["m"], fields["panel"])
-
-    @classmethod
-    def work(cls, op: str, fields: Fields, ints: np.ndarray) -> Work:
+    def work(cls, fields: Fields, ints: np.ndarray) -> Work:
         f = fields
         pairs = f["rows"] * f["channels"]
         products = Filter(f["m"], f["kernel"]).side ** 2 * pairs
@@ -135,13 +117,6 @@ class Winograd(Candidate):
             dense_macs=f["kernel"] ** 2 * pairs * f["batch"] * f["out_h"] * f["out_w"],
             weights=products + f["rows"],
         )
-
-
-def filters(geometry: Geometry) -> dict[int, Filter]:
-    """Those that can compute a convolution, by m."""
-    g = geometry
-    plain = g.strides == g.dilations == (1, 1) and g.groups == 1
-    return {f.m: f for f in FILTERS if plain and g.kernel == (f.taps, f.taps)}
 
 
 @dataclass(frozen=True)
@@ -181,16 +156,10 @@ class Patches:
 
 def transformed_weights(problem: ConvProblem, m: int) -> np.ndarray:
     """G g G^T of every kernel: [rows, channels, n, n], computed in float64."""
-    g, f = problem.geometry, filters(problem.geometry)[m]
+    g, f = problem.geometry, Winograd.filters(problem.geometry)[m]
     matrix = np.array(f.weight_matrix())
     kernels = problem.weights.reshape(g.rows, g.channels, f.taps, f.taps).astype(np.float64)
     return np.asarray(matrix @ kernels @ matrix.T)
-
-
-def packed_products(weights: np.ndarray, rows: int) -> np.ndarray:
-    """[rows, columns, products] as tiles of at most `rows`, each [products][columns][rows of the tile]."""
-    tiles = [weights[first : first + rows] for first in range(0, len(weights), rows)]
-    return np.concatenate([tile.transpose(2, 1, 0).astype(np.float32).reshape(-1) for tile in tiles])
 
 
 def _transform_cycles(f: Filter, target: Target) -> float:

@@ -93,11 +93,7 @@ class Columns(Loops):
         return column_step(problem, self, target, constants, x, y, residual)
 
     @classmethod
-    def of_step(cls, op: str, fields: Fields, sparse: bool) -> Columns:
-        return cls.from_fields(cls.loops_of_step(fields, sparse))
-
-    @classmethod
-    def work(cls, op: str, fields: Fields, ints: np.ndarray) -> Work:
+    def work(cls, fields: Fields, ints: np.ndarray) -> Work:
         tiles = ints[fields["tile_table"] :][: 4 * fields["tiles"]].reshape(-1, 4).astype(np.int64)
         columns = ints[fields["block_table"] + tiles[:, 3] + fields["blocks"]]
         kept, positions = int(np.sum(tiles[:, 0] * columns)), fields["batch"] * fields["out_h"] * fields["out_w"]

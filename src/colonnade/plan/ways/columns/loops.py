@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, Self
 
 from colonnade.modelfile.steps import Fields
 from colonnade.plan.problem import Geometry
@@ -29,7 +29,7 @@ class Loops(Candidate):
     all_columns: whether columns that a tile does not keep are computed too, as zeros.
     """
 
-    steps: ClassVar[tuple[str, ...]] = ("cnm",)
+    step_kind: ClassVar[str] = "cnm"
 
     access: Access = "direct"
     lanes: Lanes = "positions"
@@ -55,10 +55,6 @@ class Loops(Candidate):
         return self.all_columns
 
     @property
-    def family(self) -> str:
-        return "columns"
-
-    @property
     def kind(self) -> Hashable:
         return self.lanes if self.by_channels else (self.lanes, self.all_columns)
 
@@ -78,14 +74,13 @@ class Loops(Candidate):
         return f"{'dense' if self.dense else 'sparse'} {way} {self.rows}x{self.vectors}v, {', '.join(extras)}"
 
     @classmethod
-    def loops_of_step(cls, fields: Fields, sparse: bool) -> dict[str, object]:
-        """The fields of the candidate that a step was made from."""
-        return {
-            "rows": fields["tile_rows"],
-            "vectors": fields["vectors"],
-            "access": "packed" if fields["packed"] else "masked" if fields["masked"] else "direct",
-            "lanes": "channels" if fields["by_channels"] else "positions",
-            "panel": fields["panel"],
-            "blocks": fields["blocks"],
-            "all_columns": not sparse,
-        }
+    def of_step(cls, fields: Fields, sparse: bool) -> Self:
+        return cls(
+            rows=fields["tile_rows"],
+            vectors=fields["vectors"],
+            access="packed" if fields["packed"] else "masked" if fields["masked"] else "direct",
+            lanes="channels" if fields["by_channels"] else "positions",
+            panel=fields["panel"],
+            blocks=fields["blocks"],
+            all_columns=not sparse,
+        )

@@ -74,11 +74,10 @@ class Strips:
     x, y: of a strip's lane 0, of a segment's first output. span: lanes up to the last output. first, segments: which
     segments. lead: lanes before the first output. full: outputs lie as lanes do, and whatever else whole vectors write
     are borders. gap: elements of y's borders after a segment. borders: some of y's borders are the strip's to make
-    zero. reach: past the last element that is read, from a column's first one."""
+    zero."""
 
     strips: np.ndarray
     segments: np.ndarray
-    reach: int
 
     def __len__(self) -> int:
         return len(self.strips)
@@ -186,8 +185,7 @@ def _finished(cut: Cut, pieces: np.ndarray, strip: np.ndarray) -> Strips:
     borders = (lead > 0) | np.logical_or.reduceat(gap > 0, first)
     borders[0] |= cut.border > 0
     columns = (strip_x, strip_y, vectors, span, tail, first, count, lead, full, borders)
-    reach = int((strip_x + written).max())
-    return Strips(np.column_stack(columns).astype(np.int64), np.column_stack((x, y, lane, length, gap)), reach)
+    return Strips(np.column_stack(columns).astype(np.int64), np.column_stack((x, y, lane, length, gap)))
 
 
 def _merged(pieces: np.ndarray, strip: np.ndarray, step: int) -> tuple[np.ndarray, np.ndarray]:
@@ -256,5 +254,4 @@ def cut_channels(cut: Cut, most: int) -> Strips:
     found = _finished(replace(cut, kernels=whole), pieces, strip)
     found.strips[:, STRIP_FIELDS.index("full")] = 1
     found.strips[:, STRIP_FIELDS.index("vectors")] = 0
-    x, length = found.segments[:, 0], found.segments[:, 3]
-    return Strips(found.strips, found.segments, int((x + (length - 1) * cut.x.step + 1).max()))
+    return found
