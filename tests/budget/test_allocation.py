@@ -162,12 +162,13 @@ def test_goals_that_are_none(values: dict[str, float], words: str) -> None:
 
 
 def test_modelled_times_of_another_core(digits: Digits, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """On a simulated core layers add up to the whole, so that what is predicted is what comes out."""
+    """On a simulated core layers add up to the whole, so that what is predicted comes out, but for borders: here the
+    pruned layer wants them around its input, which its neighbour then has to write."""
     monkeypatch.setattr(modelled_report, "default_cache_dir", lambda *_: tmp_path)
     found = _allocate(digits, Goal(speedup=1.05), target="spacemit-x60", runner="spike", tile=15)
     assert found.outcome is not None
     assert found.outcome.clock == "modelled"
     assert found.outcome.dense == pytest.approx(found.tables.dense_cost)
-    assert found.outcome.pruned == pytest.approx(found.cost, rel=0.02)
+    assert found.outcome.pruned == pytest.approx(found.cost, rel=0.03)
     assert found.outcome.dense >= 1.05 * found.outcome.pruned
     assert any(level != Level(0) for level in found.levels.values())

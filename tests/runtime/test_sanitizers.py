@@ -288,10 +288,10 @@ def _masked(target: Target) -> bytes:
 def _with_fused_tails(target: Target) -> bytes:
     """With sums of blocks, through edges, under masks."""
     b = GraphBuilder()
-    y = b.conv(Conv(act=Activation("silu")), b.input(1, 20, 6, 6), random_array((9, 20, 1, 1)))
-    y = b.conv(Conv(pads=(1, 1, 1, 1), residual=True), y, random_array((9, 9, 3, 3)), y)
+    y = b.conv(Conv(act=Activation("silu")), b.input(1, 20, 6, 6), random_array((8, 20, 1, 1)))
+    y = b.conv(Conv(pads=(1, 1, 1, 1), residual=True), y, random_array((8, 8, 3, 3)), y)
     candidate = Columns(8, 2, panel=ALL_STRIPS, blocks=2)
-    return model_of(b.graph(y), target, {"n0": candidate, "n1": replace(candidate, masked=True)}, threads=2).data
+    return model_of(b.graph(y), target, {"n0": candidate, "n1": replace(candidate, access="masked")}, threads=2).data
 
 
 def _crafted_masks(target: Target) -> Iterator[bytes]:

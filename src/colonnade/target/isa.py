@@ -67,8 +67,9 @@ ISAS: tuple[Isa, ...] = (
         name="riscv64-v",
         symbol="rvv",
         arch="riscv64",
-        # Clang's scheduler would load columns ahead into registers that the accumulators need.
-        flags=("-mcpu=generic_rv64+m+a+f+d+c+v", "-mllvm", "-enable-misched=false"),
+        # Clang's scheduler would load columns ahead into registers that the accumulators need. Without jump tables
+        # every branch says where it goes, so the vector type of each instruction is known (target/riscv_code.py).
+        flags=("-mcpu=generic_rv64+m+a+f+d+c+v", "-mllvm", "-enable-misched=false", "-fno-jump-tables"),
         lanes=0,
         registers=32,
         max_rows=31,
