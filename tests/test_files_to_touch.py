@@ -25,8 +25,8 @@ PLANNED_FOR = "target/targets.py"  # a target that is planned for is a row of it
 def test_an_instruction_set_is_in_three_files(isa: Isa) -> None:
     """Its row, its vector operations, its CPU check; and in the targets that have it."""
     files = {*python_files(f"'{isa.name}'", f"'{isa.symbol}'"), *c_files(isa.cpu_check, isa.symbol)}
-    files.add(f"kernels/tile/{isa.tile_ops}.py")
-    own = {"target/isa.py", f"kernels/tile/{isa.tile_ops}.py", "runtime/csrc/cpu.c"}
+    files.add(f"kernels/vector/{isa.vector_ops}.py")
+    own = {"target/isa.py", f"kernels/vector/{isa.vector_ops}.py", "runtime/csrc/cpu.c"}
     assert files - ABOUT_ONE == own | {PLANNED_FOR}
     assert len(own) <= 3
 

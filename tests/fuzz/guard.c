@@ -37,16 +37,16 @@ static range arena_of(const cln_session *session) {
   return (range){session->arena, session->model->header->arena_floats, false};
 }
 
-static void add_step(cln_session *session, int32_t order) {
+static void add_step(cln_session *session, int32_t task) {
   const cln_model *model = session->model;
-  const cln_order_entry *entry = model->order + order;
+  const cln_task *entry = model->tasks + task;
   const record *r = section_records + CLN_SECTION_CNM + entry->op;
   for (const field *own = r->fields; own < r->fields + r->field_count; ++own) {
     int32_t buffer = -1;
     if (own->role == BUFFER || own->role == WRITTEN) memcpy(&buffer, (const char *)entry->record + own->at, sizeof buffer);
     if (buffer < 0 || model->buffers[buffer].kind != CLN_BUFFER_ARENA) continue;
     now.ranges[now.range_count++] =
-        (range){cln_at(session, order, buffer, 0), model->buffers[buffer].floats, own->role == WRITTEN};
+        (range){cln_at(session, task, buffer, 0), model->buffers[buffer].floats, own->role == WRITTEN};
   }
 }
 
@@ -75,8 +75,8 @@ static void compare(const char *name, int32_t op) {
   }
 }
 
-static void enter(cln_session *session, int32_t order) {
-  const cln_order_entry *entry = session->model->order + order;
+static void enter(cln_session *session, int32_t task) {
+  const cln_task *entry = session->model->tasks + task;
   if (now.threads++) return;
   now.range_count = 0;
   now.arena = arena_of(session);
@@ -87,7 +87,7 @@ static void enter(cln_session *session, int32_t order) {
     allow((range){now.ranges[i].first, now.ranges[i].count + CLN_SLACK, false});
 }
 
-static void leave(const cln_order_entry *entry) {
+static void leave(const cln_task *entry) {
   if (--now.threads) return;
   for (int i = 0; i < now.range_count; ++i)
     poison((range){now.ranges[i].first, now.ranges[i].count + CLN_SLACK, false});
@@ -97,8 +97,8 @@ static void leave(const cln_order_entry *entry) {
   free(now.before);
 }
 
-static void run_guarded(cln_session *session, int32_t order, int thread) {
-  const cln_order_entry *entry = session->model->order + order;
+static void run_guarded(cln_session *session, int32_t task, int thread) {
+  const cln_task *entry = session->model->tasks + task;
   enter(session, order);
   real->steps[entry->op].run(session, order, thread);
   leave(entry);

@@ -54,7 +54,7 @@ class Recipe:
 
 def recipes_of(target: Target) -> dict[str, Recipe]:
     """By name, those that a target has kernels for."""
-    return RECIPES | (LANE_MASKED if target.isa.masked else {})
+    return RECIPES | (LANE_MASKED if target.isa.masks_lanes else {})
 
 
 def build(name: str, target: Target = GENERIC) -> bytes:

@@ -24,7 +24,7 @@ ACCEPTED = 0.1  # of the files tried, at least
 
 OF_ALL_STEPS = ("act", "reserved")
 # As the generic instruction set has no lane masks, and Winograd's filters are all for 3 x 3.
-CONSTANT = ["cnm.mask_blocks", "cnm.masked", "winograd.kernel"]
+CONSTANT = ["cnm.lane_mask_blocks", "cnm.masked", "winograd.kernel"]
 
 
 @dataclass(frozen=True)

@@ -85,7 +85,7 @@ def test_every_kernel(target: Target, kernel: int, stride: int) -> None:
     graph = layer((1, 3, 107, 94), kernel, depthwise(3, stride, (kernel // 2,) * 4, act=RELU))
     candidates = offered(graph, target)
     fitting = [w for w in windows(target.isa) if (w.kernel, w.stride) == (kernel, stride)]
-    assert [(c.rows, c.vectors) for c in candidates] == [(w.rows, w.vectors) for w in fitting]
+    assert [(c.lines, c.vectors) for c in candidates] == [(w.lines, w.vectors) for w in fitting]
     for candidate in candidates:
         check_graph(graph, target, None, candidate)
 

@@ -12,7 +12,7 @@ from layers import ACTIVATIONS, RUNNABLE, GraphBuilder, check_graph, random_arra
 
 from colonnade.graph.ir import Activation, Conv, Graph
 from colonnade.kernels.fused import Fused, fused_kernels
-from colonnade.kernels.shapes import MASK_BYTES, shapes
+from colonnade.kernels.shapes import LANE_MASK_BYTES, shapes
 from colonnade.plan.problem import conv_problems
 from colonnade.plan.ways import ALL_STRIPS, Columns
 from colonnade.plan.ways.columns.cutting import TAIL_COLUMNS, strips_of
@@ -124,7 +124,7 @@ def test_what_they_are_made_of(isa: Isa) -> None:
         assert fused.tail(isa).saves(isa, fused.shape.rows)
         assert fused.registers(isa) <= isa.registers
         assert fused.shape.vectors * isa.lanes % 8 == 0
-        assert fused.shape.vectors * isa.lanes + fused.positions <= 8 * MASK_BYTES
+        assert fused.shape.vectors * isa.lanes + fused.positions <= 8 * LANE_MASK_BYTES
 
 
 def test_where_they_are_used() -> None:

@@ -30,7 +30,7 @@ def test_accumulators_are_scalars_of_their_own(isa: Isa) -> None:
     """Arrays would need full unrolling to stay in registers."""
     for shape in shapes(isa):
         source = kernel_source(isa, shape)
-        assert source.startswith(f"static void {shape.name(isa)}(const cln_tile *")
+        assert source.startswith(f"static void {shape.name(isa)}(const cln_strip_args *")
         per_row = _parts(shape, isa)
         declarations = [line for line in source.splitlines() if re.fullmatch(r" *[a-z0-9_]+ [c0-9_, ]+;", line)]
         names = [name for line in declarations for name in re.findall(r"c[0-9]+_[0-9]+", line)]

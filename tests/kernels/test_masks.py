@@ -16,7 +16,7 @@ from colonnade.plan.ways import ALL_STRIPS, Columns
 from colonnade.plan.ways.columns.candidate import channel_rows
 from colonnade.target.targets import Target
 
-MASKED = [target for target in RUNNABLE if target.isa.masked]
+MASKED = [target for target in RUNNABLE if target.isa.masks_lanes]
 
 
 def _layer(
@@ -146,9 +146,9 @@ def test_kernels_of_too_many_elements_cannot() -> None:
 @pytest.mark.parametrize("target", RUNNABLE, ids=lambda target: target.name)
 def test_candidates_are_there_for_who_can(target: Target) -> None:
     (problem,) = conv_problems(_layer(Conv(pads=(1, 1, 1, 1)), (5, 5), (3, 3))).values()
-    assert any(c.masked for c in Columns.candidates(problem, target)) == target.isa.masked
+    assert any(c.masked for c in Columns.candidates(problem, target)) == target.isa.masks_lanes
     masked = Columns(2, 2, access="masked")
-    assert masked.fits(problem, target) == target.isa.masked
+    assert masked.fits(problem, target) == target.isa.masks_lanes
     assert not Columns(channel_rows(target), 2, access="masked", lanes="channels").fits(problem, target)
     assert not masked.fits(problem.with_borders((1, 1, 1, 1), (0, 0, 0, 0)), target)
 
@@ -157,7 +157,7 @@ def test_a_strided_input_is_split_without_padding() -> None:
     (problem,) = conv_problems(_layer(Conv((2, 2), (1, 1, 1, 1)), (6, 10), (3, 3))).values()
     layout = Columns(2, 2, access="masked").layout(problem.geometry)
     assert (layout.prepared, layout.phases) == (True, ((0, 0), (0, 1), (1, 0), (1, 1)))
-    assert (layout.plane_rows, layout.pitch, layout.plane_floats) == (3, 5, 15)
+    assert (layout.plane_lines, layout.pitch, layout.plane_floats) == (3, 5, 15)
 
 
 def test_no_copy_of_the_input() -> None:

@@ -199,7 +199,7 @@ def test_output_rows_longer_than_the_data_rows() -> None:
 
 
 def test_more_output_rows_than_data_rows() -> None:
-    _refused_step(_with_record("cnm", 0, plane_rows=2), "output larger than the data")
+    _refused_step(_with_record("cnm", 0, plane_lines=2), "output larger than the data")
 
 
 def test_a_copy_that_would_never_end() -> None:

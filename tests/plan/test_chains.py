@@ -76,7 +76,11 @@ def test_the_first_finds_its_input_in_later_panels(target: Target, threads: int)
     they read and write the same positions."""
     inside, around = (0, 0, 0, 0), (1, 1, 1, 1)
     plain = Columns(4, 2, panel=2)
-    for padded, access in ((True, "packed"), (True, "masked" if target.isa.masked else "direct"), (False, "direct")):
+    for padded, access in (
+        (True, "packed"),
+        (True, "masked" if target.isa.masks_lanes else "direct"),
+        (False, "direct"),
+    ):
         graph = _read_around(padded)
         problems = conv_problems(graph)
         if access == "packed":

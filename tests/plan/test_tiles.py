@@ -40,8 +40,8 @@ def _cycles(graph: Graph, name: str, tile: int, target: Target) -> float:
 
 
 def test_the_fastest_on_the_x60() -> None:
-    """Turned kernels hold 16 output channels, plain ones 15: the former where rows are short or strided, the latter
-    where outputs are many."""
+    """Kernels by channels hold 16 output channels, plain ones 15: the former where lines are short or strided, the
+    latter where outputs are many."""
     choose = tile_chooser(_layers(), X60, wish="fastest")
     assert choose(64, 576, SPARSITY) == choose(128, 576, SPARSITY) == 16
     assert choose(512, 128, SPARSITY) == 15

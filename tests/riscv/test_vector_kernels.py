@@ -16,8 +16,8 @@ from layers import GraphBuilder, random_array, random_feeds
 
 from colonnade.graph.ir import IDENTITY, RELU, Activation, Concat, Conv, Graph, Reshape
 from colonnade.graph.reference import run_reference
+from colonnade.kernels.channels import STRIDES, VECTORS
 from colonnade.kernels.shapes import shapes
-from colonnade.kernels.turned import STRIDES, VECTORS
 from colonnade.modelfile.writer import write
 from colonnade.plan.lower import lower
 from colonnade.plan.problem import ConvProblem, conv_problems
@@ -171,11 +171,11 @@ def _tile_edges(lmul: int, lanes: int) -> tuple[Graph, dict[str, Candidate]]:
     return b.graph(joined), chosen
 
 
-def _turned_edges(stride: int, target: Target) -> tuple[Graph, dict[str, Candidate]]:
-    """Every turned kernel of a stride, in place: outputs of 1 to P + 1 columns and 1 to 3 rows, of T - 1, T and T + 1
-    channels, without and with KC blocks, a residual, and bounds. All outputs joined to one."""
+def _channel_edges(stride: int, target: Target) -> tuple[Graph, dict[str, Candidate]]:
+    """Every kernel by channels of a stride, in place: outputs of 1 to P + 1 columns and 1 to 3 lines, of T - 1, T and
+    T + 1 channels, without and with KC blocks, a residual, and bounds. All outputs joined to one."""
     b, chosen, parts = GraphBuilder(), {}, []
-    widths = range(1, target.isa.turned + 2)
+    widths = range(1, target.isa.channel_positions + 2)
     images = {across: b.input(1, 5, stride * 3, stride * (across - 1) + 3) for across in widths}
     for turn, (down, (across, x)) in enumerate(itertools.product((1, 2, 3), images.items())):
         rows, kernel = channel_rows(target) + turn % 3 - 1, (stride * (3 - down) + 1, 3)
@@ -208,10 +208,10 @@ def test_sizes_around_the_tile(lmul: int, layout: int) -> None:
 
 @pytest.mark.parametrize("layout", VLENS)
 @pytest.mark.parametrize("stride", STRIDES)
-def test_turned_sizes(stride: int, layout: int) -> None:
+def test_channel_sizes(stride: int, layout: int) -> None:
     """With fewer lanes than a tile has output channels these take turns."""
     target = laid_out_for(layout)
-    _check_parts(*_turned_edges(stride, target), target)
+    _check_parts(*_channel_edges(stride, target), target)
 
 
 @pytest.mark.parametrize("threads", [1, 2])

@@ -140,10 +140,10 @@ def test_lines_of_the_callers_array(memory_checked: Harness, tmp_path: Path) -> 
     memory_checked.run(_write(tmp_path, contents), threads=2)
 
 
-def test_turned_kernels(memory_checked: Harness, tmp_path: Path) -> None:
+def test_channel_kernels(memory_checked: Harness, tmp_path: Path) -> None:
     """Which read what callers gave element by element."""
     rng = np.random.default_rng(24)
-    for number, good in enumerate(_turned(GENERIC)):
+    for number, good in enumerate(_channels(GENERIC)):
         folder = tmp_path / str(number)
         folder.mkdir()
         contents = (content for content in (good, *_single_changes(good)))
@@ -201,10 +201,10 @@ def test_headers_of_noise(memory_checked: Harness, good: bytes, tmp_path: Path) 
 def test_kernels_of_this_machine(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Steps that leave lanes out, strips longer than their vectors, and whole vectors of lines, on the instruction sets
     of this machine that have all of them."""
-    for target in (target for target in RUNNABLE if target.isa.masked):
+    for target in (target for target in RUNNABLE if target.isa.masks_lanes):
         harness = _build(tmp_path_factory.mktemp(target.name), "address,undefined", target.arch)
         files = _write(tmp_path_factory.mktemp("crafted"), _crafted_masks(target))
-        goods = (_masked(target), _with_fused_tails(target), *_down_the_rows(target), *_turned(target))
+        goods = (_masked(target), _with_fused_tails(target), *_down_the_rows(target), *_channels(target))
         for seed, good in enumerate(goods, 21):
             rng = np.random.default_rng(seed)
             files += _write(tmp_path_factory.mktemp("files"), iter([good, *_single_changes(good)]))
@@ -221,7 +221,7 @@ def _down_the_rows(target: Target) -> Iterator[bytes]:
         yield model_of(graph, target, Vertical(3, 2, m=m, panel=2), threads=2).data
 
 
-def _turned(target: Target) -> Iterator[bytes]:
+def _channels(target: Target) -> Iterator[bytes]:
     """In place with a stride, without and with sums of blocks and a residual; strips of two lines; one of all lines."""
     candidate = Columns(7, 2, lanes="channels", panel=2)
     for op, sides, kernel in (

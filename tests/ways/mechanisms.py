@@ -162,7 +162,7 @@ _OTHER_STEPS = (*_WINOGRAD, "Windows")
 _CHAINED = ("first of a chain", "second of a chain")
 _OTHER_SHAPES = ("square kernel", "oblong kernel", "stride 2", "other strides", "even padding", "uneven padding")
 _WITHOUT_TAILS = tuple(target.name for target in RUNNABLE if not target.isa.fuses_tails)
-_WITHOUT_MASKS = tuple(target.name for target in RUNNABLE if not target.isa.masked)
+_WITHOUT_MASKS = tuple(target.name for target in RUNNABLE if not target.isa.masks_lanes)
 
 # No convolution has a level of the first and one of the second, for the reason given.
 IMPOSSIBLE: tuple[tuple[tuple[str, ...], tuple[str, ...], str], ...] = (

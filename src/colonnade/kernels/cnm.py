@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol, cast
 
 from colonnade.kernels.shapes import Shape
-from colonnade.kernels.tile import AnyLengthOps, MaskedOps, TileOps, tile_ops
+from colonnade.kernels.vector import AnyLengthOps, MaskedOps, VectorOps, vector_ops
 from colonnade.target.isa import Isa
 
 LOOKAHEAD = 8  # columns between a row's prefetch and its use; `off` has this many readable entries past its end
@@ -37,21 +37,21 @@ class Beside(Protocol):
 
 
 def kernel_source(isa: Isa, shape: Shape) -> str:
-    """C source of the micro-kernel of `shape` for `isa`: a function `void NAME(const cln_tile *)`."""
+    """C source of the micro-kernel of `shape` for `isa`: a function `void NAME(const cln_strip_args *)`."""
     return kernel_function(isa, shape, shape.name(isa), None)
 
 
 def kernel_function(isa: Isa, shape: Shape, name: str, beside: Beside | None) -> str:
     """The same by another name, with what it computes beside."""
-    ops = tile_ops(isa, shape)
-    loops = with_masks(isa, lambda masked: _loops(ops, isa, shape, masked, beside))
+    ops = vector_ops(isa, shape)
+    loops = with_lane_masks(isa, lambda masked: _loops(ops, isa, shape, masked, beside))
     sums = beside.finish() if beside else ()
     strip = [*_initialise(ops, isa, shape, beside), *loops, *sums, *_finish(ops, isa, shape)]
     body = [*ops.strip_begin, *indent(strip), *ops.strip_end]
-    return "\n".join([f"static void {name}(const cln_tile *a) {{", *indent(body), "}", ""])
+    return "\n".join([f"static void {name}(const cln_strip_args *a) {{", *indent(body), "}", ""])
 
 
-def _initialise(ops: TileOps, isa: Isa, shape: Shape, beside: Beside | None) -> Iterator[str]:
+def _initialise(ops: VectorOps, isa: Isa, shape: Shape, beside: Beside | None) -> Iterator[str]:
     rows, parts = range(shape.rows), range(ops.parts)
     yield f"const char *restrict x = (const char *)(a->x{ops.at});"
     yield "const float *restrict w = a->w;"
@@ -71,7 +71,7 @@ def _initialise(ops: TileOps, isa: Isa, shape: Shape, beside: Beside | None) -> 
     for t in rows:
         for v in parts:
             yield f"  c{t}_{v} = {ops.part(v).load(f'start + start_rows[{t}] + {lane(isa, v)}')};"
-    yield "} else if (n && !a->masks) {" if isa.masked else "} else if (n) {"
+    yield "} else if (n && !a->lane_masks) {" if isa.masks_lanes else "} else if (n) {"
     yield "  const float *row = (const float *)(x + off[0]);"
     yield from (f"  {load_x(ops, isa, v)}" for v in parts)
     for t in rows:
@@ -90,7 +90,7 @@ def _initialise(ops: TileOps, isa: Isa, shape: Shape, beside: Beside | None) -> 
     yield "}"
 
 
-def _loops(ops: TileOps, isa: Isa, shape: Shape, masked: bool, beside: Beside | None) -> Iterator[str]:
+def _loops(ops: VectorOps, isa: Isa, shape: Shape, masked: bool, beside: Beside | None) -> Iterator[str]:
     """Over all columns. masked: each leaves out the lanes that its tap does."""
     yield f"for (; n >= {isa.columns}; n -= {isa.columns}) {{"
     yield from indent(_columns(ops, isa, shape, isa.columns, masked, beside))
@@ -100,7 +100,7 @@ def _loops(ops: TileOps, isa: Isa, shape: Shape, masked: bool, beside: Beside | 
     yield "}"
 
 
-def _columns(ops: TileOps, isa: Isa, shape: Shape, count: int, masked: bool, beside: Beside | None) -> Iterator[str]:
+def _columns(ops: VectorOps, isa: Isa, shape: Shape, count: int, masked: bool, beside: Beside | None) -> Iterator[str]:
     floats = shape.vectors * isa.lanes + (beside.positions if beside else 0)
     yield from _prefetches(ops, "w", WEIGHTS_AHEAD, count * shape.rows)
     for i in range(count):
@@ -109,7 +109,7 @@ def _columns(ops: TileOps, isa: Isa, shape: Shape, count: int, masked: bool, bes
         ahead = f"(const float *)(x + off[{LOOKAHEAD + i}])"
         yield from indent(_prefetches(ops, ahead, 0, floats))
         if masked:
-            yield f"  const uint8_t *lanes = masks + taps[{i}] * CLN_MASK_BYTES;"
+            yield f"  const uint8_t *lanes = masks + taps[{i}] * CLN_LANE_MASK_BYTES;"
         yield from indent(_one_column(ops, isa, shape, i, masked))
         if beside:
             yield from indent(beside.column(i * shape.rows, masked))
@@ -120,7 +120,7 @@ def _columns(ops: TileOps, isa: Isa, shape: Shape, count: int, masked: bool, bes
     yield f"w += {count * shape.rows};"
 
 
-def _prefetches(ops: TileOps, base: str, first: int, floats: int) -> Iterator[str]:
+def _prefetches(ops: VectorOps, base: str, first: int, floats: int) -> Iterator[str]:
     """Of every cache line of some floats, from the first one on."""
     for start in range(first, first + floats, LINE_FLOATS):
         prefetch = ops.prefetch(f"{base} + {start}")
@@ -128,7 +128,7 @@ def _prefetches(ops: TileOps, base: str, first: int, floats: int) -> Iterator[st
             yield f"{prefetch};"
 
 
-def _one_column(ops: TileOps, isa: Isa, shape: Shape, i: int, masked: bool) -> Iterator[str]:
+def _one_column(ops: VectorOps, isa: Isa, shape: Shape, i: int, masked: bool) -> Iterator[str]:
     rows, parts = range(shape.rows), range(ops.parts)
     weights = [f"const {ops.scalar_type} w{t} = {ops.scalar(f'w[{i * shape.rows + t}]')};" for t in rows]
     vectors = [(_load_masked_x if masked else load_x)(ops, isa, v) for v in parts]
@@ -146,7 +146,7 @@ def _one_column(ops: TileOps, isa: Isa, shape: Shape, i: int, masked: bool) -> I
                 yield f"c{t}_{v} = {ops.part(v).fma(f'w{t}', f'x{v}', f'c{t}_{v}')};"
 
 
-def _finish(ops: TileOps, isa: Isa, shape: Shape) -> Iterator[str]:
+def _finish(ops: VectorOps, isa: Isa, shape: Shape) -> Iterator[str]:
     rows, parts = range(shape.rows), range(ops.parts)
     yield "if (a->c && a->r) {"
     yield f"  const float *r = a->r{ops.at};"
@@ -187,26 +187,26 @@ def lane(isa: Isa, v: int) -> int:
     return v * isa.wide * isa.lanes
 
 
-def load_x(ops: TileOps, isa: Isa, v: int) -> str:
+def load_x(ops: VectorOps, isa: Isa, v: int) -> str:
     """Register v of what `row` points to."""
     part = ops.part(v)
     return f"const {part.vector} x{v} = {part.load(f'row + {lane(isa, v)}')};"
 
 
-def _load_masked_x(ops: TileOps, isa: Isa, v: int) -> str:
+def _load_masked_x(ops: VectorOps, isa: Isa, v: int) -> str:
     """The same; lanes that `lanes` leaves out are zero, and nothing is read there."""
     part, first = cast(MaskedOps, ops.part(v)), lane(isa, v)
     loaded = part.load_within(f"row + {first}", f"cln_bits(lanes + {first // 8}, {part.lanes})")
     return f"const {part.vector} x{v} = {loaded};"
 
 
-def declare(ops: TileOps, rows: range) -> Iterator[str]:
+def declare(ops: VectorOps, rows: range) -> Iterator[str]:
     """Accumulators c{row}_{register}."""
     for v in range(ops.parts):
         yield f"{ops.part(v).vector} {', '.join(f'c{t}_{v}' for t in rows)};"
 
 
-def clamp(ops: TileOps, rows: range) -> Iterator[str]:
+def clamp(ops: VectorOps, rows: range) -> Iterator[str]:
     """All accumulators to a->lo and a->hi."""
     parts = range(ops.parts)
     for part in dict.fromkeys(ops.part(v) for v in parts):
@@ -215,13 +215,13 @@ def clamp(ops: TileOps, rows: range) -> Iterator[str]:
         yield "}"
 
 
-def with_masks(isa: Isa, loops: Callable[[bool], Iterable[str]]) -> Iterator[str]:
+def with_lane_masks(isa: Isa, loops: Callable[[bool], Iterable[str]]) -> Iterator[str]:
     """Loops over columns; where an instruction set takes masks, others under them, which know `masks` and `taps`."""
-    if not isa.masked:
+    if not isa.masks_lanes:
         yield from loops(False)
         return
-    yield "if (a->masks) {"
-    yield "  const uint8_t *restrict masks = a->masks, *restrict taps = a->taps;"
+    yield "if (a->lane_masks) {"
+    yield "  const uint8_t *restrict masks = a->lane_masks, *restrict taps = a->taps;"
     yield from indent(loops(True))
     yield "} else {"
     yield from indent(loops(False))

@@ -1,13 +1,13 @@
-"""The micro-kernel of depthwise convolutions: R rows of outputs of one plane, all columns.
+"""The micro-kernel of depthwise convolutions: R lines of outputs of one plane, all columns.
 
     y[r][p] = clamp(bias + sum over i, j of w[i][j] * x[r * stride + i][p * stride + j])
 
 A column micro-kernel (cnm.py) would load a vector of x for every multiply-add. Here a vector that is loaded once feeds
-each of the R rows whose window it is in: K * ((R - 1) * stride + K) loads for R * K * K multiply-adds, and for K = 3
+each of the R lines whose window it is in: K * ((R - 1) * stride + K) loads for R * K * K multiply-adds, and for K = 3
 all weights stay in registers. With stride 2 a row of x is split into its even and its odd elements.
 
 Rows have their padding in memory. But where an instruction set's loads may leave lanes out, kernels are masked: they
-read images as they are, columns beside one being lanes left out and rows above and below it a row of zeros, part even
+read images as they are, columns beside one being lanes left out and lines above and below it a line of zeros, part even
 and odd elements in registers, and take whole planes.
 
 Standard library only (run by the build hook).
@@ -23,64 +23,64 @@ from typing import cast
 
 from colonnade.kernels.cnm import clamp, declare, indent, lane, load_x
 from colonnade.kernels.shapes import Shape
-from colonnade.kernels.tile import MaskedOps, tile_ops
+from colonnade.kernels.vector import MaskedOps, vector_ops
 from colonnade.target.isa import Isa
 
 KERNELS = (3, 5)  # K, the side of a window
 STRIDES = (1, 2)
-ROWS = (1, 2, 4, 7)  # R
+LINES = (1, 2, 4, 7)  # R
 VECTORS = (1, 2, 4)  # V, or LMUL
 
 
 @dataclass(frozen=True, order=True)
 class Window:
-    """A micro-kernel for windows of `kernel` x `kernel`, `rows` x `vectors` vectors of outputs at a time."""
+    """A micro-kernel for windows of `kernel` x `kernel`, `lines` x `vectors` vectors of outputs at a time."""
 
     kernel: int
     stride: int
-    rows: int
+    lines: int
     vectors: int
 
     @property
     def shape(self) -> Shape:
-        return Shape(self.rows, self.vectors)
+        return Shape(self.lines, self.vectors)
 
     @property
-    def input_rows(self) -> int:
-        return (self.rows - 1) * self.stride + self.kernel
+    def input_lines(self) -> int:
+        return (self.lines - 1) * self.stride + self.kernel
 
     def name(self, isa: Isa) -> str:
-        return f"depthwise_f32_{self.kernel}s{self.stride}_{self.rows}x{self.vectors}v__{isa.symbol}"
+        return f"depthwise_f32_{self.kernel}s{self.stride}_{self.lines}x{self.vectors}v__{isa.symbol}"
 
 
 @cache
 def windows(isa: Isa) -> tuple[Window, ...]:
     """Every window kernel of `isa`: those whose accumulators and one row of x fit its registers."""
     return tuple(
-        Window(kernel, stride, rows, vectors)
+        Window(kernel, stride, lines, vectors)
         for kernel in KERNELS
         for stride in STRIDES
-        for rows in ROWS
+        for lines in LINES
         for vectors in VECTORS
-        if vectors in isa.vectors and (rows + 1) * Shape(rows, vectors).row_registers(isa) <= isa.registers
+        if vectors in isa.vectors and (lines + 1) * Shape(lines, vectors).row_registers(isa) <= isa.registers
     )
 
 
 def depthwise_source(isa: Isa, window: Window) -> str:
     """C source of one window kernel: a function `void NAME(const cln_window *)`."""
-    ops = tile_ops(isa, window.shape)
+    ops = vector_ops(isa, window.shape)
     lines = [
         "const int64_t y_pitch = a->y_pitch;",
         *(f"const {ops.scalar_type} w{k} = {ops.scalar(f'a->w[{k}]')};" for k in range(window.kernel**2)),
         f"const {ops.scalar_type} bias = {ops.scalar('a->bias')};",
-        *(_masked_strips(isa, window) if isa.masked else _strips(isa, window)),
+        *(_masked_strips(isa, window) if isa.masks_lanes else _strips(isa, window)),
     ]
     head = f"static void {window.name(isa)}(const cln_window *a) {{"
     return "\n".join([head, *indent(lines), "}", ""])
 
 
 def _strips(isa: Isa, window: Window) -> Iterator[str]:
-    ops = tile_ops(isa, window.shape)
+    ops = vector_ops(isa, window.shape)
     width = window.vectors * isa.lanes
     # The last vectors of a fixed length end where the row does, and compute some outputs again.
     begin = ops.strip_begin if not isa.lanes else ("for (size_t p = 0;;) {",)
@@ -95,19 +95,19 @@ def _strips(isa: Isa, window: Window) -> Iterator[str]:
     )
     yield "const int64_t pitch = a->pitch;"
     if window.stride > 1:
-        yield "const int64_t phase = a->phase;"
+        yield "const int64_t phase = a->odd;"
     yield from begin
     yield from indent(_outputs(isa, window))
     yield from end
 
 
 def _outputs(isa: Isa, window: Window) -> Iterator[str]:
-    ops = tile_ops(isa, window.shape)
-    rows, parts = range(window.rows), range(ops.parts)
+    ops = vector_ops(isa, window.shape)
+    lines, parts = range(window.lines), range(ops.parts)
     yield "const float *x = a->x + p;"
     yield "float *y = a->y + p;"
-    yield from declare(ops, rows)
-    for i in range(window.input_rows):
+    yield from declare(ops, lines)
+    for i in range(window.input_lines):
         for j in range(window.kernel):
             yield "{"
             yield f"  const float *row = x + {i} * pitch{_split(window, j)};"
@@ -115,30 +115,30 @@ def _outputs(isa: Isa, window: Window) -> Iterator[str]:
             yield from indent(_products(isa, window, i, j))
             yield "}"
     yield from _finish(isa, window)
-    for r in rows:
+    for r in lines:
         yield from (f"{ops.part(v).store(f'y + {r} * y_pitch + {lane(isa, v)}', f'c{r}_{v}')};" for v in parts)
 
 
 def _finish(isa: Isa, window: Window) -> Iterator[str]:
-    ops, rows = tile_ops(isa, window.shape), range(window.rows)
+    ops, lines = vector_ops(isa, window.shape), range(window.lines)
     for v in range(ops.parts):
         part = ops.part(v)
-        yield from (f"c{r}_{v} = {part.add_scalar('bias', f'c{r}_{v}')};" for r in rows)
-    yield from clamp(ops, rows)
+        yield from (f"c{r}_{v} = {part.add_scalar('bias', f'c{r}_{v}')};" for r in lines)
+    yield from clamp(ops, lines)
 
 
 def _products(isa: Isa, window: Window, i: int, j: int) -> Iterator[str]:
-    """Of column j of the windows in row i of x, with all rows of outputs whose windows it is in."""
-    for r in range(window.rows):
+    """Of column j of the windows in line i of x, with all lines of outputs whose windows it is in."""
+    for r in range(window.lines):
         down = i - r * window.stride
         if 0 <= down < window.kernel:
-            for v in range(tile_ops(isa, window.shape).parts):
+            for v in range(vector_ops(isa, window.shape).parts):
                 yield f"{_product(isa, window, r, v, down, j)};"
 
 
 def _masked_strips(isa: Isa, window: Window) -> Iterator[str]:
     """The whole plane. Lanes beside the image read zero, lanes past the outputs are not written."""
-    ops = tile_ops(isa, window.shape)
+    ops = vector_ops(isa, window.shape)
     parts, stride = range(ops.parts), window.stride
     lanes = [cast(MaskedOps, ops.part(v)).lanes for v in parts]
     yield f"for (size_t p = 0; p < a->count; p += {window.vectors * isa.lanes}) {{"
@@ -150,21 +150,21 @@ def _masked_strips(isa: Isa, window: Window) -> Iterator[str]:
         yield f"  const uint32_t out{v} = cln_within((int64_t)p + {lane(isa, v)}, (int64_t)a->count, {lanes[v]});"
     yield "  for (int32_t line = 0;;) {"
     yield from indent(indent(_masked_lines(isa, window)))
-    # The last rows end where the plane does: some are computed again.
-    yield f"    if (line + {window.rows} >= a->lines) break;"
-    yield f"    line = line + {2 * window.rows} <= a->lines ? line + {window.rows} : a->lines - {window.rows};"
+    # The last lines end where the plane does: some are computed again.
+    yield f"    if (line + {window.lines} >= a->lines) break;"
+    yield f"    line = line + {2 * window.lines} <= a->lines ? line + {window.lines} : a->lines - {window.lines};"
     yield "  }"
     yield "}"
 
 
 def _masked_lines(isa: Isa, window: Window) -> Iterator[str]:
-    """R rows of outputs of one strip, the first at `line`."""
-    ops = tile_ops(isa, window.shape)
-    yield from declare(ops, range(window.rows))
-    yield f"const float *const *rows = a->rows + line * {window.stride};"
-    for i in range(window.input_rows):
+    """R lines of outputs of one strip, the first at `line`."""
+    ops = vector_ops(isa, window.shape)
+    yield from declare(ops, range(window.lines))
+    yield f"const float *const *lines = a->lines_of_x + line * {window.stride};"
+    for i in range(window.input_lines):
         yield "{"
-        yield f"  const float *row = rows[{i}] + first;"
+        yield f"  const float *row = lines[{i}] + first;"
         for j in range(0, window.kernel, window.stride):
             yield "  {"
             yield from indent(indent(_masked_columns(isa, window, i, j)))
@@ -174,13 +174,13 @@ def _masked_lines(isa: Isa, window: Window) -> Iterator[str]:
     yield "float *y = a->y + line * y_pitch + p;"
     for v in range(ops.parts):
         part = cast(MaskedOps, ops.part(v))
-        for r in range(window.rows):
+        for r in range(window.lines):
             yield f"{part.store_within(f'y + {r} * y_pitch + {lane(isa, v)}', f'out{v}', f'c{r}_{v}')};"
 
 
 def _masked_columns(isa: Isa, window: Window, i: int, first: int) -> Iterator[str]:
-    """Columns first .. first + stride - 1 of the windows in row i of x, loaded and multiplied."""
-    ops, stride = tile_ops(isa, window.shape), window.stride
+    """Columns first .. first + stride - 1 of the windows in line i of x, loaded and multiplied."""
+    ops, stride = vector_ops(isa, window.shape), window.stride
     columns = range(first, min(first + stride, window.kernel))
     for v in range(ops.parts):
         part = cast(MaskedOps, ops.part(v))
@@ -204,5 +204,5 @@ def _split(window: Window, j: int) -> str:
 
 def _product(isa: Isa, window: Window, r: int, v: int, i: int, j: int) -> str:
     """Element (i, j) of the windows of row r; the first one starts the sum."""
-    part, c, w = tile_ops(isa, window.shape).part(v), f"c{r}_{v}", f"w{i * window.kernel + j}"
+    part, c, w = vector_ops(isa, window.shape).part(v), f"c{r}_{v}", f"w{i * window.kernel + j}"
     return f"{c} = {part.multiply(w, f'x{v}') if i == j == 0 else part.fma(w, f'x{v}', c)}"

@@ -58,7 +58,7 @@ def fused_kernels(isa: Isa) -> tuple[Fused, ...]:
 
 
 def fused_source(isa: Isa, fused: Fused) -> str:
-    """C source of one fused kernel: a function `void NAME(const cln_tile *)`."""
+    """C source of one fused kernel: a function `void NAME(const cln_strip_args *)`."""
     return kernel_function(isa, fused.shape, fused.name(isa), _Sums(isa, fused))
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from colonnade.kernels.cnm import lane
 from colonnade.kernels.shapes import Shape, shapes
-from colonnade.kernels.tile import tile_ops
+from colonnade.kernels.vector import vector_ops
 from colonnade.target.isa import Isa
 
 LEAST_ROWS = 6  # independent sums of a vector, or of a group of registers: enough to wait for none
@@ -23,9 +23,9 @@ def peak_shape(isa: Isa) -> Shape:
 
 
 def peak_source(isa: Isa) -> str:
-    """C source of `void cnm_peak(const cln_tile *)` for `isa`."""
+    """C source of `void cnm_peak(const cln_strip_args *)` for `isa`."""
     shape = peak_shape(isa)
-    ops = tile_ops(isa, shape)
+    ops = vector_ops(isa, shape)
     rows, parts = range(shape.rows), range(ops.parts)
     sums = [(t, v, f"c{t}_{v}") for t in rows for v in parts]
     strip = [
@@ -38,4 +38,4 @@ def peak_source(isa: Isa) -> str:
         *(f"{ops.store(f'a->y{ops.at} + a->y_rows[{t}] + {lane(isa, v)}', c)};" for t, v, c in sums),
     ]
     body = [*ops.strip_begin, *(f"  {line}" for line in strip), *ops.strip_end]
-    return "\n".join(["static void cnm_peak(const cln_tile *a) {", *(f"  {line}" for line in body), "}", ""])
+    return "\n".join(["static void cnm_peak(const cln_strip_args *a) {", *(f"  {line}" for line in body), "}", ""])

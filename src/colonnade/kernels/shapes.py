@@ -20,9 +20,9 @@ SLACK = MAX_VECTORS * MAX_LANES
 # Of convolutions whose padding masks leave out of loads: the most kernel elements, and the most of those times output
 # positions.
 MAX_TAPS = 49
-MAX_MASKED = 1 << 24
+MAX_LANE_MASKED = 1 << 24
 # A mask has a bit for each lane of the widest strip.
-MASK_BYTES = max(MAX_VECTORS * isa.lanes for isa in ISAS if isa.masked) // 8
+LANE_MASK_BYTES = max(MAX_VECTORS * isa.lanes for isa in ISAS if isa.masks_lanes) // 8
 
 
 @dataclass(frozen=True, order=True)

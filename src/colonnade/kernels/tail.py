@@ -17,7 +17,7 @@ from typing import cast
 
 from colonnade.kernels.cnm import lane
 from colonnade.kernels.shapes import Shape
-from colonnade.kernels.tile import MaskedOps, TileOps, tile_ops
+from colonnade.kernels.vector import MaskedOps, VectorOps, vector_ops
 from colonnade.target.isa import Isa
 
 VECTORS = (1, 2, 4)  # V, or LMUL: as many as hold T
@@ -36,11 +36,11 @@ class Tail:
 
     def paired(self, isa: Isa) -> bool:
         """Whether two positions share a register: one that lies alone has less to do."""
-        return isa.masked and isa.wide > self.vectors and self.positions > isa.wide
+        return isa.masks_lanes and isa.wide > self.vectors and self.positions > isa.wide
 
     def accumulators(self, isa: Isa) -> int:
         """Of one column, as registers."""
-        return -(-self.positions // 2) if self.paired(isa) else self.positions * tile_ops(isa, self.shape).parts
+        return -(-self.positions // 2) if self.paired(isa) else self.positions * vector_ops(isa, self.shape).parts
 
     def saves(self, isa: Isa, rows: int) -> bool:
         """Whether it takes clearly less than one more vector of T = `rows`: half the multiply-adds, or fewer. That of a
@@ -59,7 +59,7 @@ def tail_vectors(rows: int, lanes: int) -> int:
 class Accumulator:
     """Sums of one position, and of the next where two share a register, for output channels from `first` on."""
 
-    ops: TileOps
+    ops: VectorOps
     name: str
     position: int
     first: int
@@ -68,9 +68,9 @@ class Accumulator:
 def accumulators(isa: Isa, tail: Tail) -> tuple[Accumulator, ...]:
     """Those of one column."""
     if tail.paired(isa):
-        whole = tile_ops(isa, Shape(1, isa.wide))
+        whole = vector_ops(isa, Shape(1, isa.wide))
         return tuple(Accumulator(whole, f"s{p}", p, 0) for p in range(0, tail.positions, 2))
-    ops = tile_ops(isa, tail.shape)
+    ops = vector_ops(isa, tail.shape)
     return tuple(
         Accumulator(ops.part(v), f"s{p}_{v}", p, lane(isa, v)) for p in range(tail.positions) for v in range(ops.parts)
     )
@@ -80,14 +80,17 @@ def multiply_adds(isa: Isa, tail: Tail, x: str, w: str, lanes: str | None) -> It
     """What a column adds to the accumulators. x, w: pointers to its first position and to its weights. lanes: bits of
     the positions that count; None: all do."""
     if tail.paired(isa):
-        half, whole = cast(MaskedOps, tile_ops(isa, Shape(1, 1))), cast(MaskedOps, tile_ops(isa, Shape(1, isa.wide)))
+        half, whole = (
+            cast(MaskedOps, vector_ops(isa, Shape(1, 1))),
+            cast(MaskedOps, vector_ops(isa, Shape(1, isa.wide))),
+        )
         yield f"const {half.vector} some = {half.load_within(x, lanes or f'{(1 << tail.positions) - 1}')};"
         yield f"const {whole.vector} both = {whole.twice(half.load(w))};"
         for c in accumulators(isa, tail):
             pair = whole.lanes_of("some", (c.position, c.position + 1))
             yield f"{c.name} = {whole.fused('both', pair, c.name)};"
         return
-    ops = tile_ops(isa, tail.shape)
+    ops = vector_ops(isa, tail.shape)
     for v in range(ops.parts):
         yield f"const {ops.part(v).vector} w{v} = {ops.part(v).load(f'{w} + {lane(isa, v)}')};"
     if lanes:

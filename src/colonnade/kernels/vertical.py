@@ -16,11 +16,11 @@ from collections.abc import Callable
 
 from colonnade.kernels.cnm import indent
 from colonnade.kernels.shapes import Shape
-from colonnade.kernels.tile import tile_ops
-from colonnade.kernels.winograd import Filter, Lines, function, input_transform, output_transform, over_row, turns
+from colonnade.kernels.vector import vector_ops
+from colonnade.kernels.winograd import Filter, Lines, function, input_transform, loop_over, output_transform, over_line
 from colonnade.target.isa import Isa
 
-# One dimension squares no rounding error, so tiles may be longer than those of m x m outputs.
+# One dimension squares no rounding error, so patches may be longer than those of m x m outputs.
 VERTICAL_FILTERS = (Filter(4, 3), Filter(6, 3), Filter(5, 4))
 MAX_STRIDE = 2  # down and along: phases of every line, and r = ceil(kernel lines / stride)
 PARTS = ("in", "out")  # B^T d of inputs, A^T of sums
@@ -36,10 +36,10 @@ def vertical_source(isa: Isa, f: Filter) -> str:
 
 
 def _in(isa: Isa, f: Filter) -> str:
-    """void NAME(const cln_vertical_in *): n rows of transforms of every m lines."""
+    """void NAME(const cln_vertical_in *): n lines of transforms of every m lines."""
 
     def row(vectors: int) -> list[str]:
-        c = Lines(tile_ops(isa, Shape(1, vectors)))
+        c = Lines(vector_ops(isa, Shape(1, vectors)))
         d = [c.value(c.ops.load(f"line{i} + p")) for i in range(f.side)]
         for k, value in enumerate(input_transform(c, f, d)):
             c.lines.append(f"{c.ops.store(f'y + {k} * y_step + p', value)};")
@@ -47,10 +47,10 @@ def _in(isa: Isa, f: Filter) -> str:
 
     body = [
         "const int64_t y_step = a->y_step;",
-        "for (int64_t tile = 0; tile < a->tiles; ++tile) {",
-        f"  const float *const *lines = a->lines + {f.m} * tile;",
+        "for (int64_t patch = 0; patch < a->patches; ++patch) {",
+        f"  const float *const *lines = a->lines + {f.m} * patch;",
         *(f"  const float *const line{i} = lines[{i}];" for i in range(f.side)),
-        "  float *y = a->y + tile * a->pitch;",
+        "  float *y = a->y + patch * a->pitch;",
         *indent(_over_row(isa, row)),
         f"  for (int k = 0; k < {f.side}; ++k) zero_floats(y + k * y_step + a->count, a->gap);",
         "}",
@@ -59,10 +59,10 @@ def _in(isa: Isa, f: Filter) -> str:
 
 
 def _out(isa: Isa, f: Filter) -> str:
-    """void NAME(const cln_vertical_out *): m rows of outputs of every n rows of sums."""
+    """void NAME(const cln_vertical_out *): m lines of outputs of every n lines of sums."""
 
     def row(vectors: int) -> list[str]:
-        c = Lines(tile_ops(isa, Shape(1, vectors)))
+        c = Lines(vector_ops(isa, Shape(1, vectors)))
         results = output_transform(c, f, c.loads("x + p", "a->x_step", f.side))
         c.lines += c.ops.ends(1, "(int64_t)(a->count - p)")
         for i, value in enumerate(results):
@@ -88,4 +88,4 @@ def _out(isa: Isa, f: Filter) -> str:
 
 def _over_row(isa: Isa, row: Callable[[int], list[str]]) -> list[str]:
     """Groups of two registers where vectors have any length: as much work in half the instructions."""
-    return over_row(isa, row) if isa.lanes else turns(isa, 2, row(2))
+    return over_line(isa, row) if isa.lanes else loop_over(isa, 2, row(2))

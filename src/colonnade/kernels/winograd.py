@@ -23,7 +23,7 @@ from math import prod
 
 from colonnade.kernels.cnm import indent
 from colonnade.kernels.shapes import Shape
-from colonnade.kernels.tile import TileOps, tile_ops
+from colonnade.kernels.vector import VectorOps, vector_ops
 from colonnade.target.isa import Isa
 
 # The positive q by n.
@@ -39,7 +39,7 @@ class Filter:
 
     @property
     def side(self) -> int:
-        """n: side of the input tile, and points of one dimension."""
+        """n: side of the input patch, and points of one dimension."""
         return self.m + self.taps - 1
 
     @property
@@ -60,9 +60,9 @@ class Filter:
         return f"winograd_{part}_{self.m}_{self.taps}__{isa.symbol}"
 
 
-# In all of them n is at most 2 m: a tile reads from two neighbours what it does not have itself.
+# In all of them n is at most 2 m: a patch reads from two neighbours what it does not have itself.
 FILTERS = (Filter(2, 3), Filter(4, 3))
-PARTS = ("rows", "columns", "output")  # the transforms: d B of rows, B^T of columns, A^T sums A
+PARTS = ("lines", "columns", "output")  # the transforms: d B of lines, B^T of columns, A^T sums A
 
 
 def _roots(squares: Sequence[float]) -> list[float]:
@@ -82,7 +82,7 @@ def transforms_source(isa: Isa, f: Filter) -> str:
 class Lines:
     """Straight-line C: each value gets a name of its own."""
 
-    def __init__(self, ops: TileOps) -> None:
+    def __init__(self, ops: VectorOps) -> None:
         self.ops = ops
         self.lines: list[str] = []
         self._constants: dict[float, str] = {}
@@ -97,7 +97,7 @@ class Lines:
         return [self.value(self.ops.load(f"{pointer} + {i} * {step}")) for i in range(count)]
 
     def move(self, steps: Mapping[str, str], values: Sequence[str] = ()) -> None:
-        """Pointers are moved on, when `values` are computed. Compilers would load all of a tile first, for which there
+        """Pointers are moved on, when `values` are computed. Compilers would load all of a patch first, for which there
         are not enough registers, from addresses that they have computed long before and kept in memory."""
         self.lines += [f"{pointer} += {step};" for pointer, step in steps.items()]
         operands = [f'"+r"({pointer})' for pointer in steps]
@@ -156,11 +156,11 @@ def _rows(isa: Isa, f: Filter) -> str:
     """d B: lines of the padded input, each split by column modulo m."""
     m = f.m
 
-    def tiles(vectors: int) -> list[str]:
-        c = Lines(tile_ops(isa, Shape(1, vectors)))
+    def patches(vectors: int) -> list[str]:
+        c = Lines(vector_ops(isa, Shape(1, vectors)))
         split = [f"d{j}" for j in range(m)]
         c.lines += c.ops.split("x", split)
-        # The columns that a tile shares with the next one: the next lane's first ones.
+        # The columns that a patch shares with the next one: the next lane's first ones.
         next_lane = f"{m} * {vectors * isa.lanes or 'vl'}"
         shared = [c.value(c.ops.follow(split[j], f"x[{next_lane} + {j}]")) for j in range(f.side - m)]
         for j, value in enumerate(input_transform(c, f, [*split, *shared])):
@@ -172,22 +172,22 @@ def _rows(isa: Isa, f: Filter) -> str:
         "for (int64_t line = 0; line < a->lines; ++line) {",
         "  const float *from = a->x + line * x_step;",
         f"  float *to = a->y + line % {m} * y_step + line / {m} * down;",
-        *indent(over_row(isa, tiles)),
+        *indent(over_line(isa, patches)),
         "}",
     ]
-    return function(f.kernel_name(isa, "rows"), "cln_transform", body)
+    return function(f.kernel_name(isa, "lines"), "cln_transform", body)
 
 
 def _columns(isa: Isa, f: Filter) -> str:
-    """B^T of what rows gave. A tile's last n - m rows are the first of the tile below it."""
-    c, m, n = Lines(tile_ops(isa, Shape(1, isa.wide))), f.m, f.side
+    """B^T of what `lines` gave. A patch's last n - m lines are the first of the patch below it."""
+    c, m, n = Lines(vector_ops(isa, Shape(1, isa.wide))), f.m, f.side
     for _ in range(n):
         taps = [*c.loads("x", "x_step", m), *c.loads("below", "x_step", n - m)]
         for i, value in enumerate(input_transform(c, f, taps)):
             c.lines.append(f"{c.ops.store(f'y + {i * n} * y_step', value)};")
         c.move({"x": f"{m} * x_step", "below": f"{m} * x_step", "y": "y_step"})
     start = ["const float *x = a->x + p, *below = x + a->down;", "float *y = a->y + p;"]
-    body = ["const int64_t x_step = a->x_step, y_step = a->y_step;", *turns(isa, isa.wide, [*start, *c.lines])]
+    body = ["const int64_t x_step = a->x_step, y_step = a->y_step;", *loop_over(isa, isa.wide, [*start, *c.lines])]
     return function(f.kernel_name(isa, "columns"), "cln_transform", body)
 
 
@@ -195,8 +195,8 @@ def _outputs(isa: Isa, f: Filter) -> str:
     """A^T sums A, plus bias and residual and between the bounds, its columns side by side."""
     m, n = f.m, f.side
 
-    def tiles(vectors: int) -> list[str]:
-        c = Lines(tile_ops(isa, Shape(1, vectors)))
+    def patches(vectors: int) -> list[str]:
+        c = Lines(vector_ops(isa, Shape(1, vectors)))
         columns = []
         for _ in range(n):
             columns.append(output_transform(c, f, c.loads("x", f"{n} * x_step", n)))
@@ -216,31 +216,31 @@ def _outputs(isa: Isa, f: Filter) -> str:
         bias = f"const {c.ops.scalar_type} bias = {c.ops.scalar('a->bias')};"
         return [bias, "const float *x = a->x + p;", *c.lines]
 
-    body = ["const int64_t x_step = a->x_step;", *over_row(isa, tiles)]
+    body = ["const int64_t x_step = a->x_step;", *over_line(isa, patches)]
     return function(f.kernel_name(isa, "output"), "cln_transform", body)
 
 
-def over_row(isa: Isa, tiles: Callable[[int], list[str]]) -> list[str]:
-    """A loop over the a->count tiles of one row, by whole registers and, where a half holds the rest, that."""
+def over_line(isa: Isa, patches: Callable[[int], list[str]]) -> list[str]:
+    """A loop over the a->count patches of one line, by whole registers and, where a half holds the rest, that."""
     if isa.wide == 1:
-        return turns(isa, 1, tiles(1))
+        return loop_over(isa, 1, patches(1))
     return [
         "size_t p = 0;",
         f"for (; p + {isa.lanes} < a->count; p += {isa.wide * isa.lanes}) {{",
-        *indent(tiles(isa.wide)),
+        *indent(patches(isa.wide)),
         "}",
         "if (p < a->count) {",
-        *indent(tiles(1)),
+        *indent(patches(1)),
         "}",
     ]
 
 
-def turns(isa: Isa, vectors: int, tiles: Iterable[str]) -> list[str]:
-    """A loop over a->count tiles: vectors of a fixed length run over the end, others ask for what is left."""
+def loop_over(isa: Isa, vectors: int, patches: Iterable[str]) -> list[str]:
+    """A loop over a->count patches: vectors of a fixed length run over the end, others ask for what is left."""
     if isa.lanes:
-        return [f"for (size_t p = 0; p < a->count; p += {vectors * isa.lanes}) {{", *indent(tiles), "}"]
-    ops = tile_ops(isa, Shape(1, vectors))
-    return [*ops.strip_begin, *indent(tiles), *ops.strip_end]
+        return [f"for (size_t p = 0; p < a->count; p += {vectors * isa.lanes}) {{", *indent(patches), "}"]
+    ops = vector_ops(isa, Shape(1, vectors))
+    return [*ops.strip_begin, *indent(patches), *ops.strip_end]
 
 
 def function(name: str, arguments: str, body: Iterable[str]) -> str:

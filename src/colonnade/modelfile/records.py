@@ -86,7 +86,7 @@ STRIP = record(
     number("lead", 0, "MAX_SIDE", "size out of range", "lanes before its first output: borders of y"),
     flag("full", "outputs lie as its lanes do; whatever else whole vectors write are borders, made zero afterwards"),
     flag("borders", "some of y's borders are its own to make zero"),
-    number("mask", 0, "MAX_SIDE", "size out of range", "masked: its block of lane masks"),
+    number("lane_mask", 0, "MAX_SIDE", "size out of range", "lane_masked: its block of lane masks"),
 )
 
 SEGMENT = record(

@@ -98,15 +98,15 @@ _CNM = record(
     place("phase_table", "ints", "(y, x) of each phase of a strided split"),
     place("strip_table", "ints", "the strips, each a `strip`"),
     place("segment_table", "ints", "their segments, each a `segment`, in the order of strips"),
-    place("tap_table", "ints", "masked: bytes, for each entry of `off_table` the kernel element it is of"),
-    place("mask_table", "ints", "masked: blocks of lane masks, [kernel element][MASK_BYTES]"),
+    place("tap_table", "ints", "lane_masked: bytes, for each entry of `off_table` the kernel element it is of"),
+    place("lane_mask_table", "ints", "lane_masked: blocks of lane masks, [kernel element][LANE_MASK_BYTES]"),
     _CHANNELS,
     _INPUT,
     _PADS,
     stride("stride_h", "stride down the image"),
     stride("stride_w", "stride along a line"),
     stride("phases", "phases that a prepared x is split into"),
-    size("plane_rows", "lines of a plane of the data that columns are read from, prepared or x itself"),
+    size("plane_lines", "lines of a plane of the data that columns are read from, prepared or x itself"),
     size("pitch", "floats from line to line of that data"),
     size("plane", "floats from image to image of that data"),
     _OUTPUT,
@@ -119,7 +119,7 @@ _CNM = record(
     flag("packed", "strips are gathered to [column][NR] before they are used"),
     number("pack_count", 0, "MAX_SIDE", "size out of range", "entries of `pack_table`"),
     flag(
-        "masked",
+        "lane_masked",
         "padding is not in memory, but left out of loads: columns are read from x as it is or, with a stride, from "
         "its phases, and their offsets count from ceil(pad_top / stride_h) lines and ceil(pad_left / stride_w) floats "
         "before those",
@@ -130,7 +130,7 @@ _CNM = record(
     flag("chained", "each panel is followed by that of the next step, which reads what this one makes"),
     size("strip_count", "strips"),
     size("segment_count", "segments of all strips"),
-    number("mask_blocks", 0, "MAX_SIDE", "size out of range", "blocks of lane masks"),
+    number("lane_mask_blocks", 0, "MAX_SIDE", "size out of range", "blocks of lane masks"),
     _T,
     _V,
     size("tiles", "tiles of rows"),
@@ -198,9 +198,7 @@ _DEPTHWISE = record(
     flag("direct", "x is read as it is, padding included; else lines are padded and split in scratch"),
     _OUTPUT,
     _Y_BORDER,
-    _of_kernels(
-        "tile_rows", "MAX_WINDOW_ROWS", "no such micro-kernel", "R: lines that a window kernel computes at once"
-    ),
+    _of_kernels("lines", "MAX_WINDOW_LINES", "no such micro-kernel", "R: lines that a window kernel computes at once"),
     _of_kernels("vectors", "MAX_WINDOW_VECTORS", "no such micro-kernel", "V of the window kernel"),
     _ACT,
 )

@@ -113,14 +113,13 @@ def _check_clock(runner: Runner) -> None:
 def _layer(name: str, plan: NetworkPlan, repeats: int) -> LayerPlan:
     problem, choice = plan.problems[name], plan.choices[name]
     g, candidate = problem.geometry, choice.candidate
-    kept = sum(len(tile.rows) * len(tile.columns) for tile in problem.tiles(candidate.rows, candidate.dense))
     groups = f", {g.groups} groups" if g.groups > 1 else ""
     stride = f" s{g.strides[0]}" if g.strides != (1, 1) else ""
     return LayerPlan(
         name=problem.name,
         shape=f"{g.channels}->{g.rows} {g.kernel[0]}x{g.kernel[1]}{stride} @{g.out_h}x{g.out_w}{groups}",
         macs=repeats * g.macs,
-        kept_macs=repeats * kept * g.positions,
+        kept_macs=repeats * candidate.kept_weights(problem) * g.positions,
         algorithm=plan.algorithm(name),
         ms=None if choice.ms is None else repeats * choice.ms,
         dense=candidate.dense or not problem.sparse,

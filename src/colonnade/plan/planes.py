@@ -17,7 +17,7 @@ NO_BORDERS: Borders = (0, 0, 0, 0)
 
 @dataclass(frozen=True)
 class Planes:
-    """Images of height x width, each a plane of rows of `pitch` floats.
+    """Images of height x width, each a plane of lines of `pitch` floats.
 
     left   width  right = left of the next row
     0 0 0 0 0 0 | 0        top, with zeros before it, so that x of row 0 is at `origin`
@@ -31,7 +31,7 @@ class Planes:
     borders: Borders = NO_BORDERS
 
     @property
-    def rows(self) -> int:
+    def lines(self) -> int:
         return self.borders[0] + self.height + self.borders[2]
 
     @property
@@ -45,7 +45,7 @@ class Planes:
     @property
     def floats(self) -> int:
         """From one plane to the next."""
-        used = self.corner(self.borders) + self.rows * self.pitch + min(self.borders[1], self.borders[3])
+        used = self.corner(self.borders) + self.lines * self.pitch + min(self.borders[1], self.borders[3])
         return _whole_lines(used) if any(self.borders) else used
 
     def corner(self, pads: Borders) -> int:

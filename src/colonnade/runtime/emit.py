@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+from colonnade.kernels.channels import LINES as CHANNEL_LINES
+from colonnade.kernels.channels import MAX_WIDTH as MAX_CHANNEL_WIDTH
+from colonnade.kernels.channels import STRIDES as CHANNEL_STRIDES
+from colonnade.kernels.channels import VECTORS as CHANNEL_VECTORS
+from colonnade.kernels.channels import channel_kernels, channel_source
 from colonnade.kernels.cnm import LOOKAHEAD, kernel_source
-from colonnade.kernels.depthwise import KERNELS, ROWS, STRIDES, VECTORS, depthwise_source, windows
+from colonnade.kernels.depthwise import KERNELS, LINES, STRIDES, VECTORS, depthwise_source, windows
 from colonnade.kernels.fused import POSITIONS as TAIL_POSITIONS
 from colonnade.kernels.fused import ROWS as FUSED_ROWS
 from colonnade.kernels.fused import VECTORS as FUSED_VECTORS
 from colonnade.kernels.fused import fused_kernels, fused_source
 from colonnade.kernels.peak import peak_shape, peak_source
-from colonnade.kernels.shapes import MASK_BYTES, MAX_LANES, MAX_MASKED, MAX_ROWS, MAX_TAPS, MAX_VECTORS, SLACK, shapes
+from colonnade.kernels.shapes import (
+    LANE_MASK_BYTES,
+    MAX_LANE_MASKED,
+    MAX_LANES,
+    MAX_ROWS,
+    MAX_TAPS,
+    MAX_VECTORS,
+    SLACK,
+    shapes,
+)
 from colonnade.kernels.tail import VECTORS as TAIL_VECTORS
-from colonnade.kernels.tile import tile_ops
-from colonnade.kernels.turned import LINES as TURNED_LINES
-from colonnade.kernels.turned import MAX_WIDTH as MAX_TURNED_WIDTH
-from colonnade.kernels.turned import STRIDES as TURNED_STRIDES
-from colonnade.kernels.turned import VECTORS as TURNED_VECTORS
-from colonnade.kernels.turned import turned_kernels, turned_source
+from colonnade.kernels.vector import vector_ops
 from colonnade.kernels.vertical import MAX_STRIDE, VERTICAL_FILTERS, vertical_source
 from colonnade.kernels.vertical import PARTS as VERTICAL_PARTS
 from colonnade.kernels.vertical import kernel_name as vertical_name
@@ -36,23 +45,23 @@ def limits_header() -> str:
         "MAX_LANES": MAX_LANES,
         "SLACK": SLACK,
         "LOOKAHEAD": LOOKAHEAD,
-        "MASK_BYTES": MASK_BYTES,
-        "MAX_MASKED": MAX_MASKED,
+        "LANE_MASK_BYTES": LANE_MASK_BYTES,
+        "MAX_LANE_MASKED": MAX_LANE_MASKED,
         "MAX_TAPS": MAX_TAPS,
         "MAX_TAIL": max(TAIL_POSITIONS),
         "MAX_TAIL_VECTORS": max(TAIL_VECTORS),
         "MAX_FUSED_ROWS": max(FUSED_ROWS),
         "MAX_FUSED_VECTORS": max(FUSED_VECTORS),
-        "MAX_TURNED_LINES": max(TURNED_LINES),
-        "MAX_TURNED_WIDTH": MAX_TURNED_WIDTH,
-        "MAX_TURNED_STRIDE": max(TURNED_STRIDES),
-        "TURNED_VECTORS": TURNED_VECTORS,
+        "MAX_CHANNEL_LINES": max(CHANNEL_LINES),
+        "MAX_CHANNEL_WIDTH": MAX_CHANNEL_WIDTH,
+        "MAX_CHANNEL_STRIDE": max(CHANNEL_STRIDES),
+        "CHANNEL_VECTORS": CHANNEL_VECTORS,
         "MAX_WINOGRAD": max(f.m for f in (*FILTERS, *VERTICAL_FILTERS)),
         "MAX_WINOGRAD_TAPS": max(f.taps for f in (*FILTERS, *VERTICAL_FILTERS)),
         "MAX_WINOGRAD_STRIDE": MAX_STRIDE,
         "MAX_WINDOW": max(KERNELS),
         "MAX_WINDOW_STRIDE": max(STRIDES),
-        "MAX_WINDOW_ROWS": max(ROWS),
+        "MAX_WINDOW_LINES": max(LINES),
         "MAX_WINDOW_VECTORS": max(VECTORS),
     }
     return MARK + "#pragma once\n" + "".join(f"#define CLN_{name} {value}\n" for name, value in limits.items())
@@ -69,7 +78,7 @@ def kernels_source(isa: Isa) -> str:
     fused = "".join(
         f"    [{f.shape.rows}][{f.shape.vectors}][{f.positions}] = {f.name(isa)},\n" for f in fused_kernels(isa)
     )
-    turned = "".join(f"    [{k.lines}][{k.width}][{k.stride}] = {k.name(isa)},\n" for k in turned_kernels(isa))
+    channels = "".join(f"    [{k.lines}][{k.width}][{k.stride}] = {k.name(isa)},\n" for k in channel_kernels(isa))
     transforms = "".join(
         f"    [{f.m}][{f.taps}] = {{{', '.join(f.kernel_name(isa, part) for part in PARTS)}}},\n" for f in FILTERS
     )
@@ -78,21 +87,23 @@ def kernels_source(isa: Isa) -> str:
         for f in VERTICAL_FILTERS
     )
     window_grid = "".join(
-        f"    [{w.kernel}][{w.stride}][{w.rows}][{w.vectors}] = {w.name(isa)},\n" for w in windows(isa)
+        f"    [{w.kernel}][{w.stride}][{w.lines}][{w.vectors}] = {w.name(isa)},\n" for w in windows(isa)
     )
     steps = [(f"cln_check_{step.name}__{isa.symbol}", f"cln_run_{step.name}__{isa.symbol}") for step in STEPS]
     declared = "".join(f"extern cln_step_check {check};\nextern cln_step_run {run};\n" for check, run in steps)
     listed = "".join(f"    {{{check}, {run}}},\n" for check, run in steps)
     entry = f'"{isa.name}", {isa.lanes}, {isa.cpu_check}'
-    tables = f"&kernels, &fused, &turned, &transforms, &verticals, &windows, {str(isa.masked).lower()}, steps, &peak"
+    tables = (
+        f"&kernels, &fused, &channels, &transforms, &verticals, &windows, {str(isa.masks_lanes).lower()}, steps, &peak"
+    )
     peak = peak_shape(isa)
     floats = peak.vectors * isa.lanes or "CLN_MAX_VECTORS * CLN_MAX_LANES"
     return "\n".join(
         [
             MARK,
             '#include "internal.h"',
-            '#include "rows.h"',
-            tile_ops(isa, shapes(isa)[0]).header,
+            '#include "lines.h"',
+            vector_ops(isa, shapes(isa)[0]).header,
             f"bool {isa.cpu_check}(void);",
             "",
             *(kernel_source(isa, shape) for shape in shapes(isa)),
@@ -101,8 +112,8 @@ def kernels_source(isa: Isa) -> str:
             *(fused_source(isa, kernel) for kernel in fused_kernels(isa)),
             f"static const cln_fused_grid fused = {{\n{fused}}};",
             "",
-            *(turned_source(isa, kernel) for kernel in turned_kernels(isa)),
-            f"static const cln_turned_grid turned = {{\n{turned}}};",
+            *(channel_source(isa, kernel) for kernel in channel_kernels(isa)),
+            f"static const cln_channel_grid channels = {{\n{channels}}};",
             "",
             peak_source(isa),
             f"static const cln_peak peak = {{cnm_peak, {peak.rows}, {floats}}};",

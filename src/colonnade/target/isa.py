@@ -22,12 +22,12 @@ class Isa:
     max_rows: int = 16  # largest T
     vectors: tuple[int, ...] = (1, 2, 3, 4, 5, 6, 7, 8)  # V, or LMUL
     columns: int = 2  # of X per turn of a micro-kernel's loop
-    turned: int = 2  # most positions of a turned kernel
+    channel_positions: int = 2  # most positions of a kernel by channels
     scalar_operands: bool = False  # a multiply-add takes the weight from a scalar register
     fuses_tails: bool = False  # micro-kernels have registers left for the last positions of a strip
-    masked: bool = False  # loads and stores leave lanes out at no cost
+    masks_lanes: bool = False  # loads and stores leave lanes out at no cost
     cpu_check: str = "cln_cpu_any"  # C function of csrc/cpu.c: does the CPU that runs have it?
-    tile_ops: str = ""  # module in kernels/tile with the tile operations
+    vector_ops: str = ""  # module in kernels/vector with the tile operations
 
 
 _AVX2 = ("-mavx", "-mavx2", "-mfma", "-mf16c", "-mbmi", "-mbmi2")
@@ -35,7 +35,7 @@ _AVX512 = ("-mavx512f", "-mavx512dq", "-mavx512bw", "-mavx512vl", "-mprefer-vect
 
 # Best last: "native" is the last one the CPU supports.
 ISAS: tuple[Isa, ...] = (
-    Isa("generic", "generic", "any", (), lanes=4, registers=16, tile_ops="generic"),
+    Isa("generic", "generic", "any", (), lanes=4, registers=16, vector_ops="generic"),
     Isa(
         name="x86-64-v3",
         symbol="avx2",
@@ -43,9 +43,9 @@ ISAS: tuple[Isa, ...] = (
         flags=_AVX2,
         lanes=8,
         registers=16,
-        turned=6,
+        channel_positions=6,
         cpu_check="cln_cpu_x86_64_v3",
-        tile_ops="x86",
+        vector_ops="x86",
     ),
     Isa(
         name="x86-64-v4",
@@ -57,11 +57,11 @@ ISAS: tuple[Isa, ...] = (
         registers=32,
         wide=2,
         vectors=(1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16),
-        turned=14,
+        channel_positions=14,
         fuses_tails=True,
-        masked=True,
+        masks_lanes=True,
         cpu_check="cln_cpu_x86_64_v4",
-        tile_ops="x86",
+        vector_ops="x86",
     ),
     Isa(
         name="riscv64-v",
@@ -75,10 +75,10 @@ ISAS: tuple[Isa, ...] = (
         max_rows=31,
         vectors=(1, 2, 4, 8),
         columns=4,
-        turned=14,  # half of 28, a quarter of 56; two more registers for weights, two for where outputs go
+        channel_positions=14,  # half of 28, a quarter of 56; two more registers for weights, two for where outputs go
         scalar_operands=True,
         cpu_check="cln_cpu_riscv_v",
-        tile_ops="rvv",
+        vector_ops="rvv",
     ),
 )
 

@@ -1,4 +1,4 @@
-static void cnm_f32_2x2v__avx2(const cln_tile *a) {
+static void cnm_f32_2x2v__avx2(const cln_strip_args *a) {
   {
     const char *restrict x = (const char *)(a->x);
     const float *restrict w = a->w;

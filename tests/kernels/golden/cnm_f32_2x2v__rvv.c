@@ -1,4 +1,4 @@
-static void cnm_f32_2x2v__rvv(const cln_tile *a) {
+static void cnm_f32_2x2v__rvv(const cln_strip_args *a) {
   for (size_t p = 0; p < a->count;) {
     const size_t vl = __riscv_vsetvl_e32m2(a->count - p);
     const char *restrict x = (const char *)(a->x + p);

@@ -1,4 +1,4 @@
-static void cnm_f32_2x3v__avx512(const cln_tile *a) {
+static void cnm_f32_2x3v__avx512(const cln_strip_args *a) {
   {
     const char *restrict x = (const char *)(a->x);
     const float *restrict w = a->w;
@@ -15,7 +15,7 @@ static void cnm_f32_2x3v__avx512(const cln_tile *a) {
       c0_1 = _mm256_loadu_ps(start + start_rows[0] + 16);
       c1_0 = _mm512_loadu_ps(start + start_rows[1] + 0);
       c1_1 = _mm256_loadu_ps(start + start_rows[1] + 16);
-    } else if (n && !a->masks) {
+    } else if (n && !a->lane_masks) {
       const float *row = (const float *)(x + off[0]);
       const __m512 x0 = _mm512_loadu_ps(row + 0);
       const __m256 x1 = _mm256_loadu_ps(row + 16);
@@ -32,15 +32,15 @@ static void cnm_f32_2x3v__avx512(const cln_tile *a) {
       c1_0 = _mm512_set1_ps(bias[1]);
       c1_1 = _mm256_set1_ps(bias[1]);
     }
-    if (a->masks) {
-      const uint8_t *restrict masks = a->masks, *restrict taps = a->taps;
+    if (a->lane_masks) {
+      const uint8_t *restrict masks = a->lane_masks, *restrict taps = a->taps;
       for (; n >= 2; n -= 2) {
         _mm_prefetch((const char *)(w + 512), _MM_HINT_T0);
         {
           const float *row = (const float *)(x + off[0]);
           _mm_prefetch((const char *)((const float *)(x + off[8]) + 0), _MM_HINT_T0);
           _mm_prefetch((const char *)((const float *)(x + off[8]) + 16), _MM_HINT_T0);
-          const uint8_t *lanes = masks + taps[0] * CLN_MASK_BYTES;
+          const uint8_t *lanes = masks + taps[0] * CLN_LANE_MASK_BYTES;
           const __m512 x0 = _mm512_maskz_loadu_ps((__mmask16)cln_bits(lanes + 0, 16), row + 0);
           const __m256 x1 = _mm256_maskz_loadu_ps((__mmask8)cln_bits(lanes + 2, 8), row + 16);
           const __m512 w0 = _mm512_set1_ps(w[0]);
@@ -54,7 +54,7 @@ static void cnm_f32_2x3v__avx512(const cln_tile *a) {
           const float *row = (const float *)(x + off[1]);
           _mm_prefetch((const char *)((const float *)(x + off[9]) + 0), _MM_HINT_T0);
           _mm_prefetch((const char *)((const float *)(x + off[9]) + 16), _MM_HINT_T0);
-          const uint8_t *lanes = masks + taps[1] * CLN_MASK_BYTES;
+          const uint8_t *lanes = masks + taps[1] * CLN_LANE_MASK_BYTES;
           const __m512 x0 = _mm512_maskz_loadu_ps((__mmask16)cln_bits(lanes + 0, 16), row + 0);
           const __m256 x1 = _mm256_maskz_loadu_ps((__mmask8)cln_bits(lanes + 2, 8), row + 16);
           const __m512 w0 = _mm512_set1_ps(w[2]);
@@ -74,7 +74,7 @@ static void cnm_f32_2x3v__avx512(const cln_tile *a) {
           const float *row = (const float *)(x + off[0]);
           _mm_prefetch((const char *)((const float *)(x + off[8]) + 0), _MM_HINT_T0);
           _mm_prefetch((const char *)((const float *)(x + off[8]) + 16), _MM_HINT_T0);
-          const uint8_t *lanes = masks + taps[0] * CLN_MASK_BYTES;
+          const uint8_t *lanes = masks + taps[0] * CLN_LANE_MASK_BYTES;
           const __m512 x0 = _mm512_maskz_loadu_ps((__mmask16)cln_bits(lanes + 0, 16), row + 0);
           const __m256 x1 = _mm256_maskz_loadu_ps((__mmask8)cln_bits(lanes + 2, 8), row + 16);
           const __m512 w0 = _mm512_set1_ps(w[0]);

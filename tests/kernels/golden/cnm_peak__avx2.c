@@ -1,4 +1,4 @@
-static void cnm_peak(const cln_tile *a) {
+static void cnm_peak(const cln_strip_args *a) {
   {
     const __m256 w = _mm256_set1_ps(a->w[0]);
     const __m256 x0 = _mm256_loadu_ps(a->x + 0);

@@ -1,4 +1,4 @@
-static void cnm_peak(const cln_tile *a) {
+static void cnm_peak(const cln_strip_args *a) {
   {
     const __m512 w = _mm512_set1_ps(a->w[0]);
     const __m512 x0 = _mm512_loadu_ps(a->x + 0);

@@ -1,4 +1,4 @@
-static void cnm_peak(const cln_tile *a) {
+static void cnm_peak(const cln_strip_args *a) {
   {
     const vec w = VEC_SET1(a->w[0]);
     const vec x0 = (*(const vec *)(a->x + 0));

@@ -1,4 +1,4 @@
-static void cnm_peak(const cln_tile *a) {
+static void cnm_peak(const cln_strip_args *a) {
   for (size_t p = 0; p < a->count;) {
     const size_t vl = __riscv_vsetvl_e32m4(a->count - p);
     const float w = a->w[0];

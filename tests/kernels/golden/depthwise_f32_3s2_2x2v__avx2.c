@@ -11,7 +11,7 @@ static void depthwise_f32_3s2_2x2v__avx2(const cln_window *a) {
   const __m256 w8 = _mm256_set1_ps(a->w[8]);
   const __m256 bias = _mm256_set1_ps(a->bias);
   const int64_t pitch = a->pitch;
-  const int64_t phase = a->phase;
+  const int64_t phase = a->odd;
   for (size_t p = 0;;) {
     const float *x = a->x + p;
     float *y = a->y + p;

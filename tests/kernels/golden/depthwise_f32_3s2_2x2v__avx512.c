@@ -19,9 +19,9 @@ static void depthwise_f32_3s2_2x2v__avx512(const cln_window *a) {
     const uint32_t out0 = cln_within((int64_t)p + 0, (int64_t)a->count, 16);
     for (int32_t line = 0;;) {
       __m512 c0_0, c1_0;
-      const float *const *rows = a->rows + line * 2;
+      const float *const *lines = a->lines_of_x + line * 2;
       {
-        const float *row = rows[0] + first;
+        const float *row = lines[0] + first;
         {
           const __m512 x0_0 = _mm512_maskz_loadu_ps((__mmask16)in0_0, row + 0);
           const __m512 x0_1 = _mm512_maskz_loadu_ps((__mmask16)in0_1, row + 16);
@@ -44,7 +44,7 @@ static void depthwise_f32_3s2_2x2v__avx512(const cln_window *a) {
         }
       }
       {
-        const float *row = rows[1] + first;
+        const float *row = lines[1] + first;
         {
           const __m512 x0_0 = _mm512_maskz_loadu_ps((__mmask16)in0_0, row + 0);
           const __m512 x0_1 = _mm512_maskz_loadu_ps((__mmask16)in0_1, row + 16);
@@ -67,7 +67,7 @@ static void depthwise_f32_3s2_2x2v__avx512(const cln_window *a) {
         }
       }
       {
-        const float *row = rows[2] + first;
+        const float *row = lines[2] + first;
         {
           const __m512 x0_0 = _mm512_maskz_loadu_ps((__mmask16)in0_0, row + 0);
           const __m512 x0_1 = _mm512_maskz_loadu_ps((__mmask16)in0_1, row + 16);
@@ -93,7 +93,7 @@ static void depthwise_f32_3s2_2x2v__avx512(const cln_window *a) {
         }
       }
       {
-        const float *row = rows[3] + first;
+        const float *row = lines[3] + first;
         {
           const __m512 x0_0 = _mm512_maskz_loadu_ps((__mmask16)in0_0, row + 0);
           const __m512 x0_1 = _mm512_maskz_loadu_ps((__mmask16)in0_1, row + 16);
@@ -116,7 +116,7 @@ static void depthwise_f32_3s2_2x2v__avx512(const cln_window *a) {
         }
       }
       {
-        const float *row = rows[4] + first;
+        const float *row = lines[4] + first;
         {
           const __m512 x0_0 = _mm512_maskz_loadu_ps((__mmask16)in0_0, row + 0);
           const __m512 x0_1 = _mm512_maskz_loadu_ps((__mmask16)in0_1, row + 16);

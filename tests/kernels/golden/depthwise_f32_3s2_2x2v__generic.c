@@ -11,7 +11,7 @@ static void depthwise_f32_3s2_2x2v__generic(const cln_window *a) {
   const vec w8 = VEC_SET1(a->w[8]);
   const vec bias = VEC_SET1(a->bias);
   const int64_t pitch = a->pitch;
-  const int64_t phase = a->phase;
+  const int64_t phase = a->odd;
   for (size_t p = 0;;) {
     const float *x = a->x + p;
     float *y = a->y + p;

@@ -11,7 +11,7 @@ static void depthwise_f32_3s2_2x2v__rvv(const cln_window *a) {
   const float w8 = a->w[8];
   const float bias = a->bias;
   const int64_t pitch = a->pitch;
-  const int64_t phase = a->phase;
+  const int64_t phase = a->odd;
   for (size_t p = 0; p < a->count;) {
     const size_t vl = __riscv_vsetvl_e32m2(a->count - p);
     const float *x = a->x + p;

@@ -1,4 +1,4 @@
-static void fused_f32_4x2v1__avx512(const cln_tile *a) {
+static void fused_f32_4x2v1__avx512(const cln_strip_args *a) {
   {
     const char *restrict x = (const char *)(a->x);
     const float *restrict w = a->w;
@@ -15,7 +15,7 @@ static void fused_f32_4x2v1__avx512(const cln_tile *a) {
       c1_0 = _mm512_loadu_ps(start + start_rows[1] + 0);
       c2_0 = _mm512_loadu_ps(start + start_rows[2] + 0);
       c3_0 = _mm512_loadu_ps(start + start_rows[3] + 0);
-    } else if (n && !a->masks) {
+    } else if (n && !a->lane_masks) {
       const float *row = (const float *)(x + off[0]);
       const __m512 x0 = _mm512_loadu_ps(row + 0);
       const __m512 w0 = _mm512_set1_ps(w[0]);
@@ -39,15 +39,15 @@ static void fused_f32_4x2v1__avx512(const cln_tile *a) {
       c2_0 = _mm512_set1_ps(bias[2]);
       c3_0 = _mm512_set1_ps(bias[3]);
     }
-    if (a->masks) {
-      const uint8_t *restrict masks = a->masks, *restrict taps = a->taps;
+    if (a->lane_masks) {
+      const uint8_t *restrict masks = a->lane_masks, *restrict taps = a->taps;
       for (; n >= 2; n -= 2) {
         _mm_prefetch((const char *)(w + 512), _MM_HINT_T0);
         {
           const float *row = (const float *)(x + off[0]);
           _mm_prefetch((const char *)((const float *)(x + off[8]) + 0), _MM_HINT_T0);
           _mm_prefetch((const char *)((const float *)(x + off[8]) + 16), _MM_HINT_T0);
-          const uint8_t *lanes = masks + taps[0] * CLN_MASK_BYTES;
+          const uint8_t *lanes = masks + taps[0] * CLN_LANE_MASK_BYTES;
           const __m512 x0 = _mm512_maskz_loadu_ps((__mmask16)cln_bits(lanes + 0, 16), row + 0);
           const __m512 w0 = _mm512_set1_ps(w[0]);
           c0_0 = _mm512_fmadd_ps(w0, x0, c0_0);
@@ -69,7 +69,7 @@ static void fused_f32_4x2v1__avx512(const cln_tile *a) {
           const float *row = (const float *)(x + off[1]);
           _mm_prefetch((const char *)((const float *)(x + off[9]) + 0), _MM_HINT_T0);
           _mm_prefetch((const char *)((const float *)(x + off[9]) + 16), _MM_HINT_T0);
-          const uint8_t *lanes = masks + taps[1] * CLN_MASK_BYTES;
+          const uint8_t *lanes = masks + taps[1] * CLN_LANE_MASK_BYTES;
           const __m512 x0 = _mm512_maskz_loadu_ps((__mmask16)cln_bits(lanes + 0, 16), row + 0);
           const __m512 w0 = _mm512_set1_ps(w[4]);
           c0_0 = _mm512_fmadd_ps(w0, x0, c0_0);
@@ -97,7 +97,7 @@ static void fused_f32_4x2v1__avx512(const cln_tile *a) {
           const float *row = (const float *)(x + off[0]);
           _mm_prefetch((const char *)((const float *)(x + off[8]) + 0), _MM_HINT_T0);
           _mm_prefetch((const char *)((const float *)(x + off[8]) + 16), _MM_HINT_T0);
-          const uint8_t *lanes = masks + taps[0] * CLN_MASK_BYTES;
+          const uint8_t *lanes = masks + taps[0] * CLN_LANE_MASK_BYTES;
           const __m512 x0 = _mm512_maskz_loadu_ps((__mmask16)cln_bits(lanes + 0, 16), row + 0);
           const __m512 w0 = _mm512_set1_ps(w[0]);
           c0_0 = _mm512_fmadd_ps(w0, x0, c0_0);

@@ -1,4 +1,4 @@
-static void fused_f32_8x2v4__avx512(const cln_tile *a) {
+static void fused_f32_8x2v4__avx512(const cln_strip_args *a) {
   {
     const char *restrict x = (const char *)(a->x);
     const float *restrict w = a->w;
@@ -20,7 +20,7 @@ static void fused_f32_8x2v4__avx512(const cln_tile *a) {
       c5_0 = _mm512_loadu_ps(start + start_rows[5] + 0);
       c6_0 = _mm512_loadu_ps(start + start_rows[6] + 0);
       c7_0 = _mm512_loadu_ps(start + start_rows[7] + 0);
-    } else if (n && !a->masks) {
+    } else if (n && !a->lane_masks) {
       const float *row = (const float *)(x + off[0]);
       const __m512 x0 = _mm512_loadu_ps(row + 0);
       const __m512 w0 = _mm512_set1_ps(w[0]);
@@ -57,15 +57,15 @@ static void fused_f32_8x2v4__avx512(const cln_tile *a) {
       c6_0 = _mm512_set1_ps(bias[6]);
       c7_0 = _mm512_set1_ps(bias[7]);
     }
-    if (a->masks) {
-      const uint8_t *restrict masks = a->masks, *restrict taps = a->taps;
+    if (a->lane_masks) {
+      const uint8_t *restrict masks = a->lane_masks, *restrict taps = a->taps;
       for (; n >= 2; n -= 2) {
         _mm_prefetch((const char *)(w + 512), _MM_HINT_T0);
         {
           const float *row = (const float *)(x + off[0]);
           _mm_prefetch((const char *)((const float *)(x + off[8]) + 0), _MM_HINT_T0);
           _mm_prefetch((const char *)((const float *)(x + off[8]) + 16), _MM_HINT_T0);
-          const uint8_t *lanes = masks + taps[0] * CLN_MASK_BYTES;
+          const uint8_t *lanes = masks + taps[0] * CLN_LANE_MASK_BYTES;
           const __m512 x0 = _mm512_maskz_loadu_ps((__mmask16)cln_bits(lanes + 0, 16), row + 0);
           const __m512 w0 = _mm512_set1_ps(w[0]);
           c0_0 = _mm512_fmadd_ps(w0, x0, c0_0);
@@ -95,7 +95,7 @@ static void fused_f32_8x2v4__avx512(const cln_tile *a) {
           const float *row = (const float *)(x + off[1]);
           _mm_prefetch((const char *)((const float *)(x + off[9]) + 0), _MM_HINT_T0);
           _mm_prefetch((const char *)((const float *)(x + off[9]) + 16), _MM_HINT_T0);
-          const uint8_t *lanes = masks + taps[1] * CLN_MASK_BYTES;
+          const uint8_t *lanes = masks + taps[1] * CLN_LANE_MASK_BYTES;
           const __m512 x0 = _mm512_maskz_loadu_ps((__mmask16)cln_bits(lanes + 0, 16), row + 0);
           const __m512 w0 = _mm512_set1_ps(w[8]);
           c0_0 = _mm512_fmadd_ps(w0, x0, c0_0);
@@ -131,7 +131,7 @@ static void fused_f32_8x2v4__avx512(const cln_tile *a) {
           const float *row = (const float *)(x + off[0]);
           _mm_prefetch((const char *)((const float *)(x + off[8]) + 0), _MM_HINT_T0);
           _mm_prefetch((const char *)((const float *)(x + off[8]) + 16), _MM_HINT_T0);
-          const uint8_t *lanes = masks + taps[0] * CLN_MASK_BYTES;
+          const uint8_t *lanes = masks + taps[0] * CLN_LANE_MASK_BYTES;
           const __m512 x0 = _mm512_maskz_loadu_ps((__mmask16)cln_bits(lanes + 0, 16), row + 0);
           const __m512 w0 = _mm512_set1_ps(w[0]);
           c0_0 = _mm512_fmadd_ps(w0, x0, c0_0);

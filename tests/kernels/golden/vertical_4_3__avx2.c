@@ -1,14 +1,14 @@
 static void vertical_in_4_3__avx2(const cln_vertical_in *a) {
   const int64_t y_step = a->y_step;
-  for (int64_t tile = 0; tile < a->tiles; ++tile) {
-    const float *const *lines = a->lines + 4 * tile;
+  for (int64_t patch = 0; patch < a->patches; ++patch) {
+    const float *const *lines = a->lines + 4 * patch;
     const float *const line0 = lines[0];
     const float *const line1 = lines[1];
     const float *const line2 = lines[2];
     const float *const line3 = lines[3];
     const float *const line4 = lines[4];
     const float *const line5 = lines[5];
-    float *y = a->y + tile * a->pitch;
+    float *y = a->y + patch * a->pitch;
     for (size_t p = 0; p < a->count; p += 8) {
       __m256 v0 = _mm256_loadu_ps(line0 + p);
       __m256 v1 = _mm256_loadu_ps(line1 + p);

@@ -1,4 +1,4 @@
-static void winograd_rows_2_3__avx2(const cln_transform *a) {
+static void winograd_lines_2_3__avx2(const cln_transform *a) {
   const int64_t x_step = a->x_step, y_step = a->y_step, down = a->down;
   for (int64_t line = 0; line < a->lines; ++line) {
     const float *from = a->x + line * x_step;

@@ -1,8 +1,8 @@
 """Which values get borders in memory, so that the convolutions that read them need no padded copy.
 
-Borders help who reads a value with padding, and cost who else reads or makes it: rows are longer, and strips that
-do not run through planes of equal rows on both sides cross their edges. A convolution of stride 1 wants them on both
-sides or on neither, unless its kernels are turned ones, and a residual is laid out as what it is added to. So values
+Borders help who reads a value with padding, and cost who else reads or makes it: lines are longer, and strips that
+do not run through planes of equal lines on both sides cross their edges. A convolution of stride 1 wants them on both
+sides or on neither, unless its kernels are by channels, and a residual is laid out as what it is added to. So values
 are grouped along those. All of a group have borders, or those of its values that are read with padding and gain by
 themselves, or none: whichever makes its convolutions cheapest, by the sum of their costs.
 """

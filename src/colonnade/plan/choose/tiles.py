@@ -21,7 +21,7 @@ from colonnade.sparse.pattern import Pattern, convolution_mask
 from colonnade.sparse.prune import DEFAULT_TILE, TileWish
 from colonnade.target.targets import Target
 
-# 15 is what two RISC-V registers a row hold, and 16 what turned kernels do.
+# 15 is what two RISC-V registers a row hold, and 16 what kernels by channels do.
 TILES = (4, 6, 8, 12, 15, 16)
 TOLERATED = {"auto": 1.1, "fastest": 1.0}  # a smaller tile may take so many times the least
 

@@ -13,7 +13,7 @@ from typing import TypeVar
 from colonnade.kernels.cnm import LINE_FLOATS
 from colonnade.kernels.shapes import Shape, shapes
 from colonnade.plan.problem import ConvProblem
-from colonnade.plan.ways.way import FLOAT_BYTES, Candidate
+from colonnade.plan.ways.way import FLOAT_BYTES, Candidate, TiledCandidate
 from colonnade.target.targets import Target
 
 CALL_INSTRUCTIONS = 220
@@ -22,7 +22,7 @@ LOOP_INSTRUCTIONS = 1.5  # per column, beside loads and multiply-adds
 EFFICIENCY = 0.55  # of the best shape's multiply-adds per cycle; a shape with less is never worth a look
 ROWS_VARIED = 3  # other T of the best shapes
 
-C = TypeVar("C", bound=Candidate)
+C = TypeVar("C", bound=TiledCandidate)
 
 
 def candidate_cycles(problem: ConvProblem, candidate: Candidate, target: Target) -> float:

@@ -13,12 +13,12 @@ from colonnade.kernels.winograd import Filter
 from colonnade.modelfile.steps import Fields
 from colonnade.plan.problem import ConvProblem, Geometry
 from colonnade.plan.ways.costs import row_variants
-from colonnade.plan.ways.way import Candidate
+from colonnade.plan.ways.way import TiledCandidate
 from colonnade.target.targets import Target
 
 
 @dataclass(frozen=True)
-class Transformed(Candidate):
+class Transformed(TiledCandidate):
     """Products of transformed data and weights (kernels/winograd.py).
 
     m: the side of a patch of outputs.

@@ -27,16 +27,9 @@ FLOAT_BYTES = 4
 @dataclass(frozen=True)
 class Candidate(ABC):
     """One way to compute a convolution, fully chosen. The docstring of a way says what each of its fields means; these
-    lines are shown in docs/ways.md.
-
-    rows: T of its micro-kernel (docs/kernels.md).
-    vectors: V of its micro-kernel.
-    """
+    lines are shown in docs/ways.md."""
 
     step_kind: ClassVar[str]  # of the step that computes it
-
-    rows: int
-    vectors: int
 
     @property
     def kind(self) -> Hashable:
@@ -79,6 +72,10 @@ class Candidate(ABC):
     def stored_weights(self, problem: ConvProblem) -> int:
         """How many weights the model file holds for it."""
 
+    def kept_weights(self, problem: ConvProblem) -> int:
+        """How many weights of the layer it computes with."""
+        return problem.geometry.rows * problem.geometry.columns
+
     def reads_past(self, problem: ConvProblem, in_arena: bool) -> bool:
         """Whether it reads its input where it lies, in whole vectors, and so past its end too. in_arena: the input lies
         in the arena; else it is the caller's."""
@@ -114,7 +111,19 @@ class Candidate(ABC):
         hints = get_type_hints(cls)
         for field in fields(cls):
             _check_field(field.name, hints[field.name], values[field.name])
-        return cls(**values)  # type: ignore[arg-type]
+        return cls(**values)
+
+
+@dataclass(frozen=True)
+class TiledCandidate(Candidate):
+    """One that multiplies tiles of weights by strips of data, with a micro-kernel of kernels/shapes.py.
+
+    rows: T of its micro-kernel (docs/kernels.md).
+    vectors: V of its micro-kernel.
+    """
+
+    rows: int
+    vectors: int
 
 
 def _check_field(name: str, hint: object, value: object) -> None:

@@ -25,18 +25,21 @@ class Windows(Candidate):
     """Window kernels compute some lines of outputs of one plane at once: for depthwise 3x3 and 5x5 convolutions of
     stride 1 and 2, without dilation and residual.
 
-    rows: lines of outputs that a window kernel computes at once, its R.
+    lines: lines of outputs that a window kernel computes at once, its R.
     vectors: vectors of each of these lines.
     """
 
     step_kind: ClassVar[str] = "depthwise"
 
+    lines: int
+    vectors: int
+
     @property
     def variety(self) -> tuple[int, int]:
-        return self.rows, self.vectors
+        return self.lines, self.vectors
 
     def __str__(self) -> str:
-        return f"depthwise {self.rows}x{self.vectors}v"
+        return f"depthwise {self.lines}x{self.vectors}v"
 
     @classmethod
     def candidates(cls, problem: ConvProblem, target: Target) -> Iterator[Windows]:
@@ -47,23 +50,23 @@ class Windows(Candidate):
             return
         for window in windows(target.isa):
             same = (window.kernel, window.stride) == (g.kernel[0], g.strides[0])
-            if same and window.rows <= g.out_h and (window.vectors - 1) * target.lanes < g.out_w:
-                yield cls(window.rows, window.vectors)
+            if same and window.lines <= g.out_h and (window.vectors - 1) * target.lanes < g.out_w:
+                yield cls(window.lines, window.vectors)
 
     def fits(self, problem: ConvProblem, target: Target) -> bool:
         return self in self.candidates(problem, target)
 
     def cycles(self, problem: ConvProblem, target: Target) -> float:
         g = problem.geometry
-        window = Window(g.kernel[0], g.strides[0], self.rows, self.vectors)
-        outputs = self.rows * self.vectors
+        window = Window(g.kernel[0], g.strides[0], self.lines, self.vectors)
+        outputs = self.lines * self.vectors
         arithmetic = outputs * window.kernel**2 * target.fma_cycles
-        loads = window.input_rows * window.kernel * self.vectors * target.load_cycles
+        loads = window.input_lines * window.kernel * self.vectors * target.load_cycles
         compute = arithmetic + loads if target.in_order else max(arithmetic, loads)
-        bands = -(-g.out_h // window.rows)
+        bands = -(-g.out_h // window.lines)
         strips = bands * -(-g.out_w // (window.vectors * target.lanes))
         cycles = strips * (compute + outputs * store_cycles(target)) + bands * call_cycles(target)
-        if not g.reads_as_is and not target.isa.masked:
+        if not g.reads_as_is and not target.isa.masks_lanes:
             moved = PAD_MOVES * g.height * -(-g.width // target.lanes)
             cycles += moved * target.move_cycles
         return g.batch * g.channels * cycles
@@ -93,7 +96,7 @@ class Windows(Candidate):
             "stride": g.strides[0],
             "direct": direct,
             **plane_fields(g),
-            "tile_rows": self.rows,
+            "lines": self.lines,
             "vectors": self.vectors,
             **activation_fields(problem.act),
         }
@@ -103,7 +106,7 @@ class Windows(Candidate):
 
     @classmethod
     def of_step(cls, fields: Fields, sparse: bool) -> Windows:
-        return cls(fields["tile_rows"], fields["vectors"])
+        return cls(fields["lines"], fields["vectors"])
 
     @classmethod
     def work(cls, fields: Fields, ints: np.ndarray) -> Work:

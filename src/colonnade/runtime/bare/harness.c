@@ -61,16 +61,16 @@ _Noreturn void bare_main(void) {
   cln_session *session;
   bare_check(cln_model_open("job", &model, error, sizeof error), error);
   bare_check(cln_session_create(model, 1, &session, error, sizeof error), error);
-  int32_t steps = model->order_count;
+  int32_t steps = model->task_count;
   bare_check(bare_the_job.first > bare_the_job.last || bare_the_job.last > steps, "no such steps");
   const float **inputs = calloc((size_t)model->input_count + 1, sizeof *inputs);
   float **outputs = calloc((size_t)model->output_count + 1, sizeof *outputs);
   bare_bind(model, inputs, outputs);
   bare_evict(cln_aligned_alloc(0), bare_the_job.evict_bytes);
-  model->order_count = bare_the_job.first;
+  model->task_count = bare_the_job.first;
   cln_session_run(session, inputs, outputs);
   for (int32_t i = bare_the_job.first; i < bare_the_job.last; ++i)
-    model->isa->steps[model->order[i].op].run(session, i, 0);
+    model->isa->steps[model->tasks[i].op].run(session, i, 0);
   bare_show(session, outputs);
   bare_exit(0);
 }

@@ -61,10 +61,10 @@ CLN_API void cln_session_profile(cln_session *session, const float *const *input
                                  double *step_ns);
 
 /* What the session's threads can do at most, measured now: multiply-adds per nanosecond with all operands in registers,
- * in `turns` turns of a loop; and bytes per nanosecond read from `bytes` of memory, each thread its own part of it
- * `turns` times. */
-CLN_API double cln_session_fma_rate(cln_session *session, int64_t turns);
-CLN_API double cln_session_read_rate(cln_session *session, const void *memory, size_t bytes, int64_t turns);
+ * in `rounds` rounds of a loop; and bytes per nanosecond read from `bytes` of memory, each thread its own part of it
+ * `rounds` times. */
+CLN_API double cln_session_fma_rate(cln_session *session, int64_t rounds);
+CLN_API double cln_session_read_rate(cln_session *session, const void *memory, size_t bytes, int64_t rounds);
 
 /* XXH64 with seed 0, the checksum of model files. */
 CLN_API uint64_t cln_checksum(const void *data, size_t bytes);

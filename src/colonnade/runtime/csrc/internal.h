@@ -16,13 +16,13 @@
  * c, r, bias: NULL for none. Kernels of a fixed vector length
  * compute whole vectors; those of any length exactly `count` positions.
  * gap: of kernels of any length: floats by which outputs from position `split` on lie further than that; 0: they don't.
- * masks: NULL, or for each tap CLN_MASK_BYTES with a bit for each lane: x counts as zero where that of the column's tap
+ * lane_masks: NULL, or for each tap CLN_LANE_MASK_BYTES with a bit for each lane: x counts as zero where that of the column's tap
  * is not set, and is not read there. */
-typedef struct cln_tile {
+typedef struct cln_strip_args {
   const float *x;
   const int32_t *off;
-  const uint8_t *taps; /* of each column, where there are masks */
-  const uint8_t *masks;
+  const uint8_t *taps; /* of each column, where there are lane masks */
+  const uint8_t *lane_masks;
   const float *w;
   size_t n, count;
   const float *bias;
@@ -35,24 +35,24 @@ typedef struct cln_tile {
   size_t split, gap;
   float lo, hi;
   float *tail; /* for sums of the positions that follow, each in vectors that hold T, of kernels that compute these too */
-} cln_tile;
+} cln_strip_args;
 
-/* Bits of 8 or 16 lanes of a mask. */
+/* Bits of 8 or 16 lanes of a lane mask. */
 static inline uint32_t cln_bits(const uint8_t *mask, int32_t lanes) {
   uint16_t bits = *mask;
   if (lanes > 8) memcpy(&bits, mask, sizeof bits);
   return bits;
 }
 
-typedef void (*cln_kernel)(const cln_tile *);
+typedef void (*cln_kernel)(const cln_strip_args *);
 typedef cln_kernel cln_kernel_grid[CLN_MAX_ROWS + 1][CLN_MAX_VECTORS + 1];
 
 /* Arguments of Winograd's data transforms (kernels/winograd.py), n = m + r - 1:
- *   rows     of each of `lines` lines, a row of `count` tiles: element j of tile p is x[line * x_step + m * p + j], and of
+ *   lines    of each of `lines` lines, `count` patches side by side: element j of patch p is x[line * x_step + m * p + j], and of
  *            its transform y[(j * m + line % m) * y_step + line / m * down + p]
- *   columns  `count` tiles, `down` of them to a row: element (i, j) of tile p is x[(j * m + i % m) * x_step + i / m * down
+ *   columns  `count` patches, `down` of them to a line: element (i, j) of patch p is x[(j * m + i % m) * x_step + i / m * down
  *            + p], and of its transform y[(i * n + j) * y_step + p]
- *   output   `count` tiles: sum (i, j) of tile p is x[(i * n + j) * x_step + p], and its output (i, j), plus bias and, unless
+ *   output   `count` patches: sum (i, j) of patch p is x[(i * n + j) * x_step + p], and its output (i, j), plus bias and, unless
  *            r is NULL, the same element of r, between lo and hi, is y[i * y_step + m * p + j], for i < lines and
  *            m * p + j < width. r may be y
  * Kernels of a fixed vector length compute whole vectors, but no outputs beside those. */
@@ -68,19 +68,19 @@ typedef struct {
 
 typedef void (*cln_transform_kernel)(const cln_transform *);
 typedef struct {
-  cln_transform_kernel rows, columns, output;
+  cln_transform_kernel lines, columns, output;
 } cln_winograd_transforms[CLN_MAX_WINOGRAD + 1][CLN_MAX_WINOGRAD_TAPS + 1]; /* by m and r */
 
 /* Arguments of the data transforms of F(m, r) down the rows of an image (kernels/vertical.py), n = m + r - 1:
- *   in   row `tile` of each of n transforms, of lines[m * tile] .. lines[m * tile + n - 1], `count` floats of each, goes to
- *        y[k * y_step + tile * pitch], and `gap` zeros after it
+ *   in   line `patch` of each of n transforms, of lines[m * patch] .. lines[m * patch + n - 1], `count` floats of each, goes to
+ *        y[k * y_step + patch * pitch], and `gap` zeros after it
  *   out  `lines` rows of outputs, m of every n rows of sums x[k * x_step + line / m * x_pitch], plus bias and, unless r is
  *        NULL, the same of r, between lo and hi, go to y[line * y_pitch]. r may be y
  * Kernels of a fixed vector length read whole vectors, and `in` writes them. */
 typedef struct {
   const float *const *lines;
   float *y;
-  int64_t y_step, pitch, tiles;
+  int64_t y_step, pitch, patches;
   int32_t gap;
   size_t count;
 } cln_vertical_in;
@@ -101,14 +101,14 @@ typedef struct {
 } cln_vertical_transforms[CLN_MAX_WINOGRAD + 1][CLN_MAX_WINOGRAD_TAPS + 1]; /* by m and r */
 
 /* Arguments of a window kernel (kernels/depthwise.py): element (i, j) of the window of output (r, p) is
- *   x[(r * stride + i) * pitch + (p * stride + j) % stride * phase + (p * stride + j) / stride]
+ *   x[(r * stride + i) * pitch + (p * stride + j) % stride * odd + (p * stride + j) / stride]
  * and the output y[r * y_pitch + p]. Kernels of a fixed vector length compute at least one whole row of their vectors.
- * A masked one computes `lines` rows, R or more; the element is p * stride + j - pad of row r * stride + i, zero unless 0 or
+ * One with lane masks computes `lines` lines, R or more; the element is p * stride + j - pad of line r * stride + i, zero unless 0 or
  * more and below n, and nothing else is read or written. */
 typedef struct {
   const float *x;
-  int64_t pitch, phase;
-  const float *const *rows;
+  int64_t pitch, odd;
+  const float *const *lines_of_x;
   int32_t pad, n, lines;
   const float *w;
   float bias, lo, hi;
@@ -125,14 +125,14 @@ static inline uint32_t cln_within(int64_t first, int64_t n, int32_t lanes) {
 }
 
 typedef void (*cln_window_kernel)(const cln_window *);
-typedef cln_window_kernel cln_window_grid[CLN_MAX_WINDOW + 1][CLN_MAX_WINDOW_STRIDE + 1][CLN_MAX_WINDOW_ROWS + 1]
+typedef cln_window_kernel cln_window_grid[CLN_MAX_WINDOW + 1][CLN_MAX_WINDOW_STRIDE + 1][CLN_MAX_WINDOW_LINES + 1]
                                          [CLN_MAX_WINDOW_VECTORS + 1];
 
 /* Micro-kernels that compute a tail too (kernels/fused.py), by T, V and positions of the tail. Its sums go to
  * a->tail[p * step + t], step being the lanes of the vectors that hold T, without anything that comes after the products. */
 typedef cln_kernel cln_fused_grid[CLN_MAX_FUSED_ROWS + 1][CLN_MAX_FUSED_VECTORS + 1][CLN_MAX_TAIL + 1];
 
-/* Arguments of a turned kernel (kernels/turned.py): position p is the q-th of line l,
+/* Arguments of a kernel by channels (kernels/channels.py): position p is the q-th of line l,
  *   y[places[t] / 4 + l * y_line + q] =
  *       clamp(sum_k w[k * count + t] * x[off[k] / 4 + l * x_line + q * stride] + c[p * step + t] + r[as y] + bias[t])
  * or, with `sums`, sums[p * step + t] = the first two terms. c, r, sums: NULL for none. Kernels of a fixed vector length
@@ -151,23 +151,23 @@ typedef struct {
   const float *r;
   const uint32_t *places;
   float lo, hi;
-} cln_turned;
+} cln_channel_args;
 
-typedef void (*cln_turned_kernel)(const cln_turned *);
-typedef cln_turned_kernel cln_turned_grid[CLN_MAX_TURNED_LINES + 1][CLN_MAX_TURNED_WIDTH + 1][CLN_MAX_TURNED_STRIDE + 1];
+typedef void (*cln_channel_kernel)(const cln_channel_args *);
+typedef cln_channel_kernel cln_channel_grid[CLN_MAX_CHANNEL_LINES + 1][CLN_MAX_CHANNEL_WIDTH + 1][CLN_MAX_CHANNEL_STRIDE + 1];
 
 /* What a step's check is given, and what it tells. */
-typedef struct cln_order_entry cln_order_entry;
+typedef struct cln_task cln_task;
 typedef struct {
   const cln_model *model;
-  cln_order_entry *entry; /* of the step, in the running order; those before have been checked */
+  cln_task *task; /* of the step, in the running order; those before have been checked */
   int64_t scratch;        /* floats of a thread's scratch that the step needs: 0 unless the check says more */
 } cln_checker;
 
 /* One kind of step. check: NULL, or the reason for which the file is refused; every field of the record is in its range.
  * run: is called by every thread of the session, and divides the work itself. */
 typedef const char *cln_step_check(cln_checker *c, const void *record);
-typedef void cln_step_run(cln_session *session, int32_t order, int thread);
+typedef void cln_step_run(cln_session *session, int32_t task, int thread);
 typedef struct {
   cln_step_check *check;
   cln_step_run *run;
@@ -186,11 +186,11 @@ typedef struct {
   bool (*supported)(void);
   const cln_kernel_grid *kernels;
   const cln_fused_grid *fused;
-  const cln_turned_grid *turned;
+  const cln_channel_grid *channels;
   const cln_winograd_transforms *transforms;
   const cln_vertical_transforms *verticals;
   const cln_window_grid *windows;
-  bool masked; /* the window kernels are; micro-kernels take masks */
+  bool masks_lanes; /* window kernels and micro-kernels take lane masks */
   const cln_step_kind *steps; /* by opcode */
   const cln_peak *peak;
   uint64_t (*read)(const uint64_t *words, size_t count);
@@ -205,29 +205,29 @@ typedef struct {
   const int32_t *blocks; /* column counts at the KC block borders: 0 .. n */
   const cln_kernel *kernels; /* of as many rows, by vectors */
   const float *weights;
-} cln_cnm_tile;
+} cln_tile;
 
 /* What is derived from a convolution step when the model is opened. */
 typedef struct {
   const cln_strip *strips; /* of the file */
   const cln_segment *segments;
-  cln_turned_kernel *kernels; /* by channels: of each strip */
-  cln_cnm_tile *tiles;
+  cln_channel_kernel *kernels; /* by channels: of each strip */
+  cln_tile *tiles;
   int64_t *row_at;      /* float offset of the output plane of each position in row order */
-  uint32_t *places;     /* with turned kernels: the same in bytes */
+  uint32_t *places;     /* with kernels by channels: the same in bytes */
   int32_t *group_tiles; /* with `local`: first tile of each group, and the end */
   int32_t panel;            /* strips per panel, at most all */
   int64_t prepared_plane;   /* floats of one phase of one channel, all images */
   int64_t row_floats;       /* of a strip's row of sums, or of its edges: whole lines */
-  int64_t strip_floats;     /* of a strip's sums, with turned kernels */
+  int64_t strip_floats;     /* of a strip's sums, with kernels by channels */
   int64_t reach;            /* past the last float that strips load or pack, from a column's first */
-  const uint8_t *taps, *masks; /* with `masked`, of the file: of each entry of the offset table; blocks of [tap][CLN_MASK_BYTES] */
+  const uint8_t *taps, *lane_masks; /* with `lane_masked`, of the file: of each entry of the offset table; blocks of [tap][CLN_LANE_MASK_BYTES] */
   int64_t packed_at, sums_at, edge_at; /* in a thread's scratch: packed panel, KC sums, edges of strips */
   int64_t scratch_floats;
 } cln_cnm_plan;
 
-/* One turn of a step. */
-struct cln_order_entry {
+/* One run of a step, for one image if the step is repeated. */
+struct cln_task {
   const void *record;
   const char *name;
   cln_cnm_plan *cnm; /* of a cnm step, filled by its check */
@@ -247,9 +247,9 @@ struct cln_model {
   const char *strings; /* zero-terminated names */
   const int32_t *ints;
   const float *floats;
-  int32_t buffer_count, value_count, step_count, order_count, cnm_count, input_count, output_count, string_count;
+  int32_t buffer_count, value_count, step_count, task_count, cnm_count, input_count, output_count, string_count;
   int64_t int_count, float_count;
-  cln_order_entry *order; /* order_count turns: repeated steps once for each repeat */
+  cln_task *tasks; /* task_count of them: repeated steps once for each repeat */
   cln_cnm_plan *cnm_plans;
   cln_info *inputs, *outputs;
   int32_t *input_buffers, *output_buffers;
@@ -263,7 +263,7 @@ typedef struct {
   _Alignas(64) atomic_llong next;
 } cln_counter;
 
-#define CLN_PHASES 2           /* of claims in a turn */
+#define CLN_ROUNDS 2           /* of claims in a task: to prepare, and to compute */
 #define CLN_ITEMS_PER_THREAD 8 /* that balance the threads */
 
 struct cln_session {
@@ -273,8 +273,8 @@ struct cln_session {
   float **base; /* [image][buffer] */
   cln_team *team;
   int threads;
-  cln_counter *counters; /* [turn][phase][thread] */
-  atomic_llong *ends;    /* if `timed`: when each turn's last thread was done, in nanoseconds of the clock; of a turn
+  cln_counter *counters; /* [task][round][thread] */
+  atomic_llong *ends;    /* if `timed`: when each task's last thread was done, in nanoseconds of the clock; of a task
                             that is run alone how long it took, and last of all when all those were done */
   bool timed;
 };
@@ -298,27 +298,27 @@ static inline cln_kernel cln_fused_kernel(const cln_isa *isa, int32_t rows, int3
   return rows <= CLN_MAX_FUSED_ROWS && vectors <= CLN_MAX_FUSED_VECTORS ? (*isa->fused)[rows][vectors][tail] : NULL;
 }
 
-/* From output to output in the data that strips are cut from: more than one where they are gathered, or read by turned
+/* From output to output in the data that strips are cut from: more than one where they are gathered, or read by
  * kernels, with the stride, from x as it is. */
 static inline int32_t cln_x_step(const cln_cnm *step) {
   return (step->packed || step->by_channels) && !step->prepare ? step->stride_w : 1;
 }
 
-/* The turned kernel for lines of `width` positions; NULL: there is none. */
-static inline cln_turned_kernel cln_turned_kernel_of(const cln_isa *isa, const cln_cnm *step, int32_t lines, int32_t width) {
+/* The kernel by channels for lines of `width` positions; NULL: there is none. */
+static inline cln_channel_kernel cln_channel_kernel_of(const cln_isa *isa, const cln_cnm *step, int32_t lines, int32_t width) {
   const int32_t stride = cln_x_step(step);
-  const bool inside = lines <= CLN_MAX_TURNED_LINES && width <= CLN_MAX_TURNED_WIDTH && stride <= CLN_MAX_TURNED_STRIDE;
-  return inside ? (*isa->turned)[lines][width][stride] : NULL;
+  const bool inside = lines <= CLN_MAX_CHANNEL_LINES && width <= CLN_MAX_CHANNEL_WIDTH && stride <= CLN_MAX_CHANNEL_STRIDE;
+  return inside ? (*isa->channels)[lines][width][stride] : NULL;
 }
 
-/* Rows and floats from the data of the first tap to that of position 0, in a masked step's planes. */
-static inline int32_t cln_rows_before(const cln_cnm *step) { return (step->pad_top + step->stride_h - 1) / step->stride_h; }
+/* Lines and floats from the data of the first tap to that of position 0, in the planes of a step with lane masks. */
+static inline int32_t cln_lines_before(const cln_cnm *step) { return (step->pad_top + step->stride_h - 1) / step->stride_h; }
 static inline int32_t cln_floats_before(const cln_cnm *step) {
   return (step->pad_left + step->stride_w - 1) / step->stride_w;
 }
 
 static inline int64_t cln_before(const cln_cnm *step) {
-  return (int64_t)cln_rows_before(step) * step->pitch + cln_floats_before(step);
+  return (int64_t)cln_lines_before(step) * step->pitch + cln_floats_before(step);
 }
 
 /* strips.c: check the strips of the file, and their lane masks: `before` floats lie between the data of the first tap and
@@ -334,7 +334,7 @@ void cln_cnm_plan_free(cln_cnm_plan *plan);
 /* threads.c */
 cln_team *cln_team_create(int threads);
 void cln_team_free(cln_team *team);
-void cln_team_run(cln_team *team, void (*task)(void *, int), void *argument);
+void cln_team_run(cln_team *team, void (*function)(void *, int), void *argument);
 void cln_team_barrier(cln_team *team);
 
 /* The product of sizes, or CLN_ENDLESS where one is negative or the product passes 2^40: sums of a few of those do not
@@ -362,17 +362,17 @@ static inline bool cln_has_slack(const cln_model *model, int32_t buffer) {
   return model->buffers[buffer].kind == CLN_BUFFER_ARENA || model->buffers[buffer].kind == CLN_BUFFER_CONSTANT;
 }
 
-/* Where a turn's view begins. */
-static inline float *cln_at(const cln_session *session, int32_t order, int32_t buffer, int64_t at) {
+/* Where a task's view begins. */
+static inline float *cln_at(const cln_session *session, int32_t task, int32_t buffer, int64_t at) {
   const cln_model *model = session->model;
-  return session->base[(int64_t)model->order[order].image * model->buffer_count + buffer] + at;
+  return session->base[(int64_t)model->tasks[task].image * model->buffer_count + buffer] + at;
 }
 
-/* The next unclaimed of a step's `count` items in a phase, or -1. Each thread has a run of items, much the same from
+/* The next unclaimed of a step's `count` items in a round of claims, or -1. Each thread has a run of items, much the same from
  * step to step, so that what it wrote is in its own caches; one that is done helps the next. */
-static inline int64_t cln_claim(cln_session *session, int32_t order, int phase, int thread, int64_t count) {
+static inline int64_t cln_claim(cln_session *session, int32_t task, int round, int thread, int64_t count) {
   const int threads = session->threads;
-  cln_counter *counters = session->counters + ((int64_t)order * CLN_PHASES + phase) * threads;
+  cln_counter *counters = session->counters + ((int64_t)task * CLN_ROUNDS + round) * threads;
   for (int i = 0; i < threads; ++i) {
     int owner = (thread + i) % threads;
     int64_t first = owner * count / threads, end = (owner + 1) * count / threads;
@@ -383,7 +383,7 @@ static inline int64_t cln_claim(cln_session *session, int32_t order, int phase, 
 }
 
 /* Parts to divide each of `panels` into, of at most `most`, for items enough to balance the threads. */
-static inline int64_t cln_parts(const cln_session *session, int64_t panels, int64_t most) {
+static inline int64_t cln_shares(const cln_session *session, int64_t panels, int64_t most) {
   if (session->threads == 1) return 1;
   int64_t parts = (CLN_ITEMS_PER_THREAD * session->threads + panels - 1) / panels;
   return parts < most ? parts : most;

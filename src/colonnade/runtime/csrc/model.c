@@ -100,13 +100,13 @@ static int read_values(cln_model *model, char *error, size_t error_size) {
   return 0;
 }
 
-/* One step of the running order, as one turn so far. */
+/* One step of the running order, as one task so far. */
 static const char *read_step(cln_model *model, const cln_order *o, int32_t step) {
   CLN_TRY(cln_range_order(model, o));
   int32_t count;
   const uint8_t *records = section(model, CLN_SECTION_CNM + o->op, &count);
   CLN_NEED(o->index < count, "no such record");
-  model->order[step] = (cln_order_entry){
+  model->tasks[step] = (cln_task){
       .record = records + (size_t)o->index * element_bytes[CLN_SECTION_CNM + o->op],
       .name = model->strings + o->name,
       .op = o->op,
@@ -121,24 +121,24 @@ static int read_order(cln_model *model, char *error, size_t error_size) {
   const int32_t repeats = model->header->repeats, repeated = model->header->repeat_steps;
   const char *reason = cln_check_repeats(model);
   if (reason) return cln_fail(error, error_size, "%s", reason);
-  model->order_count = repeats * repeated + model->step_count - repeated;
-  model->order = calloc((size_t)model->step_count + (size_t)model->order_count + 1, sizeof *model->order);
-  if (!model->order) return cln_fail(error, error_size, "not enough memory");
+  model->task_count = repeats * repeated + model->step_count - repeated;
+  model->tasks = calloc((size_t)model->step_count + (size_t)model->task_count + 1, sizeof *model->tasks);
+  if (!model->tasks) return cln_fail(error, error_size, "not enough memory");
   for (int32_t i = 0; i < model->step_count; ++i)
     if ((reason = read_step(model, order + i, i))) return cln_fail(error, error_size, "step %d: %s", i, reason);
   model->cnm_plans = calloc((size_t)model->cnm_count + 1, sizeof *model->cnm_plans);
   if (!model->cnm_plans) return cln_fail(error, error_size, "not enough memory");
   for (int32_t i = 0, plans = 0; i < model->step_count; ++i)
-    if (model->order[i].op == CLN_OP_CNM) model->order[i].cnm = model->cnm_plans + plans++;
+    if (model->tasks[i].op == CLN_OP_CNM) model->tasks[i].cnm = model->cnm_plans + plans++;
   return 0;
 }
 
-/* The repeated steps once for each repeat, from the last turn to the first: none is overwritten before it is read. */
+/* The repeated steps once for each repeat, from the last task to the first: none is overwritten before it is read. */
 static void repeat_steps(cln_model *model) {
-  const int32_t repeated = model->header->repeat_steps, turns = model->header->repeats * repeated;
-  for (int32_t i = model->order_count - 1; i >= 0; --i) {
-    model->order[i] = model->order[i < turns ? i % repeated : i - turns + repeated];
-    model->order[i].image = i < turns ? i / repeated : 0;
+  const int32_t repeated = model->header->repeat_steps, repeated_tasks = model->header->repeats * repeated;
+  for (int32_t i = model->task_count - 1; i >= 0; --i) {
+    model->tasks[i] = model->tasks[i < repeated_tasks ? i % repeated : i - repeated_tasks + repeated];
+    model->tasks[i].image = i < repeated_tasks ? i / repeated : 0;
   }
 }
 
@@ -213,7 +213,7 @@ void cln_model_close(cln_model *model) {
   if (!model) return;
   for (int32_t i = 0; model->cnm_plans && i < model->cnm_count; ++i) cln_cnm_plan_free(model->cnm_plans + i);
   free(model->cnm_plans);
-  free(model->order);
+  free(model->tasks);
   free(model->inputs);
   free(model->outputs);
   free(model->input_buffers);
@@ -236,9 +236,9 @@ int32_t cln_model_steps(const cln_model *model) { return model->step_count; }
 const char *cln_model_step(const cln_model *model, int32_t index, const char **op) {
   static const char *const names[CLN_OP_COUNT] = CLN_OP_NAMES;
   const int32_t repeated = model->header->repeat_steps, more = (model->header->repeats - 1) * repeated;
-  const cln_order_entry *entry = model->order + (index < repeated ? index : index + more);
-  *op = names[entry->op];
-  return entry->name;
+  const cln_task *task = model->tasks + (index < repeated ? index : index + more);
+  *op = names[task->op];
+  return task->name;
 }
 
 const char *cln_version(void) { return CLN_VERSION; }

@@ -1,4 +1,4 @@
-/* Running a model: bind the caller's data, then every thread walks the list of turns, meeting after each. */
+/* Running a model: bind the caller's data, then every thread walks the list of tasks, meeting after each. */
 #include <stdlib.h>
 #include <time.h>
 
@@ -22,34 +22,34 @@ static void note_end(atomic_llong *end) {
 static void run_images(cln_session *session, int thread) {
   const cln_model *model = session->model;
   const int32_t repeated = model->header->repeat_steps;
-  /* Claims of images are counted after those of all turns. */
-  for (int64_t image; (image = cln_claim(session, model->order_count, 0, thread, model->header->repeats)) >= 0;) {
+  /* Claims of images are counted after those of all tasks. */
+  for (int64_t image; (image = cln_claim(session, model->task_count, 0, thread, model->header->repeats)) >= 0;) {
     for (int32_t i = (int32_t)image * repeated; i < (int32_t)(image + 1) * repeated; ++i) {
       long long before = session->timed ? now() : 0;
-      model->isa->steps[model->order[i].op].run(session->alone[thread], i, 0);
+      model->isa->steps[model->tasks[i].op].run(session->alone[thread], i, 0);
       if (session->timed) atomic_store(session->ends + i, now() - before);
     }
   }
-  if (session->timed) note_end(session->ends + model->order_count);
+  if (session->timed) note_end(session->ends + model->task_count);
   cln_barrier(session);
 }
 
-static int32_t repeated_turns(const cln_model *model) { return model->header->repeats * model->header->repeat_steps; }
+static int32_t repeated_tasks(const cln_model *model) { return model->header->repeats * model->header->repeat_steps; }
 
 static void step_through(void *argument, int thread) {
   cln_session *session = argument;
   const cln_model *model = session->model;
   if (session->alone) run_images(session, thread);
-  for (int32_t i = session->alone ? repeated_turns(model) : 0; i < model->order_count; ++i) {
-    model->isa->steps[model->order[i].op].run(session, i, thread);
+  for (int32_t i = session->alone ? repeated_tasks(model) : 0; i < model->task_count; ++i) {
+    model->isa->steps[model->tasks[i].op].run(session, i, thread);
     if (session->timed) note_end(session->ends + i);
     cln_barrier(session);
   }
 }
 
-/* Claim counters of a session: of every turn, and of the images. */
+/* Claim counters of a session: of every task, and of the images. */
 static size_t counters(const cln_model *model, int threads) {
-  return ((size_t)model->order_count + 1) * CLN_PHASES * (size_t)threads;
+  return ((size_t)model->task_count + 1) * CLN_ROUNDS * (size_t)threads;
 }
 
 /* Where buffer `index` begins in each repeat. */
@@ -67,21 +67,21 @@ static void start(cln_session *session, const float *const *inputs, float *const
     if (b->kind == CLN_BUFFER_OUTPUT) set_base(session, i, outputs[b->offset]);
   }
   for (size_t i = 0; i < counters(model, session->threads); ++i) atomic_store(&session->counters[i].next, 0);
-  for (int32_t i = 0; i <= model->order_count; ++i) atomic_store(session->ends + i, 0);
+  for (int32_t i = 0; i <= model->task_count; ++i) atomic_store(session->ends + i, 0);
   for (int i = 0; session->alone && i < session->threads; ++i) start(session->alone[i], inputs, outputs);
 }
 
 /* Nanoseconds of each step of a run that began at `before`. */
 static void collect_times(const cln_session *session, long long before, double *step_ns) {
   const cln_model *model = session->model;
-  const int32_t alone = session->alone ? repeated_turns(model) : 0;
+  const int32_t alone = session->alone ? repeated_tasks(model) : 0;
   for (int32_t i = 0; i < model->step_count; ++i) step_ns[i] = 0;
   for (int32_t i = 0; i < alone; ++i)
-    step_ns[model->order[i].step] += (double)atomic_load(session->ends + i) / session->threads;
-  if (alone) before = atomic_load(session->ends + model->order_count);
-  for (int32_t i = alone; i < model->order_count; ++i) {
+    step_ns[model->tasks[i].step] += (double)atomic_load(session->ends + i) / session->threads;
+  if (alone) before = atomic_load(session->ends + model->task_count);
+  for (int32_t i = alone; i < model->task_count; ++i) {
     long long end = atomic_load(session->ends + i);
-    step_ns[model->order[i].step] += (double)(end - before);
+    step_ns[model->tasks[i].step] += (double)(end - before);
     before = end;
   }
 }
@@ -135,7 +135,7 @@ static bool allocate(cln_session *session) {
   session->scratch = cln_aligned_alloc((size_t)(model->scratch_floats * threads) * sizeof(float));
   session->base = calloc((size_t)model->buffer_count * (size_t)model->header->repeats + 1, sizeof *session->base);
   session->counters = cln_aligned_alloc(sizeof(cln_counter) * counters(model, threads));
-  session->ends = calloc((size_t)model->order_count + 1, sizeof *session->ends);
+  session->ends = calloc((size_t)model->task_count + 1, sizeof *session->ends);
   session->team = cln_team_create(threads);
   if (!session->arena || !session->scratch || !session->base || !session->counters || !session->ends || !session->team)
     return false;

@@ -56,7 +56,7 @@ static const char *check_positions(const pass *p, const cln_strip *strip, const 
     CLN_NEED(!(p->tile_rows >> rows & 1) || cln_fused_kernel(isa, rows, strip->vectors, strip->tail), "no such micro-kernel");
   CLN_NEED(strip->tail <= segments[strip->segments - 1].len, "a tail of several segments");
   CLN_NEED(!s->packed || strip->span <= p->width, "more lanes than a packed strip");
-  CLN_NEED(!s->masked || (strip->span <= 8 * CLN_MASK_BYTES && written <= 8 * CLN_MASK_BYTES && strip->mask < s->mask_blocks),
+  CLN_NEED(!s->lane_masked || (strip->span <= 8 * CLN_LANE_MASK_BYTES && written <= 8 * CLN_LANE_MASK_BYTES && strip->lane_mask < s->lane_mask_blocks),
            "lane masks outside the file");
   CLN_NEED(lies_in_plane(p, strip->y, strip->full && written > strip->lead ? written : strip->lead), "outputs outside their plane");
   if (!s->packed && strip->x + written > p->plan->reach) p->plan->reach = strip->x + written;
@@ -65,14 +65,14 @@ static const char *check_positions(const pass *p, const cln_strip *strip, const 
 }
 
 /* A strip whose lanes are output channels: equal lines, as far apart as the kernel takes them to be. */
-static const char *check_channels(const pass *p, const cln_strip *strip, const cln_segment *segments, cln_turned_kernel *kernel) {
+static const char *check_channels(const pass *p, const cln_strip *strip, const cln_segment *segments, cln_channel_kernel *kernel) {
   const cln_cnm *s = p->step;
   CLN_NEED(!strip->lead && segments[0].x == strip->x, "lines out of order");
   for (int32_t i = 1; i < strip->segments; ++i)
     CLN_NEED(segments[i].len == segments[0].len && segments[i].x == strip->x + i * (int64_t)s->pitch &&
                  segments[i].y == strip->y + i * (int64_t)s->y_pitch,
              "lines out of order");
-  *kernel = cln_turned_kernel_of(p->model->isa, s, strip->segments, segments[0].len);
+  *kernel = cln_channel_kernel_of(p->model->isa, s, strip->segments, segments[0].len);
   CLN_NEED(*kernel, "no such micro-kernel");
   const int64_t positions = (int64_t)strip->segments * segments[0].len;
   if (positions * p->width > p->plan->strip_floats) p->plan->strip_floats = positions * p->width;
@@ -84,15 +84,15 @@ typedef struct {
   int64_t low, high;
 } reach_of_tap;
 
-/* No lane that a masked strip reads lies outside the data: `readable` floats, of which the first columns count from
+/* No lane that a strip with lane masks reads lies outside the data: `readable` floats, of which the first columns count from
  * `before` floats before. */
-static const char *check_masks(const pass *p, const reach_of_tap *taps, int64_t before, int64_t readable) {
+static const char *check_lanes_read(const pass *p, const reach_of_tap *taps, int64_t before, int64_t readable) {
   const cln_cnm *s = p->step;
   const int32_t count = s->kernel_h * s->kernel_w;
   for (int32_t i = 0; i < s->strip_count; ++i) {
-    const uint8_t *mask = p->plan->masks + (int64_t)p->plan->strips[i].mask * count * CLN_MASK_BYTES;
-    for (int32_t tap = 0; tap < count; ++tap, mask += CLN_MASK_BYTES) {
-      int32_t low = 0, high = 8 * CLN_MASK_BYTES - 1;
+    const uint8_t *mask = p->plan->lane_masks + (int64_t)p->plan->strips[i].lane_mask * count * CLN_LANE_MASK_BYTES;
+    for (int32_t tap = 0; tap < count; ++tap, mask += CLN_LANE_MASK_BYTES) {
+      int32_t low = 0, high = 8 * CLN_LANE_MASK_BYTES - 1;
       while (low <= high && !(mask[low / 8] >> low % 8 & 1)) ++low;
       while (high >= low && !(mask[high / 8] >> high % 8 & 1)) --high;
       if (low > high || taps[tap].low > taps[tap].high) continue;
@@ -107,9 +107,9 @@ const char *cln_check_lane_masks(const cln_model *model, const cln_cnm *step, cl
   const int32_t count = step->kernel_h * step->kernel_w;
   reach_of_tap taps[CLN_MAX_TAPS];
   CLN_TRY(cln_check_ints(model, step->tap_table, (step->off_count + 3) / 4));
-  CLN_TRY(cln_check_ints(model, step->mask_table, CLN_PRODUCT(step->mask_blocks, count, CLN_MASK_BYTES / 4)));
+  CLN_TRY(cln_check_ints(model, step->lane_mask_table, CLN_PRODUCT(step->lane_mask_blocks, count, CLN_LANE_MASK_BYTES / 4)));
   plan->taps = (const uint8_t *)(model->ints + step->tap_table);
-  plan->masks = (const uint8_t *)(model->ints + step->mask_table);
+  plan->lane_masks = (const uint8_t *)(model->ints + step->lane_mask_table);
   for (int32_t tap = 0; tap < count; ++tap) taps[tap] = (reach_of_tap){INT64_MAX / 2, -1};
   for (int64_t i = 0; i < step->off_count; ++i) {
     const int32_t offset = model->ints[step->off_table + i];
@@ -120,7 +120,7 @@ const char *cln_check_lane_masks(const cln_model *model, const cln_cnm *step, cl
     tap->low = at < tap->low ? at : tap->low;
     tap->high = at > tap->high ? at : tap->high;
   }
-  return check_masks(&(pass){.model = model, .step = step, .plan = plan}, taps, before, readable);
+  return check_lanes_read(&(pass){.model = model, .step = step, .plan = plan}, taps, before, readable);
 }
 
 const char *cln_check_strips(const cln_model *model, const cln_cnm *step, cln_cnm_plan *plan) {
@@ -169,7 +169,7 @@ static int build_tiles(const cln_model *model, const cln_cnm *step, cln_cnm_plan
   for (int32_t t = 0; t < step->tiles; ++t) {
     const int32_t *record = model->ints + step->tile_table + 4 * (int64_t)t;
     const int32_t *blocks = model->ints + step->block_table + record[3];
-    plan->tiles[t] = (cln_cnm_tile){
+    plan->tiles[t] = (cln_tile){
         .rows = record[0],
         .first = record[1],
         .off = model->ints + step->off_table + record[2],

@@ -1,4 +1,4 @@
-/* A team whose threads all execute the same task; inside it they meet at barriers. One wake-up per run of a whole
+/* A team whose threads all execute the same function; inside it they meet at barriers. One wake-up per run of a whole
  * network, and none if the next run comes at once: threads spin briefly before they sleep. Between steps they spin, then
  * yield, so that a busy machine still makes progress. */
 #include <pthread.h>
@@ -20,12 +20,12 @@ struct cln_team {
   worker *workers;
   pthread_mutex_t mutex;
   pthread_cond_t wake;
-  atomic_uint generation; /* of the task; changed with mutex held */
+  atomic_uint run; /* its number; changed with mutex held */
   bool stop;
-  void (*task)(void *, int);
+  void (*function)(void *, int);
   void *argument;
   _Alignas(64) atomic_int arrived;
-  _Alignas(64) atomic_uint phase;
+  _Alignas(64) atomic_uint generation;
 };
 
 static void pause_cpu(void) {
@@ -35,13 +35,13 @@ static void pause_cpu(void) {
 }
 
 void cln_team_barrier(cln_team *team) {
-  unsigned phase = atomic_load_explicit(&team->phase, memory_order_relaxed);
+  unsigned generation = atomic_load_explicit(&team->generation, memory_order_relaxed);
   if (atomic_fetch_add_explicit(&team->arrived, 1, memory_order_acq_rel) == team->threads - 1) {
     atomic_store_explicit(&team->arrived, 0, memory_order_relaxed);
-    atomic_store_explicit(&team->phase, phase + 1, memory_order_release);
+    atomic_store_explicit(&team->generation, generation + 1, memory_order_release);
     return;
   }
-  for (int spins = 0; atomic_load_explicit(&team->phase, memory_order_acquire) == phase; ++spins) {
+  for (int spins = 0; atomic_load_explicit(&team->generation, memory_order_acquire) == generation; ++spins) {
     if (spins < SPINS)
       pause_cpu();
     else
@@ -49,12 +49,12 @@ void cln_team_barrier(cln_team *team) {
   }
 }
 
-/* Waits for a task after the one `seen`, or for the end, which is true. */
-static bool await_task(cln_team *team, unsigned seen) {
-  for (int spins = 0; spins < SPINS && atomic_load_explicit(&team->generation, memory_order_relaxed) == seen; ++spins)
+/* Waits for a run after the one `seen`, or for the end, which is true. */
+static bool await_run(cln_team *team, unsigned seen) {
+  for (int spins = 0; spins < SPINS && atomic_load_explicit(&team->run, memory_order_relaxed) == seen; ++spins)
     pause_cpu();
   pthread_mutex_lock(&team->mutex);
-  while (atomic_load_explicit(&team->generation, memory_order_relaxed) == seen && !team->stop)
+  while (atomic_load_explicit(&team->run, memory_order_relaxed) == seen && !team->stop)
     pthread_cond_wait(&team->wake, &team->mutex);
   bool stop = team->stop;
   pthread_mutex_unlock(&team->mutex);
@@ -65,23 +65,23 @@ static void *work(void *argument) {
   worker *self = argument;
   cln_team *team = self->team;
   for (unsigned seen = 0;; ++seen) {
-    bool stop = await_task(team, seen);
+    bool stop = await_run(team, seen);
     if (stop) return NULL;
-    team->task(team->argument, self->thread);
+    team->function(team->argument, self->thread);
     cln_team_barrier(team);
   }
 }
 
-void cln_team_run(cln_team *team, void (*task)(void *, int), void *argument) {
+void cln_team_run(cln_team *team, void (*function)(void *, int), void *argument) {
   if (team->threads > 1) {
     pthread_mutex_lock(&team->mutex);
-    team->task = task;
+    team->function = function;
     team->argument = argument;
-    atomic_fetch_add_explicit(&team->generation, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&team->run, 1, memory_order_relaxed);
     pthread_cond_broadcast(&team->wake);
     pthread_mutex_unlock(&team->mutex);
   }
-  task(argument, 0);
+  function(argument, 0);
   if (team->threads > 1) cln_team_barrier(team);
 }
 

@@ -3,13 +3,13 @@
  * nonsense; that is the file's affair. */
 #include "check.h"
 
-enum { MAX_TURNS = 1 << 22 };
+enum { MAX_TASKS = 1 << 22 };
 
 const char *cln_check_repeats(const cln_model *m) {
   const int64_t repeats = m->header->repeats, repeated = m->header->repeat_steps;
   CLN_NEED(repeated <= m->step_count, "the header repeats more steps than there are");
   CLN_NEED(repeats == 1 || repeated > 0, "the header repeats no steps");
-  CLN_NEED(repeats * repeated <= MAX_TURNS && repeats * m->buffer_count <= MAX_TURNS, "the header repeats steps too often");
+  CLN_NEED(repeats * repeated <= MAX_TASKS && repeats * m->buffer_count <= MAX_TASKS, "the header repeats steps too often");
   return NULL;
 }
 
@@ -42,10 +42,10 @@ static const char *check_values(const cln_model *m) {
 }
 
 /* One step; `model` learns how much scratch it needs. */
-static const char *check_step(cln_model *model, cln_order_entry *entry) {
-  cln_checker checker = {.model = model, .entry = entry};
-  CLN_TRY(cln_step_ranges[entry->op](model, entry->record));
-  CLN_TRY(model->isa->steps[entry->op].check(&checker, entry->record));
+static const char *check_step(cln_model *model, cln_task *task) {
+  cln_checker checker = {.model = model, .task = task};
+  CLN_TRY(cln_step_ranges[task->op](model, task->record));
+  CLN_TRY(model->isa->steps[task->op].check(&checker, task->record));
   CLN_NEED(checker.scratch <= CLN_MAX_COUNT, "size out of range");
   /* Whole cache lines, so that the next thread's scratch begins at one. */
   if (checker.scratch > model->scratch_floats) model->scratch_floats = cln_whole_lines(checker.scratch);
@@ -58,9 +58,9 @@ int cln_model_validate(cln_model *model, char *error, size_t error_size) {
     if ((reason = check_buffer(model, model->buffers + i))) return cln_fail(error, error_size, "buffer %d: %s", i, reason);
   if ((reason = check_values(model))) return cln_fail(error, error_size, "%s", reason);
   for (int32_t i = 0; i < model->step_count; ++i) {
-    cln_order_entry *entry = model->order + i;
-    if ((reason = check_step(model, entry)))
-      return cln_fail(error, error_size, "step %d '%s': %s", i, entry->name, reason);
+    cln_task *task = model->tasks + i;
+    if ((reason = check_step(model, task)))
+      return cln_fail(error, error_size, "step %d '%s': %s", i, task->name, reason);
   }
   return 0;
 }

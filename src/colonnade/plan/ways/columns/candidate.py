@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from colonnade.kernels.channels import STRIDES, VECTORS
 from colonnade.kernels.shapes import MAX_ROWS, Shape, shapes
-from colonnade.kernels.turned import STRIDES, VECTORS
 from colonnade.modelfile.program import Constants, Step, View
 from colonnade.modelfile.steps import Fields, Work
 from colonnade.plan.problem import ConvProblem
@@ -37,15 +37,15 @@ class Columns(Loops):
 
     @classmethod
     def candidates(cls, problem: ConvProblem, target: Target) -> Iterator[Columns]:
-        """Every shape, each direct, packed or masked, and for a pruned layer dense ones too; then those whose lanes are
-        output channels."""
+        """Every shape, each direct, packed or with lane masks, and for a pruned layer dense ones too; then those
+        whose lanes are output channels."""
         for dense in (False, True) if problem.sparse else (True,):
             yield from _by_positions(problem, target, dense)
         yield from _by_channels(problem, target)
 
     def fits(self, problem: ConvProblem, target: Target) -> bool:
         g = problem.geometry
-        if self.masked and not (target.isa.masked and g.maskable):
+        if self.lane_masked and not (target.isa.masks_lanes and g.maskable):
             return False
         if self.packed and self.layout(g).local:
             return False
@@ -77,6 +77,9 @@ class Columns(Loops):
     def stored_weights(self, problem: ConvProblem) -> int:
         sizes = problem.tile_sizes(self.rows, self.dense)
         return sum(rows * columns * tiles for (rows, columns), tiles in sizes.items())
+
+    def kept_weights(self, problem: ConvProblem) -> int:
+        return self.stored_weights(problem)
 
     def reads_past(self, problem: ConvProblem, in_arena: bool) -> bool:
         return problem.geometry.reads_as_is and not (self.packed or self.by_channels)
@@ -110,8 +113,8 @@ def _by_positions(problem: ConvProblem, target: Target, dense: bool) -> Iterable
         kinds = [direct]
         if g.groups == 1:
             kinds.append(replace(direct, access="packed"))
-        if target.isa.masked and g.maskable:
-            kinds.append(replace(direct, access="masked"))
+        if target.isa.masks_lanes and g.maskable:
+            kinds.append(replace(direct, access="lane masks"))
         for kind in kinds:
             for panel in sorted({4, ALL_STRIPS, _cached_panel(problem, kind, target)}):
                 yield replace(kind, panel=panel)

@@ -7,9 +7,9 @@ a vector or a line. Packing and preparing move floats.
 
 from __future__ import annotations
 
+from colonnade.kernels.channels import VECTORS
 from colonnade.kernels.shapes import Shape
 from colonnade.kernels.tail import tail_vectors
-from colonnade.kernels.turned import VECTORS
 from colonnade.plan.problem import ConvProblem
 from colonnade.plan.ways.columns.cutting import channel_strips, strips_of
 from colonnade.plan.ways.columns.layout import DataLayout

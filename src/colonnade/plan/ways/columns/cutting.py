@@ -18,12 +18,12 @@ TAIL_COLUMNS = 4  # that a tile keeps, on average, for each position of a tail: 
 def strips_of(problem: ConvProblem, candidate: Loops, target: Target) -> Strips:
     """As the runtime computes them."""
     cut = _cut(problem, candidate, target)
-    return cut_channels(cut, target.isa.turned) if candidate.by_channels else cut_positions(cut)
+    return cut_channels(cut, target.isa.channel_positions) if candidate.by_channels else cut_positions(cut)
 
 
 def channel_strips(geometry: Geometry, candidate: Loops, target: Target) -> ChannelStrips:
     """The size of strips whose lanes are output channels."""
-    return ChannelStrips.of(_planes(geometry, candidate, target), target.isa.turned)
+    return ChannelStrips.of(_planes(geometry, candidate, target), target.isa.channel_positions)
 
 
 def _cut(problem: ConvProblem, candidate: Loops, target: Target) -> Cut:

@@ -16,20 +16,20 @@ class DataLayout:
     """Where the columns of X lie: as the input is, or padded and split into the phases of the stride.
 
     Element (y, x) of the padded input is in phase (y mod stride, x mod stride) at (y div stride, x div stride); a
-    plane has `plane_rows` rows of `pitch` floats, and is [channel][phase][image][plane].
+    plane has `plane_lines` lines of `pitch` floats, and is [channel][phase][image][plane].
 
-    strided: strips are gathered, or read by turned kernels, for which an input whose borders hold its padding may lie
-    as it is, with any stride; `pitch` is then from what one row of outputs reads to what the next one does.
-    masked: the padding lies nowhere: the input itself is split, or lies as it is with stride 1.
+    strided: strips are gathered, or read by kernels by channels, for which an input whose borders hold its padding may
+    lie as it is, with any stride; `pitch` is then from what one line of outputs reads to what the next one does.
+    lane_masked: the padding lies nowhere: the input itself is split, or lies as it is with stride 1.
     """
 
     geometry: Geometry
     strided: bool = False
-    masked: bool = False
+    lane_masked: bool = False
 
     @property
     def prepared(self) -> bool:
-        if self.masked:
+        if self.lane_masked:
             return self.geometry.strides != (1, 1)
         return not (self.geometry.reads_as_is or self.gathered)
 
@@ -60,7 +60,7 @@ class DataLayout:
     @property
     def _taps(self) -> tuple[tuple[int, int], ...]:
         """Displacement of each kernel element in the data that is split."""
-        top, left = self.geometry.pads[:2] if self.masked else (0, 0)
+        top, left = self.geometry.pads[:2] if self.lane_masked else (0, 0)
         return tuple((y - top, x - left) for y, x in self.geometry.taps)
 
     @cached_property
@@ -79,30 +79,30 @@ class DataLayout:
         g = self.geometry
         if self.gathered:
             return g.strides[0] * g.source.pitch
-        if self.masked:
+        if self.lane_masked:
             return -(-g.width // g.strides[1])
         if g.strides == (1, 1):
-            return max(self._padded.pitch, g.out_w)  # rows of outputs do not overlap
+            return max(self._padded.pitch, g.out_w)  # lines of outputs do not overlap
         return g.taps[-1][1] // g.strides[1] + g.out_w
 
     @cached_property
-    def plane_rows(self) -> int:
+    def plane_lines(self) -> int:
         g = self.geometry
         if self.gathered:
             return g.out_h
-        if self.masked:
+        if self.lane_masked:
             return -(-g.height // g.strides[0])
-        return self._padded.rows if g.strides == (1, 1) else g.taps[-1][0] // g.strides[0] + g.out_h
+        return self._padded.lines if g.strides == (1, 1) else g.taps[-1][0] // g.strides[0] + g.out_h
 
     @cached_property
     def plane_floats(self) -> int:
-        """Whole rows and, with stride 1, the last one's right border."""
-        if self.masked:
-            return self.plane_rows * self.pitch
+        """Whole lines and, with stride 1, the last one's right border."""
+        if self.lane_masked:
+            return self.plane_lines * self.pitch
         if not self.prepared:
             return self._padded.floats
         tail = min(self._padded.borders[1], self._padded.borders[3]) if self.geometry.strides == (1, 1) else 0
-        return self.plane_rows * self.pitch + tail
+        return self.plane_lines * self.pitch + tail
 
     @property
     def channel_floats(self) -> int:
@@ -114,8 +114,8 @@ class DataLayout:
         return self.geometry.channels * self.channel_floats
 
     def offsets(self, group: int) -> np.ndarray:
-        """Float offset of each of the K columns of a group, from the data of position 0; masked, from that of the first
-        tap in phase 0."""
+        """Float offset of each of the K columns of a group, from the data of position 0; with lane masks, from that
+        of the first tap in phase 0."""
         g = self.geometry
         sh, sw = self._split
         pitch = g.source.pitch if self.gathered else self.pitch

@@ -9,21 +9,21 @@ from typing import ClassVar, Literal, Self
 from colonnade.modelfile.steps import Fields
 from colonnade.plan.problem import Geometry
 from colonnade.plan.ways.columns.layout import DataLayout
-from colonnade.plan.ways.way import Candidate, panel_text
+from colonnade.plan.ways.way import TiledCandidate, panel_text
 
-Access = Literal["direct", "packed", "masked"]
+Access = Literal["direct", "packed", "lane masks"]
 Lanes = Literal["positions", "channels"]
 
 
 @dataclass(frozen=True)
-class Loops(Candidate):
+class Loops(TiledCandidate):
     """What may be chosen of the loops of csrc/steps/cnm.c.
 
     access: how a strip finds its columns. "direct": where they lie, in the input or in a padded copy. "packed": they
-    are gathered to [column][NR] first. "masked": where they lie, and lanes in the padding, which is not in memory, are
-    left out of loads; for instruction sets that can do so.
+    are gathered to [column][NR] first. "lane masks": where they lie, and lanes in the padding, which is not in memory,
+    are left out of loads; for instruction sets that can do so.
     lanes: what the lanes of a vector are. "positions": neighbouring output positions (kernels/cnm.py). "channels":
-    output channels (kernels/turned.py), with any stride, only with direct access.
+    output channels (kernels/channels.py), with any stride, only with direct access.
     panel: the strips for which a tile's weights are used before the next tile.
     blocks: into how many KC blocks the columns are cut.
     all_columns: whether columns that a tile does not keep are computed too, as zeros.
@@ -42,8 +42,8 @@ class Loops(Candidate):
         return self.access == "packed"
 
     @property
-    def masked(self) -> bool:
-        return self.access == "masked"
+    def lane_masked(self) -> bool:
+        return self.access == "lane masks"
 
     @property
     def by_channels(self) -> bool:
@@ -64,12 +64,12 @@ class Loops(Candidate):
 
     def layout(self, geometry: Geometry) -> DataLayout:
         """Where the columns lie."""
-        return DataLayout(geometry, self.packed or self.by_channels, self.masked)
+        return DataLayout(geometry, self.packed or self.by_channels, self.lane_masked)
 
     def __str__(self) -> str:
-        way = "packed" if self.packed else "turned" if self.by_channels else "direct"
+        way = "packed" if self.packed else "channel lanes" if self.by_channels else "direct"
         extras = [f"panel {panel_text(self.panel)}"]
-        extras += ["masked"] if self.masked else []
+        extras += ["lane masks"] if self.lane_masked else []
         extras += [f"{self.blocks} KC blocks"] if self.blocks > 1 else []
         return f"{'dense' if self.dense else 'sparse'} {way} {self.rows}x{self.vectors}v, {', '.join(extras)}"
 
@@ -78,7 +78,7 @@ class Loops(Candidate):
         return cls(
             rows=fields["tile_rows"],
             vectors=fields["vectors"],
-            access="packed" if fields["packed"] else "masked" if fields["masked"] else "direct",
+            access="packed" if fields["packed"] else "lane masks" if fields["lane_masked"] else "direct",
             lanes="channels" if fields["by_channels"] else "positions",
             panel=fields["panel"],
             blocks=fields["blocks"],

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import numpy as np
 
-from colonnade.kernels.shapes import MASK_BYTES
+from colonnade.kernels.shapes import LANE_MASK_BYTES
 from colonnade.plan.ways.columns.layout import DataLayout
 from colonnade.plan.ways.columns.strips import Strips
 
 
 def lane_masks(layout: DataLayout, strips: Strips) -> tuple[np.ndarray, np.ndarray]:
-    """Blocks of masks, u8 [blocks, kernel elements, MASK_BYTES], and the block of each strip. Strips that leave the
-    same lanes out share a block: lines of one plane repeat, and so do images."""
+    """Blocks of masks, u8 [blocks, kernel elements, LANE_MASK_BYTES], and the block of each strip. Strips that leave
+    the same lanes out share a block: lines of one plane repeat, and so do images."""
     g = layout.geometry
     x, _, lane, length, _ = strips.segments.T
     segment = np.repeat(np.arange(len(length)), length)
     along = np.arange(length.sum()) - np.repeat(np.cumsum(length) - length, length)  # from the segment's first output
     strip = np.repeat(np.arange(len(strips)), strips.strips[:, 6])[segment]
     line, column = np.divmod((x[segment] + along) % layout.plane_floats, layout.pitch)
-    inside = np.zeros((len(strips), len(g.taps), 8 * MASK_BYTES), bool)
+    inside = np.zeros((len(strips), len(g.taps), 8 * LANE_MASK_BYTES), bool)
     for tap, (down, across) in enumerate(g.taps):
         down_at = line * g.strides[0] + down - g.pads[0]
         across_at = column * g.strides[1] + across - g.pads[1]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from colonnade.kernels.shapes import MASK_BYTES
+from colonnade.kernels.shapes import LANE_MASK_BYTES
 from colonnade.modelfile.program import Constants, Step, Storage, View
 from colonnade.plan.problem import ConvProblem
 from colonnade.plan.ways.columns.cutting import strips_of
@@ -30,7 +30,7 @@ class _Tables:
     offsets: np.ndarray
     blocks: np.ndarray
     packed_columns: np.ndarray
-    taps: np.ndarray  # u8: of each offset the kernel element that it is of, where lanes are masked
+    taps: np.ndarray  # u8: of each offset the kernel element that it is of, where there are lane masks
 
 
 def column_step(
@@ -51,7 +51,7 @@ def column_step(
     weights = np.concatenate(
         [problem.weights[np.ix_(np.array(tile.rows), tile.columns)].T.reshape(-1) for tile in tiles] or [np.zeros(0)]
     )
-    first = g.source.origin if layout.prepared or layout.masked else g.source.corner(g.pads)
+    first = g.source.origin if layout.prepared or layout.lane_masked else g.source.corner(g.pads)
     views: dict[str, View | None] = {
         "x": x.shifted(first),
         "y": y.shifted(g.target.origin),
@@ -87,13 +87,13 @@ def _geometry_fields(layout: DataLayout) -> dict[str, object]:
         "stride_h": g.strides[0],
         "stride_w": g.strides[1],
         "phases": len(layout.phases),
-        "plane_rows": layout.plane_rows,
+        "plane_lines": layout.plane_lines,
         "pitch": layout.pitch,
         "plane": layout.plane_floats,
         "rows": g.rows,
         "columns": g.columns,
         "groups": g.groups,
-        "masked": layout.masked,
+        "lane_masked": layout.lane_masked,
         "kernel_h": g.kernel[0],
         "kernel_w": g.kernel[1],
         "local": layout.local,
@@ -115,9 +115,9 @@ def _candidate_fields(candidate: Loops) -> dict[str, object]:
 def _strip_fields(
     layout: DataLayout, candidate: Loops, strips: Strips, taps: np.ndarray, constants: Constants
 ) -> dict[str, object]:
-    """The tables of strips and segments and, for a masked candidate, of lane masks."""
-    of_strip, masks = np.zeros(len(strips), np.int64), np.zeros((0, 0, MASK_BYTES), np.uint8)
-    if candidate.masked:
+    """The tables of strips and segments and, where there are some, of lane masks."""
+    of_strip, masks = np.zeros(len(strips), np.int64), np.zeros((0, 0, LANE_MASK_BYTES), np.uint8)
+    if candidate.lane_masked:
         masks, of_strip = lane_masks(layout, strips)
     padding = np.zeros((len(strips), 1), np.int64)
     rows = np.column_stack((strips.strips, of_strip, padding))
@@ -128,9 +128,9 @@ def _strip_fields(
         "strip_count": len(rows),
         "segment_table": constants.add_ints(segments),
         "segment_count": len(segments),
-        "tap_table": constants.add_bytes(taps if candidate.masked else taps[:0]),
-        "mask_table": constants.add_bytes(masks),
-        "mask_blocks": len(masks),
+        "tap_table": constants.add_bytes(taps if candidate.lane_masked else taps[:0]),
+        "lane_mask_table": constants.add_bytes(masks),
+        "lane_mask_blocks": len(masks),
     }
 
 

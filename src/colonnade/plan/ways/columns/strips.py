@@ -22,7 +22,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from colonnade.kernels.turned import LINES
+from colonnade.kernels.channels import LINES
 
 STRIP_FIELDS = ("x", "y", "vectors", "span", "tail", "first", "segments", "lead", "full", "borders")
 SEGMENT_FIELDS = ("x", "y", "lane", "len", "gap")

@@ -2,7 +2,7 @@
 #include "activation.h"
 #include "check.h"
 #include "isa.h"
-#include "rows.h"
+#include "lines.h"
 #include "share.h"
 
 static void scale(float *restrict y, const float *restrict x, int64_t n, float a, float b, float lo, float hi) {
@@ -20,7 +20,7 @@ const char *CLN_ISA(cln_check_affine)(cln_checker *c, const void *record) {
   return NULL;
 }
 
-void CLN_ISA(cln_run_affine)(cln_session *session, int32_t order, int thread) {
+void CLN_ISA(cln_run_affine)(cln_session *session, int32_t task, int thread) {
   RECORD(cln_affine);
   const float *factor = session->model->floats + s->scale, *shift = session->model->floats + s->shift;
   cln_act act = CLN_ACT_OF(s);

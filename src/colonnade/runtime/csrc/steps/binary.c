@@ -28,7 +28,7 @@ const char *CLN_ISA(cln_check_binary)(cln_checker *c, const void *record) {
   return NULL;
 }
 
-void CLN_ISA(cln_run_binary)(cln_session *session, int32_t order, int thread) {
+void CLN_ISA(cln_run_binary)(cln_session *session, int32_t task, int thread) {
   RECORD(cln_binary);
   const float *a = AT(a), *b = AT(b);
   float *y = AT(y);

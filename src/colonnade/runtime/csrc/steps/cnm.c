@@ -11,46 +11,46 @@
 #include "cnm_panel.h"
 #include "isa.h"
 #include "prepare.h"
-#include "rows.h"
+#include "lines.h"
 
-static bool is_chained(const cln_order_entry *entry) {
+static bool is_chained(const cln_task *entry) {
   return entry->op == CLN_OP_CNM && ((const cln_cnm *)entry->record)->chained;
 }
 
 /* A step that leaves padding out of loads reads x as it is, or the phases of all of x. */
-static const char *check_masks(const cln_model *m, const cln_cnm *s) {
-  if (!s->masked) return NULL;
+static const char *check_lane_masks(const cln_model *m, const cln_cnm *s) {
+  if (!s->lane_masked) return NULL;
   const bool whole = s->prepare || (s->phases == 1 && s->stride_h == 1 && s->stride_w == 1 && s->pitch == s->x_pitch &&
                                     s->plane == s->x_plane);
   const int64_t lines = ((int64_t)s->in_h + s->stride_h - 1) / s->stride_h;
   const int64_t pitch = ((int64_t)s->in_w + s->stride_w - 1) / s->stride_w;
-  CLN_NEED(m->isa->masked && m->lanes == m->isa->lanes, "no such micro-kernel");
+  CLN_NEED(m->isa->masks_lanes && m->lanes == m->isa->lanes, "no such micro-kernel");
   CLN_NEED(whole && !s->local && !s->packed && s->groups == 1, "contradictory flags");
-  CLN_NEED(s->pitch == pitch && s->plane_rows == lines && s->plane == lines * pitch, "contradictory flags");
+  CLN_NEED(s->pitch == pitch && s->plane_lines == lines && s->plane == lines * pitch, "contradictory flags");
   CLN_NEED(CLN_PRODUCT(s->kernel_h, s->kernel_w) <= CLN_MAX_TAPS, "kernel out of range");
-  CLN_NEED(cln_rows_before(s) <= lines && cln_floats_before(s) <= pitch, "padding out of range");
-  CLN_NEED(CLN_PRODUCT(s->kernel_h, s->kernel_w, s->batch, s->out_h, s->out_w) <= CLN_MAX_MASKED, "size out of range");
+  CLN_NEED(cln_lines_before(s) <= lines && cln_floats_before(s) <= pitch, "padding out of range");
+  CLN_NEED(CLN_PRODUCT(s->kernel_h, s->kernel_w, s->batch, s->out_h, s->out_w) <= CLN_MAX_LANE_MASKED, "size out of range");
   return NULL;
 }
 
-/* A step of turned kernels: their lanes are a tile's output channels. Where those lie fits their vectors of bytes. */
-static const char *check_turned(const cln_model *m, const cln_cnm *s) {
-  CLN_NEED(s->vectors == CLN_TURNED_VECTORS, "no such micro-kernel");
+/* A step of kernels by channels: their lanes are a tile's output channels. Where those lie fits their vectors of bytes. */
+static const char *check_by_channels(const cln_model *m, const cln_cnm *s) {
+  CLN_NEED(s->vectors == CLN_CHANNEL_VECTORS, "no such micro-kernel");
   CLN_NEED(s->tile_rows <= s->vectors * m->lanes, "no such micro-kernel");
-  CLN_NEED(!s->packed && !s->masked && !s->local && s->groups == 1, "contradictory flags");
+  CLN_NEED(!s->packed && !s->lane_masked && !s->local && s->groups == 1, "contradictory flags");
   CLN_NEED(CLN_PRODUCT(s->rows, s->batch, s->y_plane, sizeof(float)) <= UINT32_MAX, "size out of range");
   return NULL;
 }
 
 static const char *check_kernels(const cln_model *m, const cln_cnm *s) {
-  return s->by_channels ? check_turned(m, s) : cln_check_kernels(m, s->tile_rows, s->vectors);
+  return s->by_channels ? check_by_channels(m, s) : cln_check_kernels(m, s->tile_rows, s->vectors);
 }
 
 static const char *check_sizes(const cln_model *m, const cln_cnm *s) {
-  CLN_NEED(CLN_PRODUCT(s->plane_rows, s->stride_h) < INT32_MAX / 2, "size out of range");
+  CLN_NEED(CLN_PRODUCT(s->plane_lines, s->stride_h) < INT32_MAX / 2, "size out of range");
   CLN_NEED(CLN_PRODUCT(s->pitch, s->stride_w) < INT32_MAX / 2, "size out of range");
-  CLN_NEED(CLN_PRODUCT(s->plane_rows, s->pitch) <= s->plane, "lines larger than their plane");
-  CLN_NEED(s->out_h <= s->plane_rows && CLN_PRODUCT(s->out_w, cln_x_step(s)) <= s->pitch, "output larger than the data");
+  CLN_NEED(CLN_PRODUCT(s->plane_lines, s->pitch) <= s->plane, "lines larger than their plane");
+  CLN_NEED(s->out_h <= s->plane_lines && CLN_PRODUCT(s->out_w, cln_x_step(s)) <= s->pitch, "output larger than the data");
   CLN_TRY(cln_check_output_plane(s->out_h, s->out_w, s->y_pitch, s->y_plane, s->y_border));
   CLN_NEED(CLN_PRODUCT(s->batch, s->out_h, s->out_w) <= CLN_MAX_POSITIONS, "size out of range");
   CLN_NEED(CLN_PRODUCT(s->batch, s->y_plane) < INT32_MAX, "size out of range");
@@ -58,7 +58,7 @@ static const char *check_sizes(const cln_model *m, const cln_cnm *s) {
   CLN_NEED(s->rows % s->groups == 0 && s->channels % s->groups == 0, "groups do not divide the channels");
   CLN_NEED(!(s->local && (s->packed || s->prepare)), "contradictory flags");
   CLN_NEED(s->prepare == (s->prepared_buffer >= 0), "contradictory flags");
-  CLN_TRY(check_masks(m, s));
+  CLN_TRY(check_lane_masks(m, s));
   return check_kernels(m, s);
 }
 
@@ -73,7 +73,7 @@ static const char *check_views(const cln_model *m, const cln_cnm *s, int64_t *re
   if (s->prepare) CLN_VIEW(prepared, prepared);
   if (s->local)
     *readable = prepared + CLN_SLACK; /* of scratch */
-  else if (s->masked)
+  else if (s->lane_masked)
     *readable = s->prepare ? prepared : read;
   else
     *readable = s->prepare ? cln_readable(m, s->prepared_buffer, s->prepared_at) : cln_readable(m, s->x_buffer, s->x_at);
@@ -122,12 +122,12 @@ static const char *check_tiles(const cln_model *m, const cln_cnm *s) {
   return cln_check_floats(m, s->bias, s->rows);
 }
 
-/* Phases of a masked step are those of its stride: so a column's lane masks are those of what it reads. */
+/* Phases of a step with lane masks are those of its stride: so a column's lane masks are those of what it reads. */
 static const char *check_phases(const cln_model *m, const cln_cnm *s) {
   const int64_t count = 2 * (int64_t)s->phases;
   CLN_TRY(cln_check_entries(m, s->phase_table, count, CLN_MAX_STEP, "phase out of range"));
   const int32_t *phases = m->ints + s->phase_table;
-  for (int64_t i = 0; i < count && s->masked; ++i)
+  for (int64_t i = 0; i < count && s->lane_masked; ++i)
     CLN_NEED(phases[i] < (i % 2 ? s->stride_w : s->stride_h), "phase out of range");
   return NULL;
 }
@@ -135,7 +135,7 @@ static const char *check_phases(const cln_model *m, const cln_cnm *s) {
 /* Where the columns are that the strips of `plan` read. */
 static const char *check_columns(const cln_model *m, const cln_cnm *s, cln_cnm_plan *plan, int64_t readable) {
   const int64_t width = (int64_t)s->vectors * m->lanes;
-  if (s->masked) return cln_check_lane_masks(m, s, plan, cln_before(s), readable);
+  if (s->lane_masked) return cln_check_lane_masks(m, s, plan, cln_before(s), readable);
   if (!s->packed)
     return cln_check_offsets(m, s->off_table, s->off_count, readable - plan->reach + 1, "column outside the data");
   CLN_NEED(s->pack_count >= 1, "nothing to pack");
@@ -144,7 +144,7 @@ static const char *check_columns(const cln_model *m, const cln_cnm *s, cln_cnm_p
 }
 
 /* A chained step computes the panels of the next one, of as many strips, which reads x as it is. */
-static const char *check_chain(const cln_model *m, const cln_order_entry *entry) {
+static const char *check_chain(const cln_model *m, const cln_task *entry) {
   const int32_t step = entry->step, repeated = m->header->repeats > 1 ? m->header->repeat_steps : 0;
   const cln_cnm *s = entry->record;
   if (s->chained) {
@@ -152,7 +152,7 @@ static const char *check_chain(const cln_model *m, const cln_order_entry *entry)
     CLN_NEED(!s->local, "cannot be chained to another step");
   }
   if (!step || !is_chained(entry - 1)) return NULL;
-  CLN_NEED(!s->packed && !s->prepare && !s->local && !s->masked && !s->chained, "cannot be chained to the step before");
+  CLN_NEED(!s->packed && !s->prepare && !s->local && !s->lane_masked && !s->chained, "cannot be chained to the step before");
   CLN_NEED(s->strip_count == ((const cln_cnm *)entry[-1].record)->strip_count && entry->cnm->panel == entry[-1].cnm->panel,
            "other strips than the step that it is chained to");
   return NULL;
@@ -161,7 +161,7 @@ static const char *check_chain(const cln_model *m, const cln_order_entry *entry)
 const char *CLN_ISA(cln_check_cnm)(cln_checker *c, const void *record) {
   const cln_cnm *s = record;
   const cln_model *m = c->model;
-  cln_cnm_plan *plan = c->entry->cnm;
+  cln_cnm_plan *plan = c->task->cnm;
   int64_t readable;
   CLN_TRY(check_sizes(m, s));
   CLN_TRY(check_views(m, s, &readable));
@@ -172,7 +172,7 @@ const char *CLN_ISA(cln_check_cnm)(cln_checker *c, const void *record) {
   CLN_TRY(cln_check_strips(m, s, plan));
   CLN_TRY(check_columns(m, s, plan, readable));
   CLN_NEED(!cln_cnm_plan_build(m, s, plan), "not enough memory");
-  CLN_TRY(check_chain(m, c->entry));
+  CLN_TRY(check_chain(m, c->task));
   c->scratch = plan->scratch_floats;
   return NULL;
 }
@@ -239,22 +239,22 @@ static void run_group(const work *w, int32_t group) {
             w->plan->group_tiles[group + 1], w->scratch);
 }
 
-static work work_of(cln_session *session, int32_t order, int thread) {
+static work work_of(cln_session *session, int32_t task, int thread) {
   const cln_model *model = session->model;
-  const cln_cnm *s = model->order[order].record;
+  const cln_cnm *s = model->tasks[task].record;
   work w = {
       .step = s,
-      .plan = model->order[order].cnm,
+      .plan = model->tasks[task].cnm,
       .ints = model->ints,
       .isa = model->isa,
-      .x = cln_at(session, order, s->x_buffer, s->x_at),
+      .x = cln_at(session, task, s->x_buffer, s->x_at),
       .bias = model->floats + s->bias,
-      .residual = s->r_buffer < 0 ? NULL : cln_at(session, order, s->r_buffer, s->r_at),
-      .y = cln_at(session, order, s->y_buffer, s->y_at),
+      .residual = s->r_buffer < 0 ? NULL : cln_at(session, task, s->r_buffer, s->r_at),
+      .y = cln_at(session, task, s->y_buffer, s->y_at),
       .scratch = session->scratch + thread * model->scratch_floats,
       .lanes = model->lanes,
       .width = s->vectors * model->lanes,
-      .panel = panel_for(session, s, model->order[order].cnm),
+      .panel = panel_for(session, s, model->tasks[task].cnm),
       .held = -1,
   };
   for (int32_t t = 0; t < s->tile_rows; ++t) w.edge_rows[t] = t * w.plan->row_floats;
@@ -262,36 +262,36 @@ static work work_of(cln_session *session, int32_t order, int thread) {
 }
 
 /* Whether the step before has computed this one with it. */
-static bool is_done(const cln_model *model, int32_t order) {
-  return order > 0 && is_chained(model->order + order - 1);
+static bool was_chained(const cln_model *model, int32_t task) {
+  return task > 0 && is_chained(model->tasks + task - 1);
 }
 
-void CLN_ISA(cln_run_cnm)(cln_session *session, int32_t order, int thread) {
-  const cln_cnm *s = session->model->order[order].record;
-  if (is_done(session->model, order)) return;
-  work w = work_of(session, order, thread), next = {0};
+void CLN_ISA(cln_run_cnm)(cln_session *session, int32_t task, int thread) {
+  const cln_cnm *s = session->model->tasks[task].record;
+  if (was_chained(session->model, task)) return;
+  work w = work_of(session, task, thread), next = {0};
   if (s->chained) {
-    next = work_of(session, order + 1, thread);
+    next = work_of(session, task + 1, thread);
     next.panel = w.panel;
   }
   int64_t i;
   if (s->local) {
     memset(w.scratch, 0, (size_t)w.plan->packed_at * sizeof *w.scratch);
-    while ((i = cln_claim(session, order, 0, thread, s->groups)) >= 0) run_group(&w, (int32_t)i);
+    while ((i = cln_claim(session, task, 0, thread, s->groups)) >= 0) run_group(&w, (int32_t)i);
     return;
   }
   const float *x = w.x;
   if (s->prepare) {
-    float *prepared = cln_at(session, order, s->prepared_buffer, s->prepared_at);
+    float *prepared = cln_at(session, task, s->prepared_buffer, s->prepared_at);
     int64_t channel = s->phases * w.plan->prepared_plane;
-    while ((i = cln_claim(session, order, 0, thread, s->channels)) >= 0)
+    while ((i = cln_claim(session, task, 0, thread, s->channels)) >= 0)
       prepare_channels(&w, (int32_t)i, 1, prepared + i * channel, false);
     cln_barrier(session);
     x = prepared;
   }
-  if (s->masked) x -= cln_before(s);
-  int64_t parts = s->chained ? 1 : cln_parts(session, panels(&w), s->tiles);
-  while ((i = cln_claim(session, order, 1, thread, panels(&w) * parts)) >= 0) {
+  if (s->lane_masked) x -= cln_before(s);
+  int64_t parts = s->chained ? 1 : cln_shares(session, panels(&w), s->tiles);
+  while ((i = cln_claim(session, task, 1, thread, panels(&w) * parts)) >= 0) {
     run_item(&w, i, parts, x);
     if (s->chained) run_item(&next, i, 1, next.x);
   }

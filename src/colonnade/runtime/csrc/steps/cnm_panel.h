@@ -7,7 +7,7 @@
 #pragma once
 #include "activation.h"
 #include "internal.h"
-#include "rows.h"
+#include "lines.h"
 
 typedef struct {
   const cln_cnm *step;
@@ -23,7 +23,7 @@ typedef struct {
 } work;
 
 /* What the micro-kernel does to all positions but those, for them. */
-static void finish_tail(const cln_tile *a, const cln_cnm_tile *tile, const cln_strip *strip, int32_t step) {
+static void finish_tail(const cln_strip_args *a, const cln_tile *tile, const cln_strip *strip, int32_t step) {
   const int32_t first = strip->span - strip->tail;
   const float *c = a->c, *r = a->r, *bias = a->bias;
   const float lo = a->lo, hi = a->hi;
@@ -39,7 +39,7 @@ static void finish_tail(const cln_tile *a, const cln_cnm_tile *tile, const cln_s
 }
 
 /* A strip and the tail after it. Apart, for its frame is large. */
-__attribute__((noinline)) static void run_with_tail(const work *w, cln_tile *a, const cln_cnm_tile *tile, const cln_strip *strip) {
+__attribute__((noinline)) static void run_with_tail(const work *w, cln_strip_args *a, const cln_tile *tile, const cln_strip *strip) {
   _Alignas(CLN_ALIGNMENT) float sums[CLN_MAX_TAIL * CLN_MAX_TAIL_VECTORS * CLN_MAX_LANES];
   a->count = (size_t)(strip->span - strip->tail);
   a->tail = sums;
@@ -47,7 +47,7 @@ __attribute__((noinline)) static void run_with_tail(const work *w, cln_tile *a, 
   finish_tail(a, tile, strip, w->lanes * cln_tail_vectors(tile->rows, w->lanes));
 }
 
-static inline void run_strip(const work *w, cln_tile *a, const cln_cnm_tile *tile, const cln_strip *strip) {
+static inline void run_strip(const work *w, cln_strip_args *a, const cln_tile *tile, const cln_strip *strip) {
   if (strip->tail) {
     run_with_tail(w, a, tile, strip);
     return;
@@ -57,7 +57,7 @@ static inline void run_strip(const work *w, cln_tile *a, const cln_cnm_tile *til
 }
 
 /* The last KC block of a strip that is not one whole run of outputs: compute beside, then copy the segments. */
-static void finish_edge(const work *w, cln_tile *a, const cln_cnm_tile *tile, const cln_strip *strip, cln_act act) {
+static void finish_edge(const work *w, cln_strip_args *a, const cln_tile *tile, const cln_strip *strip, cln_act act) {
   const cln_segment *segments = w->plan->segments + strip->first;
   const int64_t *rows = w->plan->row_at + tile->first;
   float *edge = w->scratch + w->plan->edge_at, *residual = edge + w->step->tile_rows * w->plan->row_floats;
@@ -88,7 +88,7 @@ static void zero_rows(float *y, const int64_t *rows, int32_t count, int32_t n) {
 }
 
 /* Borders of y around the outputs of one strip. */
-static void zero_borders(const work *w, const cln_cnm_tile *tile, const cln_strip *strip) {
+static void zero_borders(const work *w, const cln_tile *tile, const cln_strip *strip) {
   const cln_segment *segments = w->plan->segments + strip->first;
   const int64_t *rows = w->plan->row_at + tile->first;
   if (strip == w->plan->strips) zero_rows(w->y - w->step->y_border, rows, tile->rows, w->step->y_border);
@@ -106,7 +106,7 @@ static bool lies_apart(const work *w, const cln_strip *strip, cln_act act) {
 }
 
 /* The last KC block of a strip whose outputs go straight to y, by itself or in two parts. */
-static inline void finish_in_place(const work *w, cln_tile *a, const cln_cnm_tile *tile, const cln_strip *strip) {
+static inline void finish_in_place(const work *w, cln_strip_args *a, const cln_tile *tile, const cln_strip *strip) {
   a->y = w->y + strip->y;
   a->y_rows = w->plan->row_at + tile->first;
   a->r = w->residual ? w->residual + strip->y : NULL;
@@ -114,7 +114,7 @@ static inline void finish_in_place(const work *w, cln_tile *a, const cln_cnm_til
   run_strip(w, a, tile, strip);
 }
 
-static void finish_apart(const work *w, cln_tile *a, const cln_cnm_tile *tile, const cln_strip *strip) {
+static void finish_apart(const work *w, cln_strip_args *a, const cln_tile *tile, const cln_strip *strip) {
   const cln_segment *s = w->plan->segments + strip->first;
   a->split = (size_t)s->len;
   a->gap = (size_t)(s[1].y - s[0].y - s[0].len);
@@ -123,7 +123,7 @@ static void finish_apart(const work *w, cln_tile *a, const cln_cnm_tile *tile, c
 }
 
 /* An activation that a kernel does not know, after it. */
-static void activate_strip(const work *w, const cln_cnm_tile *tile, const cln_strip *strip, cln_act act) {
+static void activate_strip(const work *w, const cln_tile *tile, const cln_strip *strip, cln_act act) {
   const int64_t *rows = w->plan->row_at + tile->first;
   for (int32_t t = 0; t < tile->rows; ++t)
     for (int32_t i = 0; i < strip->segments; ++i) {
@@ -133,7 +133,7 @@ static void activate_strip(const work *w, const cln_cnm_tile *tile, const cln_st
     }
 }
 
-static inline void finish_strip(const work *w, cln_tile *a, const cln_cnm_tile *tile, const cln_strip *strip,
+static inline void finish_strip(const work *w, cln_strip_args *a, const cln_tile *tile, const cln_strip *strip,
                                 const cln_act *act) {
   if (!strip->full) {
     if (lies_apart(w, strip, *act))
@@ -146,12 +146,12 @@ static inline void finish_strip(const work *w, cln_tile *a, const cln_cnm_tile *
   if (act->kind != CLN_ACT_CLAMP) activate_strip(w, tile, strip, *act);
 }
 
-/* What a turned kernel needs for the columns of a tile in a KC block, whatever the strip. */
-static cln_turned turned_of(const work *w, const cln_cnm_tile *tile, int32_t block, cln_act act) {
+/* What a kernel by channels needs for the columns of a tile in a KC block, whatever the strip. */
+static cln_channel_args channel_args_of_tile(const work *w, const cln_tile *tile, int32_t block, cln_act act) {
   const cln_cnm *s = w->step;
   const int32_t begin = tile->blocks[block], end = tile->blocks[block + 1];
   const bool bounds = act.kind == CLN_ACT_CLAMP && act.lo >= 0.0f;
-  return (cln_turned){
+  return (cln_channel_args){
       .off = tile->off + begin,
       .w = tile->weights + (int64_t)begin * tile->rows,
       .n = (size_t)(end - begin),
@@ -171,13 +171,13 @@ static bool is_left_to_activate(cln_act act) {
 }
 
 /* What a micro-kernel needs for the columns of a tile in a KC block, whatever the strip. */
-static cln_tile tile_of(const work *w, const cln_cnm_tile *tile, int32_t block, const cln_act *act) {
+static cln_strip_args args_of_tile(const work *w, const cln_tile *tile, int32_t block, const cln_act *act) {
   const cln_cnm *s = w->step;
   const int32_t begin = tile->blocks[block], end = tile->blocks[block + 1];
   const bool last = block + 1 == s->blocks, bounds = last && act->kind == CLN_ACT_CLAMP;
-  return (cln_tile){
+  return (cln_strip_args){
       .off = tile->off + begin,
-      .taps = s->masked ? w->plan->taps + (tile->off - (w->ints + s->off_table)) + begin : NULL,
+      .taps = s->lane_masked ? w->plan->taps + (tile->off - (w->ints + s->off_table)) + begin : NULL,
       .w = tile->weights + (int64_t)begin * tile->rows,
       .n = (size_t)(end - begin),
       .bias = last ? w->bias + tile->first : NULL,
@@ -187,18 +187,18 @@ static cln_tile tile_of(const work *w, const cln_cnm_tile *tile, int32_t block, 
 }
 
 /* One tile in one KC block over the strips of a panel. sums: those of the tile. */
-static void compute_tile(const work *w, const cln_cnm_tile *tile, const cln_strip *strip, int32_t strips, int32_t block,
+static void compute_tile(const work *w, const cln_tile *tile, const cln_strip *strip, int32_t strips, int32_t block,
                          const float *x, float *sums, const int64_t *sum_rows) {
   const cln_cnm *s = w->step;
   const cln_act act = CLN_ACT_OF(s);
   const int64_t packed = s->packed ? (int64_t)s->pack_count * w->width : 0;
-  const int64_t masks = s->masked ? (int64_t)s->kernel_h * s->kernel_w * CLN_MASK_BYTES : 0;
+  const int64_t masks = s->lane_masked ? (int64_t)s->kernel_h * s->kernel_w * CLN_LANE_MASK_BYTES : 0;
   const bool last = block + 1 == s->blocks;
-  cln_tile a = tile_of(w, tile, block, &act);
+  cln_strip_args a = args_of_tile(w, tile, block, &act);
   a.c_rows = sum_rows;
   for (const cln_strip *end = strip + strips; strip < end; ++strip, sums += w->plan->row_floats, x += packed) {
     a.x = packed ? x : x + strip->x;
-    if (masks) a.masks = w->plan->masks + strip->mask * masks;
+    if (masks) a.lane_masks = w->plan->lane_masks + strip->lane_mask * masks;
     a.c = block ? sums : NULL;
     if (last) {
       finish_strip(w, &a, tile, strip, &act);
@@ -211,13 +211,13 @@ static void compute_tile(const work *w, const cln_cnm_tile *tile, const cln_stri
   }
 }
 
-/* The same with turned kernels. */
-static void turn_tile(const work *w, const cln_cnm_tile *tile, const cln_strip *strip, int32_t strips, int32_t block,
+/* The same with kernels by channels. */
+static void compute_channel_tile(const work *w, const cln_tile *tile, const cln_strip *strip, int32_t strips, int32_t block,
                       const float *x, float *sums) {
   const cln_cnm *s = w->step;
   const cln_act act = CLN_ACT_OF(s);
   const bool last = block + 1 == s->blocks, activates = last && is_left_to_activate(act);
-  cln_turned a = turned_of(w, tile, block, act);
+  cln_channel_args a = channel_args_of_tile(w, tile, block, act);
   for (const cln_strip *end = strip + strips; strip < end; ++strip, sums += w->plan->strip_floats) {
     a.x = x + strip->x;
     a.c = block ? sums : NULL;
@@ -236,18 +236,18 @@ static void compute(const work *w, int32_t first_strip, int32_t strips, int32_t 
   const cln_cnm *s = w->step;
   const cln_cnm_plan *plan = w->plan;
   const cln_strip *strip = plan->strips + first_strip;
-  const bool turned = s->by_channels;
+  const bool by_channels = s->by_channels;
   int64_t sum_rows[CLN_MAX_ROWS];
   for (int32_t t = 0; t < s->tile_rows; ++t) sum_rows[t] = t * plan->panel * plan->row_floats;
   for (int32_t block = 0; block < s->blocks; ++block) {
     float *sums = w->scratch + plan->sums_at;
     for (int32_t t = first_tile; t < end_tile; ++t) {
-      const cln_cnm_tile *tile = plan->tiles + t;
-      if (turned)
-        turn_tile(w, tile, strip, strips, block, x, sums);
+      const cln_tile *tile = plan->tiles + t;
+      if (by_channels)
+        compute_channel_tile(w, tile, strip, strips, block, x, sums);
       else
         compute_tile(w, tile, strip, strips, block, x, sums, sum_rows);
-      sums += plan->panel * (turned ? plan->strip_floats : tile->rows * plan->row_floats);
+      sums += plan->panel * (by_channels ? plan->strip_floats : tile->rows * plan->row_floats);
     }
   }
 }

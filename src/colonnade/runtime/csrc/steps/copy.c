@@ -33,7 +33,7 @@ const char *CLN_ISA(cln_check_copy)(cln_checker *c, const void *record) {
 }
 
 /* The first dimension is divided among the threads. */
-void CLN_ISA(cln_run_copy)(cln_session *session, int32_t order, int thread) {
+void CLN_ISA(cln_run_copy)(cln_session *session, int32_t task, int thread) {
   RECORD(cln_copy);
   int64_t begin, end;
   cln_share(session, thread, s->dims[0], &begin, &end);

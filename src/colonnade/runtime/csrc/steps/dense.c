@@ -2,7 +2,7 @@
 #include "activation.h"
 #include "check.h"
 #include "isa.h"
-#include "rows.h"
+#include "lines.h"
 
 /* Where a step keeps what in a thread's scratch: a chunk of x, then the outputs of a strip. */
 typedef struct {
@@ -35,19 +35,19 @@ const char *CLN_ISA(cln_check_dense)(cln_checker *c, const void *record) {
 
 /* The micro-kernel with its operands' roles swapped. Strips of outputs are its vectors, images of the batch its T; x is
  * [columns][batch], so a column's T scalars are contiguous. */
-void CLN_ISA(cln_run_dense)(cln_session *session, int32_t order, int thread) {
+void CLN_ISA(cln_run_dense)(cln_session *session, int32_t task, int thread) {
   const cln_model *model = session->model;
-  const cln_dense *s = model->order[order].record;
+  const cln_dense *s = model->tasks[task].record;
   const layout l = layout_of(s, model);
   const int64_t width = l.width, strips = l.strips;
-  const float *x = cln_at(session, order, s->x_buffer, s->x_at);
-  float *y = cln_at(session, order, s->y_buffer, s->y_at), *rows = session->scratch + thread * model->scratch_floats;
+  const float *x = cln_at(session, task, s->x_buffer, s->x_at);
+  float *y = cln_at(session, task, s->y_buffer, s->y_at), *rows = session->scratch + thread * model->scratch_floats;
   float *edge = rows + l.edge_at;
   int64_t zero_rows[CLN_MAX_ROWS] = {0}, edge_rows[CLN_MAX_ROWS];
   cln_act act = CLN_ACT_OF(s);
   for (int32_t t = 0; t < s->chunk; ++t) edge_rows[t] = t * width;
   int64_t item, chunks = (s->batch + s->chunk - 1) / s->chunk;
-  while ((item = cln_claim(session, order, 0, thread, strips * chunks)) >= 0) {
+  while ((item = cln_claim(session, task, 0, thread, strips * chunks)) >= 0) {
     int64_t strip = item / chunks, first = item % chunks * s->chunk;
     int32_t count = (int32_t)(s->batch - first < s->chunk ? s->batch - first : s->chunk);
     const float *scalars = x;
@@ -56,7 +56,7 @@ void CLN_ISA(cln_run_dense)(cln_session *session, int32_t order, int thread) {
         copy_floats(rows + (int64_t)k * count, x + (int64_t)k * s->batch + first, count);
       scalars = rows;
     }
-    cln_tile a = {
+    cln_strip_args a = {
         .x = model->floats + s->weights + strip * s->columns * width,
         .off = model->ints + s->off_table,
         .w = scalars,

@@ -29,7 +29,7 @@ const char *CLN_ISA(cln_check_global_pool)(cln_checker *c, const void *record) {
   return NULL;
 }
 
-void CLN_ISA(cln_run_global_pool)(cln_session *session, int32_t order, int thread) {
+void CLN_ISA(cln_run_global_pool)(cln_session *session, int32_t task, int thread) {
   RECORD(cln_global_pool);
   bool dense = s->x_pitch == s->width; /* rows side by side are one */
   int32_t rows = dense ? 1 : s->height, width = dense ? s->height * s->width : s->width;

@@ -34,7 +34,7 @@ const char *CLN_ISA(cln_check_lrn)(cln_checker *c, const void *record) {
   return NULL;
 }
 
-void CLN_ISA(cln_run_lrn)(cln_session *session, int32_t order, int thread) {
+void CLN_ISA(cln_run_lrn)(cln_session *session, int32_t task, int thread) {
   RECORD(cln_lrn);
   int64_t begin, end;
   cln_share(session, thread, s->inner, &begin, &end);

@@ -2,7 +2,7 @@
 #include "activation.h"
 #include "check.h"
 #include "isa.h"
-#include "rows.h"
+#include "lines.h"
 #include "share.h"
 
 /* A pool's window in two folds: down the lines of a window, then along what that gives. In a thread's scratch. */
@@ -40,7 +40,7 @@ static pooling pooling_of(const cln_pool *s, float *scratch) {
   return p;
 }
 
-static void pool_row(const pooling *p, const float *plane, int32_t oy, float *y) {
+static void pool_line(const pooling *p, const float *plane, int32_t oy, float *y) {
   const cln_pool *s = p->step;
   int32_t start = oy * s->stride_h - s->pad_top, first, end;
   int32_t n = p->width - s->pad_left < s->in_w ? p->width - s->pad_left : s->in_w;
@@ -79,7 +79,7 @@ const char *CLN_ISA(cln_check_pool)(cln_checker *c, const void *record) {
   return NULL;
 }
 
-void CLN_ISA(cln_run_pool)(cln_session *session, int32_t order, int thread) {
+void CLN_ISA(cln_run_pool)(cln_session *session, int32_t task, int thread) {
   RECORD(cln_pool);
   const pooling work = pooling_of(s, session->scratch + thread * session->model->scratch_floats);
   int64_t begin, end;
@@ -88,7 +88,7 @@ void CLN_ISA(cln_run_pool)(cln_session *session, int32_t order, int thread) {
     const float *plane = AT(x) + p * s->x_plane;
     float *y = AT(y) + p * s->y_plane;
     for (int32_t oy = 0; oy < s->out_h; ++oy, y += s->y_pitch) {
-      pool_row(&work, plane, oy, y);
+      pool_line(&work, plane, oy, y);
       cln_activate(y, y, s->out_w, CLN_ACT_OF(s));
     }
   }

@@ -1,7 +1,7 @@
 /* Padding and splitting x for a convolution step: [channel][phase][image][plane]. */
 #pragma once
 #include "internal.h"
-#include "rows.h"
+#include "lines.h"
 
 /* Whether phase `phase` and the next one are the two columns of the same lines: they are split from x together. */
 static inline bool are_pair(const cln_cnm *s, const int32_t *phases, int32_t phase) {
@@ -12,19 +12,19 @@ static inline bool are_pair(const cln_cnm *s, const int32_t *phases, int32_t pha
 /* Lines of one phase, or of a pair, of one image; their padding, unless there are zeros already. */
 static inline void prepare_plane(const cln_cnm *s, const int32_t *phase, bool pair, const float *x, float *to, bool zeroed) {
   const int64_t next = (int64_t)s->batch * s->plane; /* phase */
-  const int32_t pad_top = s->masked ? 0 : s->pad_top, pad_left = s->masked ? 0 : s->pad_left;
-  const int32_t tail = s->plane - s->plane_rows * s->pitch;
-  row_span spans[2];
-  for (int32_t i = 0; i <= pair; ++i) spans[i] = span_of(s->pitch, s->in_w, phase[2 * i + 1] - pad_left, s->stride_w);
-  for (int32_t row = 0; row < s->plane_rows; ++row, to += s->pitch) {
+  const int32_t pad_top = s->lane_masked ? 0 : s->pad_top, pad_left = s->lane_masked ? 0 : s->pad_left;
+  const int32_t tail = s->plane - s->plane_lines * s->pitch;
+  line_span spans[2];
+  for (int32_t i = 0; i <= pair; ++i) spans[i] = span_of_line(s->pitch, s->in_w, phase[2 * i + 1] - pad_left, s->stride_w);
+  for (int32_t row = 0; row < s->plane_lines; ++row, to += s->pitch) {
     int32_t y = row * s->stride_h + phase[0] - pad_top;
     const float *from = x + (int64_t)y * s->x_pitch;
     if (y < 0 || y >= s->in_h) {
       for (int32_t i = 0; i <= pair && !zeroed; ++i) zero_floats(to + i * next, s->pitch);
     } else if (pair) {
-      pad_pairs(to, to + next, s->pitch, from, spans, zeroed);
+      split_line(to, to + next, s->pitch, from, spans, zeroed);
     } else {
-      pad_row(to, s->pitch, from, spans[0], s->stride_w, zeroed);
+      pad_line(to, s->pitch, from, spans[0], s->stride_w, zeroed);
     }
   }
   for (int32_t i = 0; i <= pair && !zeroed; ++i) zero_floats(to + i * next, tail);

@@ -22,7 +22,7 @@ typedef struct {
 } cln_products;
 
 /* One product: `rows` <= tile_rows rows at a->y_rows from y on, `count` positions from x on. */
-static inline void cln_multiply(const cln_products *p, int32_t rows, cln_tile *a, const float *x, float *y, int64_t count) {
+static inline void cln_multiply(const cln_products *p, int32_t rows, cln_strip_args *a, const float *x, float *y, int64_t count) {
   for (int64_t at = 0; at < count; at += p->width) {
     int64_t left = count - at < p->width ? count - at : p->width;
     int32_t vectors = (int32_t)((left + p->lanes - 1) / p->lanes);

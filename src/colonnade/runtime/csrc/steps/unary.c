@@ -12,7 +12,7 @@ const char *CLN_ISA(cln_check_unary)(cln_checker *c, const void *record) {
   return NULL;
 }
 
-void CLN_ISA(cln_run_unary)(cln_session *session, int32_t order, int thread) {
+void CLN_ISA(cln_run_unary)(cln_session *session, int32_t task, int thread) {
   RECORD(cln_unary);
   int64_t begin, end;
   cln_share(session, thread, s->count, &begin, &end);

@@ -15,7 +15,7 @@
 #include "check.h"
 #include "isa.h"
 #include "products.h"
-#include "rows.h"
+#include "lines.h"
 
 /* Padded lines of which a call of a transform is made, at most. */
 enum { LINES = 64 };
@@ -105,7 +105,7 @@ typedef struct {
   const int32_t *off;
   int64_t tiles, lines; /* of output channels; of weights */
   float *y, *data, *sums, *copies, *zeros; /* the last four in scratch */
-  row_span spans[2];                      /* of a line, by phase of columns */
+  line_span spans[2];                      /* of a line, by phase of columns */
   bool copied;                            /* lines of x, unless they are split anyway */
   bool apart;                             /* there is more in a plane of y than outputs */
   int64_t held;                           /* panel whose data are in scratch */
@@ -120,7 +120,7 @@ static void fetch_line(const work *w, const float *from, float *buffer, const fl
   if (s->stride_w == 2) {
     at[0] = buffer;
     at[LINES] = buffer + w->l.line;
-    pad_pairs(buffer, buffer + w->l.line, (int32_t)w->l.pitch, from, w->spans, false);
+    split_line(buffer, buffer + w->l.line, (int32_t)w->l.pitch, from, w->spans, false);
   } else if (w->copied) {
     at[0] = buffer;
     copy_floats(buffer, from, s->in_w);
@@ -157,7 +157,7 @@ static void transform_channel(const work *w, const float *x, int32_t phase, floa
           .y = to + i * w->l.plane + left + p.at * w->l.pitch,
           .y_step = w->l.data_step,
           .pitch = w->l.pitch,
-          .tiles = p.count,
+          .patches = p.count,
           .gap = (int32_t)w->l.pitch - width,
           .count = (size_t)width,
       });
@@ -209,7 +209,7 @@ static void output_channel(const work *w, const float *sums, int32_t channel) {
 /* `rows` output channels from `first` on. */
 static void run_tile(const work *w, int32_t first, int32_t rows) {
   const int64_t positions = (w->count - 1) * w->l.pitch + w->step->out_w;
-  cln_tile a = {
+  cln_strip_args a = {
       .off = w->off,
       .n = (size_t)w->lines,
       .y_rows = w->sum_rows,
@@ -238,23 +238,23 @@ static void run_item(work *w, int64_t item, int64_t parts) {
   }
 }
 
-void CLN_ISA(cln_run_vertical)(cln_session *session, int32_t order, int thread) {
+void CLN_ISA(cln_run_vertical)(cln_session *session, int32_t task, int thread) {
   const cln_model *model = session->model;
-  const cln_vertical *s = model->order[order].record;
+  const cln_vertical *s = model->tasks[task].record;
   float *scratch = session->scratch + thread * model->scratch_floats;
   work w = {
       .step = s,
       .products = {.kernels = model->isa->kernels, .tile_rows = s->tile_rows, .lanes = model->lanes},
       .transform_lines = (*model->isa->verticals)[s->m][taps_of(s)].in,
       .transform_sums = (*model->isa->verticals)[s->m][taps_of(s)].out,
-      .x = cln_at(session, order, s->x_buffer, s->x_at),
+      .x = cln_at(session, task, s->x_buffer, s->x_at),
       .weights = model->floats + s->weights,
       .bias = model->floats + s->bias,
-      .residual = s->r_buffer < 0 ? NULL : cln_at(session, order, s->r_buffer, s->r_at),
+      .residual = s->r_buffer < 0 ? NULL : cln_at(session, task, s->r_buffer, s->r_at),
       .tiles = (s->rows + s->tile_rows - 1) / s->tile_rows,
       .lines = (int64_t)s->channels * s->stride_h * s->kernel_w,
       .off = model->ints + s->off_table,
-      .y = cln_at(session, order, s->y_buffer, s->y_at),
+      .y = cln_at(session, task, s->y_buffer, s->y_at),
       .apart = (int64_t)s->out_h * s->out_w < s->y_plane,
       .copied = !cln_has_slack(model, s->x_buffer),
       .held = -1,
@@ -266,9 +266,9 @@ void CLN_ISA(cln_run_vertical)(cln_session *session, int32_t order, int thread) 
   w.copies = scratch + w.l.lines_at;
   w.zeros = scratch + w.l.zeros_at;
   for (int32_t i = 0; i < s->stride_w; ++i)
-    w.spans[i] = span_of((int32_t)w.l.pitch, s->in_w, i - s->pad_left, s->stride_w);
+    w.spans[i] = span_of_line((int32_t)w.l.pitch, s->in_w, i - s->pad_left, s->stride_w);
   memset(w.zeros, 0, (size_t)w.l.line * sizeof *w.zeros);
   for (int32_t t = 0; t < s->tile_rows; ++t) w.sum_rows[t] = t * w.l.sum_row;
-  int64_t panels = (w.l.total + w.l.panel - 1) / w.l.panel, parts = cln_parts(session, panels, w.tiles), item;
-  while ((item = cln_claim(session, order, 0, thread, panels * parts)) >= 0) run_item(&w, item, parts);
+  int64_t panels = (w.l.total + w.l.panel - 1) / w.l.panel, parts = cln_shares(session, panels, w.tiles), item;
+  while ((item = cln_claim(session, task, 0, thread, panels * parts)) >= 0) run_item(&w, item, parts);
 }

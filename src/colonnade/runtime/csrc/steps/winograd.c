@@ -16,7 +16,7 @@
 #include "check.h"
 #include "isa.h"
 #include "products.h"
-#include "rows.h"
+#include "lines.h"
 
 /* Where a step keeps what in a thread's scratch. */
 typedef struct {
@@ -68,7 +68,7 @@ const char *CLN_ISA(cln_check_winograd)(cln_checker *c, const void *record) {
   const cln_winograd *s = record;
   const cln_model *m = c->model;
   CLN_TRY(cln_check_output_plane(s->out_h, s->out_w, s->y_pitch, s->y_plane, s->y_border));
-  CLN_NEED((*m->isa->transforms)[s->m][s->kernel].rows, "no such transform");
+  CLN_NEED((*m->isa->transforms)[s->m][s->kernel].lines, "no such transform");
   CLN_TRY(cln_check_kernels(m, s->tile_rows, s->vectors));
   const layout l = layout_of(s, m->lanes);
   CLN_NEED(l.positions <= CLN_MAX_POSITIONS && l.scratch_floats <= CLN_MAX_COUNT, "size out of range");
@@ -86,7 +86,7 @@ typedef struct {
   const cln_winograd *step;
   layout l;
   cln_products products;
-  cln_transform_kernel transform_rows, transform_columns, transform_sums;
+  cln_transform_kernel transform_lines, transform_columns, transform_sums;
   const float *x, *weights, *bias, *residual;
   const int32_t *off;
   float *y, *data, *sums, *half, *lines; /* the last four in scratch */
@@ -121,7 +121,7 @@ static void transform_channel(const work *w, const float *x, float *to) {
     int64_t row = p.first / across, rows = (p.first + p.count - 1) / across - row + 1; /* of patches */
     int64_t lines = s->m * (rows - 1) + w->l.n;
     fetch_lines(w, x + p.unit * s->x_plane, s->m * row, lines);
-    w->transform_rows(&(cln_transform){
+    w->transform_lines(&(cln_transform){
         .x = w->lines,
         .x_step = w->l.line,
         .y = w->half,
@@ -151,7 +151,7 @@ static void transform_panel(const work *w) {
 
 /* All products of `rows` output channels: sums [n * n][T][position]. */
 static void multiply(const work *w, int32_t rows, const float *weights) {
-  cln_tile a = {
+  cln_strip_args a = {
       .off = w->off, .n = (size_t)w->step->channels, .y_rows = w->sum_rows, .lo = -INFINITY, .hi = INFINITY, .w = weights};
   for (int32_t e = 0; e < w->l.n * w->l.n; ++e, a.w += w->step->channels * rows)
     cln_multiply(&w->products, rows, &a, w->data + e * w->l.data_step, w->sums + e * w->l.sums_step, w->count);
@@ -209,21 +209,21 @@ static void run_item(work *w, int64_t item, int64_t parts) {
   }
 }
 
-void CLN_ISA(cln_run_winograd)(cln_session *session, int32_t order, int thread) {
+void CLN_ISA(cln_run_winograd)(cln_session *session, int32_t task, int thread) {
   const cln_model *model = session->model;
-  const cln_winograd *s = model->order[order].record;
+  const cln_winograd *s = model->tasks[task].record;
   float *scratch = session->scratch + thread * model->scratch_floats;
   const cln_winograd_transforms *transforms = model->isa->transforms;
   work w = {
       .step = s,
       .products = {.kernels = model->isa->kernels, .tile_rows = s->tile_rows, .lanes = model->lanes},
-      .x = cln_at(session, order, s->x_buffer, s->x_at),
+      .x = cln_at(session, task, s->x_buffer, s->x_at),
       .weights = model->floats + s->weights,
       .bias = model->floats + s->bias,
-      .residual = s->r_buffer < 0 ? NULL : cln_at(session, order, s->r_buffer, s->r_at),
+      .residual = s->r_buffer < 0 ? NULL : cln_at(session, task, s->r_buffer, s->r_at),
       .off = model->ints + s->off_table,
-      .y = cln_at(session, order, s->y_buffer, s->y_at),
-      .transform_rows = (*transforms)[s->m][s->kernel].rows,
+      .y = cln_at(session, task, s->y_buffer, s->y_at),
+      .transform_lines = (*transforms)[s->m][s->kernel].lines,
       .transform_columns = (*transforms)[s->m][s->kernel].columns,
       .transform_sums = (*transforms)[s->m][s->kernel].output,
       .held = -1,
@@ -236,6 +236,6 @@ void CLN_ISA(cln_run_winograd)(cln_session *session, int32_t order, int thread) 
   w.half = scratch + w.l.half_at;
   w.lines = scratch + w.l.lines_at;
   for (int32_t t = 0; t < s->tile_rows; ++t) w.sum_rows[t] = t * w.l.panel;
-  int64_t panels = (w.l.positions + w.l.panel - 1) / w.l.panel, parts = cln_parts(session, panels, w.tiles), item;
-  while ((item = cln_claim(session, order, 0, thread, panels * parts)) >= 0) run_item(&w, item, parts);
+  int64_t panels = (w.l.positions + w.l.panel - 1) / w.l.panel, parts = cln_shares(session, panels, w.tiles), item;
+  while ((item = cln_claim(session, task, 0, thread, panels * parts)) >= 0) run_item(&w, item, parts);
 }

@@ -172,5 +172,5 @@ class Rvv:
         return None
 
 
-def tile_ops(isa: Isa, shape: Shape) -> Rvv:
+def vector_ops(isa: Isa, shape: Shape) -> Rvv:
     return Rvv(shape.vectors)

@@ -1,4 +1,4 @@
-static void turned_f32_2x2s2__rvv(const cln_turned *a) {
+static void channels_f32_2x2s2__rvv(const cln_channel_args *a) {
   for (size_t p = 0; p < a->count;) {
     const size_t vl = __riscv_vsetvl_e32m2(a->count - p);
     const char *restrict x = (const char *)a->x;

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from colonnade.kernels.shapes import Shape
-from colonnade.kernels.tile.fixed import FixedLength
+from colonnade.kernels.vector.fixed import FixedLength
 from colonnade.target.isa import Isa
 
 _HEADER = """\
@@ -61,5 +61,5 @@ class Generic(FixedLength):
         return f"__builtin_prefetch({address})"
 
 
-def tile_ops(isa: Isa, shape: Shape) -> Generic:
+def vector_ops(isa: Isa, shape: Shape) -> Generic:
     return Generic(parts=shape.vectors)

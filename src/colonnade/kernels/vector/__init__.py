@@ -10,7 +10,7 @@ from colonnade.kernels.shapes import Shape
 from colonnade.target.isa import Isa
 
 
-class TileOps(Protocol):
+class VectorOps(Protocol):
     """C expressions and statements over one vector of f32 lanes. Arguments are C expressions.
 
     `scalar(s)` is a float in the form that multiply-adds and bounds take it: broadcast over a vector, or as it is where
@@ -33,7 +33,7 @@ class TileOps(Protocol):
     strip_end: tuple[str, ...]
     at: str  # appended to a base address: how far into the strip the loop is
 
-    def part(self, v: int) -> TileOps: ...  # the operations of register v: the last one may be used by half
+    def part(self, v: int) -> VectorOps: ...  # the operations of register v: the last one may be used by half
     def load(self, address: str) -> str: ...
     def store(self, address: str, value: str) -> str: ...
     def broadcast(self, scalar: str) -> str: ...  # a vector of equal lanes
@@ -54,7 +54,7 @@ class TileOps(Protocol):
     def prefetch(self, address: str) -> str | None: ...  # None: no such instruction
 
 
-class AnyLengthOps(TileOps, Protocol):
+class AnyLengthOps(VectorOps, Protocol):
     """Those of an instruction set whose vectors have any length: lanes from a->split on are stored a->gap floats
     further than those before it."""
 
@@ -63,7 +63,7 @@ class AnyLengthOps(TileOps, Protocol):
     def store_rest(self, address: str, value: str) -> str: ...
 
 
-class MaskedOps(TileOps, Protocol):
+class MaskedOps(VectorOps, Protocol):
     """Those of an instruction set whose loads and stores leave lanes out; `lanes` as an argument: bits of those that
     count."""
 
@@ -83,7 +83,7 @@ class MaskedOps(TileOps, Protocol):
     def fused(self, a: str, b: str, c: str) -> str: ...  # a * b + c
 
 
-def tile_ops(isa: Isa, shape: Shape) -> TileOps:
+def vector_ops(isa: Isa, shape: Shape) -> VectorOps:
     """The tile operations of `isa` for micro-kernels of `shape`."""
-    module = import_module(f"colonnade.kernels.tile.{isa.tile_ops}")
-    return cast(TileOps, module.tile_ops(isa, shape))
+    module = import_module(f"colonnade.kernels.vector.{isa.vector_ops}")
+    return cast(VectorOps, module.vector_ops(isa, shape))

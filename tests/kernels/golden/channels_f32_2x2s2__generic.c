@@ -1,4 +1,4 @@
-static void turned_f32_2x2s2__generic(const cln_turned *a) {
+static void channels_f32_2x2s2__generic(const cln_channel_args *a) {
   {
     const char *restrict x = (const char *)a->x;
     const float *restrict w = a->w;

@@ -1,4 +1,4 @@
-/* Moves and folds of rows of floats. A row is mostly one line of an image, 7 to 112 floats: too short for what compilers
+/* Moves and folds of lines of floats: mostly lines of an image, 7 to 112 floats: too short for what compilers
  * make of such loops, unrolled and with scalar rests. With RISC-V vectors they are written by hand: the largest register
  * groups while there is much left, then the smallest that holds the rest. */
 #pragma once
@@ -65,11 +65,11 @@ static inline void split_pairs(float *restrict even, float *restrict odd, const 
 #undef SPLIT
 }
 
-static inline void fold_sum(float *restrict to, const float *restrict from, int64_t pitch, int32_t rows, int32_t n) {
+static inline void fold_sum(float *restrict to, const float *restrict from, int64_t pitch, int32_t lines, int32_t n) {
 #define FOLD(M)                                                                      \
   const float *at = from + i;                                                        \
   vfloat32m##M##_t sum = __riscv_vle32_v_f32m##M(at, vl);                            \
-  for (int32_t row = 1; row < rows; ++row)                                           \
+  for (int32_t line = 1; line < lines; ++line)                                           \
     sum = __riscv_vfadd(sum, __riscv_vle32_v_f32m##M(at += pitch, vl), vl);          \
   __riscv_vse32(to + i, sum, vl);
   CLN_EACH(n, FOLD)
@@ -77,13 +77,13 @@ static inline void fold_sum(float *restrict to, const float *restrict from, int6
 }
 
 /* vfmax drops a NaN (RVV 1.0, 13.11), a sum keeps it; one of infinities makes it without need. */
-static inline bool fold_max_numbers(float *restrict to, const float *restrict from, int64_t pitch, int32_t rows,
+static inline bool fold_max_numbers(float *restrict to, const float *restrict from, int64_t pitch, int32_t lines,
                                     int32_t n) {
   unsigned long nan = 0;
 #define FOLD(M)                                                                      \
   const float *at = from + i;                                                        \
   vfloat32m##M##_t top = __riscv_vle32_v_f32m##M(at, vl), sum = top;                 \
-  for (int32_t row = 1; row < rows; ++row) {                                         \
+  for (int32_t line = 1; line < lines; ++line) {                                         \
     const vfloat32m##M##_t x = __riscv_vle32_v_f32m##M(at += pitch, vl);             \
     top = __riscv_vfmax(top, x, vl);                                                 \
     sum = __riscv_vfadd(sum, x, vl);                                                 \
@@ -96,11 +96,11 @@ static inline bool fold_max_numbers(float *restrict to, const float *restrict fr
 }
 
 /* Where there is a NaN. */
-static inline void fold_max(float *restrict to, const float *restrict from, int64_t pitch, int32_t rows, int32_t n) {
+static inline void fold_max(float *restrict to, const float *restrict from, int64_t pitch, int32_t lines, int32_t n) {
   copy_floats(to, from, n);
-  for (int32_t row = 1; row < rows; ++row)
+  for (int32_t line = 1; line < lines; ++line)
     for (int32_t i = 0; i < n; ++i) {
-      const float x = from[row * pitch + i];
+      const float x = from[line * pitch + i];
       to[i] = x > to[i] || x != x ? x : to[i];
     }
 }
@@ -199,29 +199,29 @@ static inline void split_pairs(float *restrict even, float *restrict odd, const 
 #undef SPLIT
 }
 
-/* to[i] = from[i] + from[i + pitch] + ..., `rows` of them. */
-static inline void fold_sum(float *restrict to, const float *restrict from, int64_t pitch, int32_t rows, int32_t n) {
+/* to[i] = from[i] + from[i + pitch] + ..., `lines` of them. */
+static inline void fold_sum(float *restrict to, const float *restrict from, int64_t pitch, int32_t lines, int32_t n) {
 #define FOLD(size)                                                                       \
   {                                                                                      \
     float sum[size];                                                                     \
     memcpy(sum, from + i, sizeof sum);                                                   \
-    for (int32_t row = 1; row < rows; ++row)                                             \
-      for (int32_t j = 0; j < (size); ++j) sum[j] += from[row * pitch + i + j];          \
+    for (int32_t line = 1; line < lines; ++line)                                             \
+      for (int32_t j = 0; j < (size); ++j) sum[j] += from[line * pitch + i + j];          \
     memcpy(to + i, sum, sizeof sum);                                                     \
   }
   CLN_EACH(n, FOLD)
 #undef FOLD
 }
 
-/* to[i] = the largest of from[i], from[i + pitch], ..., `rows` of them; NaN if one is. */
-static inline void fold_max(float *restrict to, const float *restrict from, int64_t pitch, int32_t rows, int32_t n) {
+/* to[i] = the largest of from[i], from[i + pitch], ..., `lines` of them; NaN if one is. */
+static inline void fold_max(float *restrict to, const float *restrict from, int64_t pitch, int32_t lines, int32_t n) {
 #define FOLD(size)                                              \
   {                                                             \
     float top[size];                                            \
     memcpy(top, from + i, sizeof top);                          \
-    for (int32_t row = 1; row < rows; ++row)                    \
+    for (int32_t line = 1; line < lines; ++line)                    \
       for (int32_t j = 0; j < (size); ++j) {                    \
-        const float x = from[row * pitch + i + j];              \
+        const float x = from[line * pitch + i + j];              \
         top[j] = x > top[j] || x != x ? x : top[j];             \
       }                                                         \
     memcpy(to + i, top, sizeof top);                            \
@@ -231,9 +231,9 @@ static inline void fold_max(float *restrict to, const float *restrict from, int6
 }
 
 /* As fold_max where there is no NaN. Whether there was none, as far as can be told cheaply. */
-static inline bool fold_max_numbers(float *restrict to, const float *restrict from, int64_t pitch, int32_t rows,
+static inline bool fold_max_numbers(float *restrict to, const float *restrict from, int64_t pitch, int32_t lines,
                                     int32_t n) {
-  (void)to, (void)from, (void)pitch, (void)rows, (void)n;
+  (void)to, (void)from, (void)pitch, (void)lines, (void)n;
   return false;
 }
 
@@ -252,7 +252,7 @@ static inline void copy_strided(float *restrict to, const float *restrict from, 
     copy_every(to, from, n, stride);
 }
 
-/* Mostly one: a row's padding. */
+/* Mostly one: a line's padding. */
 static inline void zero_floats(float *to, int32_t n) {
   if (n == 1)
     *to = 0.0f;
@@ -260,51 +260,51 @@ static inline void zero_floats(float *to, int32_t n) {
     memset(to, 0, (size_t)n * sizeof *to);
 }
 
-/* Where a row of padded, split data lies in a row of n floats: to[i] = from[i * stride + first] for begin <= i < end, of
+/* Where a line of padded, split data lies in a line of n floats: to[i] = from[i * stride + first] for begin <= i < end, of
  * `pitch`; else zero. */
 typedef struct {
   int32_t first, begin, end;
-} row_span;
+} line_span;
 
-static inline row_span span_of(int32_t pitch, int32_t n, int32_t first, int32_t stride) {
+static inline line_span span_of_line(int32_t pitch, int32_t n, int32_t first, int32_t stride) {
   int32_t begin = first < 0 ? (stride - 1 - first) / stride : 0;
   int32_t end = n > first ? (n - first + stride - 1) / stride : 0;
   begin = begin < pitch ? begin : pitch;
   end = end < pitch ? end : pitch;
-  return (row_span){first, begin, end < begin ? begin : end};
+  return (line_span){first, begin, end < begin ? begin : end};
 }
 
-/* The padding of such a row. */
-static inline void zero_ends(float *to, int32_t pitch, row_span span) {
+/* The padding of such a line. */
+static inline void zero_ends(float *to, int32_t pitch, line_span span) {
   zero_floats(to, span.begin);
   zero_floats(to + span.end, pitch - span.end);
 }
 
-/* One such row. zeroed: its padding is zero already. */
-static inline void pad_row(float *to, int32_t pitch, const float *from, row_span span, int32_t stride, bool zeroed) {
+/* One such line. zeroed: its padding is zero already. */
+static inline void pad_line(float *to, int32_t pitch, const float *from, line_span span, int32_t stride, bool zeroed) {
   const float *first = from + (int64_t)span.begin * stride + span.first;
   copy_strided(to + span.begin, first, span.end - span.begin, stride);
   if (!zeroed) zero_ends(to, pitch, span);
 }
 
-/* Both columns of a row split by two; spans[0] and [1] are of the even and the odd one. */
-static inline void pad_pairs(float *even, float *odd, int32_t pitch, const float *from, const row_span *spans,
+/* Both columns of a line split by two; spans[0] and [1] are of the even and the odd one. */
+static inline void split_line(float *even, float *odd, int32_t pitch, const float *from, const line_span *spans,
                              bool zeroed) {
   float *const to[] = {even, odd};
   const int one = spans[0].first & 1, two = !one; /* those that begin with from[0] and from[1] */
-  const row_span a = spans[one], b = spans[two];
+  const line_span a = spans[one], b = spans[two];
   int32_t n = a.end - a.begin < b.end - b.begin ? a.end - a.begin : b.end - b.begin;
   if (2 * a.begin + a.first != 0 || 2 * b.begin + b.first != 1) n = 0;
   split_pairs(to[one] + a.begin, to[two] + b.begin, from, n);
   for (int i = 0; i < 2; ++i) {
-    const row_span span = spans[i];
+    const line_span span = spans[i];
     const int32_t begin = span.begin + n; /* what is left: one element, or all */
     if (span.end > begin) copy_every(to[i] + begin, from + 2 * (int64_t)begin + span.first, span.end - begin, 2);
     if (!zeroed) zero_ends(to[i], pitch, span);
   }
 }
 
-/* Borders of a plane of outputs before its first row and after row `line`; `border` floats come before `plane`, the
+/* Borders of a plane of outputs before its first line and after line `line`; `border` floats come before `plane`, the
  * first output. */
 static inline void zero_around(float *plane, int32_t line, int32_t height, int32_t width, int32_t pitch,
                                int32_t plane_floats, int32_t border) {

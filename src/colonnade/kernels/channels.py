@@ -1,4 +1,4 @@
-"""The turned micro-kernel: output channels are the lanes of its vectors, and positions its rows.
+"""The micro-kernel by channels: output channels are the lanes of its vectors, and positions its rows.
 
     y[t][p] = clamp(sum over kept columns k of w[k][t] * x[off[k] + s * p]  [+ c[p][t]] [+ r[t][p]] [+ bias[t]])
 
@@ -18,17 +18,17 @@ from functools import cache
 
 from colonnade.kernels.cnm import indent, lane
 from colonnade.kernels.shapes import Shape
-from colonnade.kernels.tile import TileOps, tile_ops
+from colonnade.kernels.vector import VectorOps, vector_ops
 from colonnade.target.isa import ISAS, Isa
 
 VECTORS = 2  # V: T is at most what as many hold
 LINES = (1, 2)  # of outputs in a strip
 STRIDES = (1, 2)
-MAX_WIDTH = max(isa.turned for isa in ISAS)  # positions of a line
+MAX_WIDTH = max(isa.channel_positions for isa in ISAS)  # positions of a line
 
 
 @dataclass(frozen=True, order=True)
-class Turned:
+class ChannelKernel:
     """The micro-kernel of P = `lines` x `width` positions, `stride` elements of X apart along a line."""
 
     lines: int
@@ -41,31 +41,31 @@ class Turned:
         return Shape(self.lines * self.width, VECTORS)
 
     def name(self, isa: Isa) -> str:
-        return f"turned_f32_{self.lines}x{self.width}s{self.stride}__{isa.symbol}"
+        return f"channels_f32_{self.lines}x{self.width}s{self.stride}__{isa.symbol}"
 
 
 @cache
-def turned_kernels(isa: Isa) -> tuple[Turned, ...]:
-    """Every turned kernel of `isa`: of every width, so that the end of a line finds one."""
-    sizes = [(lines, width) for lines in LINES for width in range(1, isa.turned // lines + 1)]
-    return tuple(Turned(*size, stride) for size in sizes for stride in STRIDES)
+def channel_kernels(isa: Isa) -> tuple[ChannelKernel, ...]:
+    """Every kernel by channels of `isa`: of every width, so that the end of a line finds one."""
+    sizes = [(lines, width) for lines in LINES for width in range(1, isa.channel_positions // lines + 1)]
+    return tuple(ChannelKernel(*size, stride) for size in sizes for stride in STRIDES)
 
 
-def turned_source(isa: Isa, kernel: Turned) -> str:
-    """C source of one turned kernel: a function `void NAME(const cln_turned *)`."""
-    ops = tile_ops(isa, kernel.shape)
+def channel_source(isa: Isa, kernel: ChannelKernel) -> str:
+    """C source of one kernel by channels: a function `void NAME(const cln_channel_args *)`."""
+    ops = vector_ops(isa, kernel.shape)
     strip = [*_start(ops, isa, kernel), *_loops(ops, isa, kernel), *_finish(ops, isa, kernel)]
     body = [*ops.strip_begin, *indent(strip), *ops.strip_end]
-    return "\n".join([f"static void {kernel.name(isa)}(const cln_turned *a) {{", *indent(body), "}", ""])
+    return "\n".join([f"static void {kernel.name(isa)}(const cln_channel_args *a) {{", *indent(body), "}", ""])
 
 
-def _accumulators(ops: TileOps, kernel: Turned) -> list[tuple[int, int, str]]:
+def _accumulators(ops: VectorOps, kernel: ChannelKernel) -> list[tuple[int, int, str]]:
     """(position, register, name) of each."""
     return [(p, v, f"c{p}_{v}") for p in range(kernel.shape.rows) for v in range(ops.parts)]
 
 
 def _each_sum(
-    ops: TileOps, isa: Isa, kernel: Turned, pointer: str, statement: Callable[[str, str], str]
+    ops: VectorOps, isa: Isa, kernel: ChannelKernel, pointer: str, statement: Callable[[str, str], str]
 ) -> Iterator[str]:
     """A statement of (address, accumulator) for all sums, position after position."""
     for p in range(kernel.shape.rows):
@@ -74,7 +74,7 @@ def _each_sum(
         yield f"{pointer} += step;"
 
 
-def _start(ops: TileOps, isa: Isa, kernel: Turned) -> Iterator[str]:
+def _start(ops: VectorOps, isa: Isa, kernel: ChannelKernel) -> Iterator[str]:
     found = _accumulators(ops, kernel)
     yield "const char *restrict x = (const char *)a->x;"
     yield f"const float *restrict w = a->w{ops.at};"
@@ -99,7 +99,7 @@ def _start(ops: TileOps, isa: Isa, kernel: Turned) -> Iterator[str]:
     yield "}"
 
 
-def _loops(ops: TileOps, isa: Isa, kernel: Turned) -> Iterator[str]:
+def _loops(ops: VectorOps, isa: Isa, kernel: ChannelKernel) -> Iterator[str]:
     for count, loop in ((isa.columns, f"n >= {isa.columns}"), (1, "n != 0")):
         yield f"for (; {loop}; n -= {count}, off += {count}) {{"
         for i in range(count):
@@ -107,7 +107,7 @@ def _loops(ops: TileOps, isa: Isa, kernel: Turned) -> Iterator[str]:
         yield "}"
 
 
-def _column(ops: TileOps, isa: Isa, kernel: Turned, i: int, first: bool) -> Iterator[str]:
+def _column(ops: VectorOps, isa: Isa, kernel: ChannelKernel, i: int, first: bool) -> Iterator[str]:
     """Column i from off on, whose weights are the next ones. first: it is what the accumulators start from."""
     yield "{"
     yield f"  const float *row0 = (const float *)(x + off[{i}]);"
@@ -129,12 +129,12 @@ def _column(ops: TileOps, isa: Isa, kernel: Turned, i: int, first: bool) -> Iter
     yield "}"
 
 
-def _element(kernel: Turned, p: int) -> str:
+def _element(kernel: ChannelKernel, p: int) -> str:
     line, at = divmod(p, kernel.width)
     return f"row{line}[{at * kernel.stride}]"
 
 
-def _finish(ops: TileOps, isa: Isa, kernel: Turned) -> Iterator[str]:
+def _finish(ops: VectorOps, isa: Isa, kernel: ChannelKernel) -> Iterator[str]:
     found = _accumulators(ops, kernel)
     yield "if (a->sums) {"
     yield f"  float *sums = a->sums{ops.at};"
@@ -154,6 +154,6 @@ def _finish(ops: TileOps, isa: Isa, kernel: Turned) -> Iterator[str]:
     yield "}"
 
 
-def _output(kernel: Turned, base: str, p: int) -> str:
+def _output(kernel: ChannelKernel, base: str, p: int) -> str:
     line, at = divmod(p, kernel.width)
     return f"{base} + {at}" if line == 0 else f"{base} + y_line + {at}"

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Self
 
 from colonnade.kernels.shapes import Shape
-from colonnade.kernels.tile.fixed import FixedLength, shuffle
+from colonnade.kernels.vector.fixed import FixedLength, shuffle
 from colonnade.target.isa import Isa
 
 
@@ -111,8 +111,8 @@ class X86(FixedLength):
         return f"_mm_prefetch((const char *)({address}), _MM_HINT_T0)"
 
 
-def tile_ops(isa: Isa, shape: Shape) -> X86:
+def vector_ops(isa: Isa, shape: Shape) -> X86:
     if shape.vectors < isa.wide:
-        return X86(parts=1, bits=32 * isa.lanes, masked=isa.masked)
+        return X86(parts=1, bits=32 * isa.lanes, masked=isa.masks_lanes)
     bits, half = 32 * isa.lanes * isa.wide, shape.vectors % isa.wide > 0
-    return X86(shape.row_registers(isa), bits=bits, half=half, masked=isa.masked)
+    return X86(shape.row_registers(isa), bits=bits, half=half, masked=isa.masks_lanes)
