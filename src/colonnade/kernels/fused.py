@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import cache
 from itertools import product
 
+from colonnade.kernels.arithmetic import F32
 from colonnade.kernels.cnm import indent, kernel_function
 from colonnade.kernels.shapes import Shape, shapes
 from colonnade.kernels.tail import Tail, accumulators, multiply_adds, tail_vectors
@@ -32,7 +33,7 @@ class Fused:
     positions: int
 
     def tail(self, isa: Isa) -> Tail:
-        return Tail(self.positions, tail_vectors(self.shape.rows, isa.lanes))
+        return Tail(self.positions, tail_vectors(self.shape.rows, F32.lanes(isa.vector_bytes)))
 
     def registers(self, isa: Isa) -> int:
         """Vector registers in use; what a tail loads takes one that is free by then."""
@@ -82,7 +83,7 @@ class _Sums:
             yield f"{c.ops.vector} {c.name} = {c.ops.broadcast('0.0f')};"
 
     def column(self, first: int, masked: bool) -> Iterator[str]:
-        width = self.fused.shape.vectors * self.isa.lanes
+        width = self.fused.shape.vectors * F32.lanes(self.isa.vector_bytes)
         lanes = f"lanes[{width // 8}]" if masked else None
         yield "{"
         yield f"  const float *last = row + {width};"
@@ -90,6 +91,6 @@ class _Sums:
         yield "}"
 
     def finish(self) -> Iterator[str]:
-        step = self._tail.vectors * self.isa.lanes
+        step = self._tail.vectors * F32.lanes(self.isa.vector_bytes)
         for c in accumulators(self.isa, self._tail):
             yield f"{c.ops.store(f'a->tail + {c.position * step + c.first}', c.name)};"

@@ -31,7 +31,7 @@ def position_cycles(problem: ConvProblem, candidate: Loops, target: Target) -> f
     """Estimated cycles of one thread, lanes being positions."""
     layout, strips = candidate.layout(problem.geometry), strips_of(problem, candidate, target)
     vectors, tail = strips.total("vectors"), strips.total("tail")
-    apart = not target.isa.lanes and not problem.residual
+    apart = not target.isa.vector_bytes and not problem.residual
     edge = (APART_INSTRUCTIONS if apart else EDGE_INSTRUCTIONS) * instruction_cycles(target)
     cycles = 0.0
     output = output_cycles(target) * (1 + problem.residual) + 2 * store_cycles(target) * (candidate.blocks - 1)

@@ -24,7 +24,7 @@ static const char *check_lane_masks(const cln_model *m, const cln_cnm *s) {
                                     s->plane == s->x_plane);
   const int64_t lines = ((int64_t)s->in_h + s->stride_h - 1) / s->stride_h;
   const int64_t pitch = ((int64_t)s->in_w + s->stride_w - 1) / s->stride_w;
-  CLN_NEED(m->isa->masks_lanes && m->lanes == m->isa->lanes, "no such micro-kernel");
+  CLN_NEED(m->isa->masks_lanes && m->lanes == m->isa->vector_bytes, "no such micro-kernel");
   CLN_NEED(whole && !s->local && !s->packed && s->groups == 1, "contradictory flags");
   CLN_NEED(s->pitch == pitch && s->plane_lines == lines && s->plane == lines * pitch, "contradictory flags");
   CLN_NEED(CLN_PRODUCT(s->kernel_h, s->kernel_w) <= CLN_MAX_TAPS, "kernel out of range");
@@ -43,7 +43,7 @@ static const char *check_by_channels(const cln_model *m, const cln_cnm *s) {
 }
 
 static const char *check_kernels(const cln_model *m, const cln_cnm *s) {
-  return s->by_channels ? check_by_channels(m, s) : cln_check_kernels(m, s->tile_rows, s->vectors);
+  return s->by_channels ? check_by_channels(m, s) : cln_check_kernels(m, s->arithmetic, s->tile_rows, s->vectors);
 }
 
 static const char *check_sizes(const cln_model *m, const cln_cnm *s) {
@@ -72,7 +72,7 @@ static const char *check_views(const cln_model *m, const cln_cnm *s, int64_t *re
   CLN_VIEWS_OF_OUTPUTS(CLN_PRODUCT(s->rows, s->batch, s->y_plane));
   if (s->prepare) CLN_VIEW(prepared, prepared);
   if (s->local)
-    *readable = prepared + CLN_SLACK; /* of scratch */
+    *readable = prepared + CLN_SLACK_FLOATS; /* of scratch */
   else if (s->lane_masked)
     *readable = s->prepare ? prepared : read;
   else
@@ -161,6 +161,7 @@ static const char *check_chain(const cln_model *m, const cln_task *entry) {
 const char *CLN_ISA(cln_check_cnm)(cln_checker *c, const void *record) {
   const cln_cnm *s = record;
   const cln_model *m = c->model;
+  CLN_TRY(cln_check_types(m, s->arithmetic, s->x_buffer, s->y_buffer));
   cln_cnm_plan *plan = c->task->cnm;
   int64_t readable;
   CLN_TRY(check_sizes(m, s));
@@ -248,10 +249,10 @@ static work work_of(cln_session *session, int32_t task, int thread) {
       .ints = model->ints,
       .isa = model->isa,
       .x = cln_at(session, task, s->x_buffer, s->x_at),
-      .bias = model->floats + s->bias,
+      .bias = cln_constants(model, s->bias),
       .residual = s->r_buffer < 0 ? NULL : cln_at(session, task, s->r_buffer, s->r_at),
       .y = cln_at(session, task, s->y_buffer, s->y_at),
-      .scratch = session->scratch + thread * model->scratch_floats,
+      .scratch = cln_scratch(session, thread),
       .lanes = model->lanes,
       .width = s->vectors * model->lanes,
       .panel = panel_for(session, s, model->tasks[task].cnm),
