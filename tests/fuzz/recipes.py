@@ -214,7 +214,7 @@ RECIPES: dict[str, Recipe] = {
         (5, 2, 3, 3),
     ),
     "groups": _convolution(Columns(2, 1), Conv(groups=2), (3, 4, 3, 5), (6, 2, 1, 1)),
-    "groups in scratch": _convolution(Columns(2, 1), Conv((2, 2), SAME, groups=2), (1, 4, 5, 5), (6, 2, 3, 3)),
+    "groups, prepared": _convolution(Columns(2, 1), Conv((2, 2), SAME, groups=2), (1, 4, 5, 5), (6, 2, 3, 3)),
     "channels": _convolution(
         Columns(7, 2, panel=2, blocks=2, lanes="channels"),
         Conv((2, 2), residual=True),

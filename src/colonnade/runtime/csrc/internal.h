@@ -215,14 +215,12 @@ typedef struct {
   cln_tile *tiles;
   int64_t *row_at;      /* float offset of the output plane of each position in row order */
   uint32_t *places;     /* with kernels by channels: the same in bytes */
-  int32_t *group_tiles; /* with `local`: first tile of each group, and the end */
   int32_t panel;            /* strips per panel, at most all */
-  int64_t prepared_plane;   /* floats of one phase of one channel, all images */
   int64_t row_floats;       /* of a strip's row of sums, or of its edges: whole lines */
   int64_t strip_floats;     /* of a strip's sums, with kernels by channels */
   int64_t reach;            /* past the last float that strips load or pack, from a column's first */
   const uint8_t *taps, *lane_masks; /* with `lane_masked`, of the file: of each entry of the offset table; blocks of [tap][CLN_LANE_MASK_BYTES] */
-  int64_t packed_at, sums_at, edge_at; /* in a thread's scratch: packed panel, KC sums, edges of strips */
+  int64_t sums_at, edge_at; /* in a thread's scratch, after the packed panel: KC sums, edges of strips */
   int64_t scratch_floats;
 } cln_cnm_plan;
 
