@@ -121,7 +121,7 @@ def test_what_they_are_made_of(isa: Isa) -> None:
     assert bool(kernels) == isa.fuses_tails
     for fused in kernels:
         assert fused.shape in shapes(isa)
-        assert fused.tail(isa).saves(isa, fused.shape.rows)
+        assert fused.shape.rows <= isa.lanes
         assert fused.registers(isa) <= isa.registers
         assert fused.shape.vectors * isa.lanes % 8 == 0
         assert fused.shape.vectors * isa.lanes + fused.positions <= 8 * LANE_MASK_BYTES
