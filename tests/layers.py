@@ -213,7 +213,7 @@ def small_classifier(batch: int) -> Graph:
 
 
 def small_network_candidates(threads: int) -> dict[str, Candidate]:
-    """For the convolutions of `small_network`: prepared, local, direct, packed, grouped in one piece, Winograd's
+    """For the convolutions of `small_network`: prepared, in groups, direct, packed, in groups as it lies, Winograd's
     transform in two dimensions and in one, and window kernels."""
     return {
         "n0": Columns(3, 2, blocks=2),

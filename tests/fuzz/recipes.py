@@ -214,7 +214,7 @@ RECIPES: dict[str, Recipe] = {
         (5, 2, 3, 3),
     ),
     "groups": _convolution(Columns(2, 1), Conv(groups=2), (3, 4, 3, 5), (6, 2, 1, 1)),
-    "groups in scratch": _convolution(Columns(2, 1), Conv((2, 2), SAME, groups=2), (1, 4, 5, 5), (6, 2, 3, 3)),
+    "groups, prepared": _convolution(Columns(2, 1), Conv((2, 2), SAME, groups=2), (1, 4, 5, 5), (6, 2, 3, 3)),
     "channels": _convolution(
         Columns(7, 2, panel=2, blocks=2, lanes="channels"),
         Conv((2, 2), residual=True),
@@ -256,15 +256,15 @@ RECIPES: dict[str, Recipe] = {
 
 LANE_MASKED: dict[str, Recipe] = {
     "lane masks": _convolution(
-        Columns(4, 2, blocks=2, access="masked"), Conv(pads=SAME, residual=True), (2, 5, 5, 7), (9, 5, 3, 3)
+        Columns(4, 2, blocks=2, access="lane masks"), Conv(pads=SAME, residual=True), (2, 5, 5, 7), (9, 5, 3, 3)
     ),
     "lane masks of phases": _convolution(
-        Columns(4, 1, panel=2, access="masked"), Conv((2, 2), SAME), (1, 9, 6, 7), (6, 9, 3, 3)
+        Columns(4, 1, panel=2, access="lane masks"), Conv((2, 2), SAME), (1, 9, 6, 7), (6, 9, 3, 3)
     ),
     "tails beside strips": _convolution(
         Columns(8, 2, panel=ALL_STRIPS, blocks=2), Conv(act=Activation("silu")), (1, 20, 6, 6), (9, 20, 1, 1)
     ),
     "tails under lane masks": _convolution(
-        Columns(8, 2, panel=ALL_STRIPS, blocks=2, access="masked"), Conv(pads=SAME), (1, 9, 6, 6), (9, 9, 3, 3)
+        Columns(8, 2, panel=ALL_STRIPS, blocks=2, access="lane masks"), Conv(pads=SAME), (1, 9, 6, 6), (9, 9, 3, 3)
     ),
 }

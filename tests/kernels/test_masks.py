@@ -62,7 +62,7 @@ def test_any_layer(threads: int) -> None:
             candidate = Columns(
                 shape.rows,
                 shape.vectors,
-                access="masked" if problem.geometry.maskable else "direct",
+                access="lane masks" if problem.geometry.maskable else "direct",
                 panel=data.draw(st.sampled_from([1, 2, ALL_STRIPS])),
                 blocks=data.draw(st.integers(1, 3)),
                 all_columns=data.draw(st.booleans()),
@@ -78,14 +78,14 @@ def test_every_shape(stride: int, sides: tuple[int, int]) -> None:
     for target in MASKED:
         graph = _layer(Conv((stride, stride), (1, 1, 1, 1)), sides, (3, 3), channels=20, rows=17)
         for shape in shapes(target.isa):
-            check_graph(graph, target, None, Columns(shape.rows, shape.vectors, access="masked"))
+            check_graph(graph, target, None, Columns(shape.rows, shape.vectors, access="lane masks"))
 
 
 def test_outputs_with_borders() -> None:
     for target in MASKED:
         graph = _layer(Conv(pads=(2, 2, 2, 2)), (7, 9), (5, 5))
         for panel in (1, ALL_STRIPS):
-            check_borders(graph, Columns(4, 3, access="masked", panel=panel), target, 2, (0, 0, 0, 0), (1, 1, 1, 1))
+            check_borders(graph, Columns(4, 3, access="lane masks", panel=panel), target, 2, (0, 0, 0, 0), (1, 1, 1, 1))
 
 
 def test_what_lies_beside_the_image_is_not_read() -> None:
@@ -95,7 +95,7 @@ def test_what_lies_beside_the_image_is_not_read() -> None:
         graph = b.graph(b.conv(Conv(pads=(1, 1, 1, 1)), b.input(3, 2, 4, 6), random_array((4, 2, 3, 3))))
         values = random_array((3, 2, 4, 6))
         values[[0, 2]] = np.nan
-        check_graph(graph, target, {"x0": values}, Columns(4, 2, access="masked"))
+        check_graph(graph, target, {"x0": values}, Columns(4, 2, access="lane masks"))
 
 
 @pytest.mark.parametrize(
@@ -146,16 +146,16 @@ def test_kernels_of_too_many_elements_cannot() -> None:
 @pytest.mark.parametrize("target", RUNNABLE, ids=lambda target: target.name)
 def test_candidates_are_there_for_who_can(target: Target) -> None:
     (problem,) = conv_problems(_layer(Conv(pads=(1, 1, 1, 1)), (5, 5), (3, 3))).values()
-    assert any(c.masked for c in Columns.candidates(problem, target)) == target.isa.masks_lanes
-    masked = Columns(2, 2, access="masked")
+    assert any(c.lane_masked for c in Columns.candidates(problem, target)) == target.isa.masks_lanes
+    masked = Columns(2, 2, access="lane masks")
     assert masked.fits(problem, target) == target.isa.masks_lanes
-    assert not Columns(channel_rows(target), 2, access="masked", lanes="channels").fits(problem, target)
+    assert not Columns(channel_rows(target), 2, access="lane masks", lanes="channels").fits(problem, target)
     assert not masked.fits(problem.with_borders((1, 1, 1, 1), (0, 0, 0, 0)), target)
 
 
 def test_a_strided_input_is_split_without_padding() -> None:
     (problem,) = conv_problems(_layer(Conv((2, 2), (1, 1, 1, 1)), (6, 10), (3, 3))).values()
-    layout = Columns(2, 2, access="masked").layout(problem.geometry)
+    layout = Columns(2, 2, access="lane masks").layout(problem.geometry)
     assert (layout.prepared, layout.phases) == (True, ((0, 0), (0, 1), (1, 0), (1, 1)))
     assert (layout.plane_lines, layout.pitch, layout.plane_floats) == (3, 5, 15)
 
@@ -163,9 +163,11 @@ def test_a_strided_input_is_split_without_padding() -> None:
 def test_no_copy_of_the_input() -> None:
     (problem,) = conv_problems(_layer(Conv(pads=(1, 1, 1, 1)), (5, 5), (3, 3))).values()
     assert Columns(2, 2).layout(problem.geometry).prepared
-    assert not Columns(2, 2, access="masked").layout(problem.geometry).prepared
+    assert not Columns(2, 2, access="lane masks").layout(problem.geometry).prepared
     for target in MASKED:
-        program = program_of(_layer(Conv(pads=(1, 1, 1, 1)), (5, 5), (3, 3)), target, Columns(2, 2, access="masked"))
+        program = program_of(
+            _layer(Conv(pads=(1, 1, 1, 1)), (5, 5), (3, 3)), target, Columns(2, 2, access="lane masks")
+        )
         (step,) = (step for step in program.steps if step.op == "cnm")
-        assert step.fields["masked"]
+        assert step.fields["lane_masked"]
         assert step.views["prepared"] is None

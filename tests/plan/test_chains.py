@@ -78,7 +78,7 @@ def test_the_first_finds_its_input_in_later_panels(target: Target, threads: int)
     plain = Columns(4, 2, panel=2)
     for padded, access in (
         (True, "packed"),
-        (True, "masked" if target.isa.masks_lanes else "direct"),
+        (True, "lane masks" if target.isa.masks_lanes else "direct"),
         (False, "direct"),
     ):
         graph = _read_around(padded)

@@ -283,7 +283,7 @@ def _masked(target: Target) -> bytes:
     b = GraphBuilder()
     y = b.conv(Conv(pads=(1, 1, 1, 1)), b.input(2, 20, 5, 7), random_array((9, 20, 3, 3)))
     y = b.conv(Conv((2, 2), (1, 1, 1, 1)), y, random_array((6, 9, 3, 3)))
-    return model_of(b.graph(y), target, Columns(4, 2, access="masked", blocks=2), threads=2).data
+    return model_of(b.graph(y), target, Columns(4, 2, access="lane masks", blocks=2), threads=2).data
 
 
 def _with_fused_tails(target: Target) -> bytes:
@@ -292,7 +292,9 @@ def _with_fused_tails(target: Target) -> bytes:
     y = b.conv(Conv(act=Activation("silu")), b.input(1, 20, 6, 6), random_array((8, 20, 1, 1)))
     y = b.conv(Conv(pads=(1, 1, 1, 1), residual=True), y, random_array((8, 8, 3, 3)), y)
     candidate = Columns(8, 2, panel=ALL_STRIPS, blocks=2)
-    return model_of(b.graph(y), target, {"n0": candidate, "n1": replace(candidate, access="masked")}, threads=2).data
+    return model_of(
+        b.graph(y), target, {"n0": candidate, "n1": replace(candidate, access="lane masks")}, threads=2
+    ).data
 
 
 def _crafted_masks(target: Target) -> Iterator[bytes]:
@@ -301,7 +303,7 @@ def _crafted_masks(target: Target) -> Iterator[bytes]:
     b = GraphBuilder()
     graph = b.graph(b.conv(Conv((2, 2), (0, 0, 1, 1)), b.input(1, 1, 4, 4), random_array((2, 1, 3, 3))))
     for masked in (False, True):
-        program = program_of(graph, target, Columns(2, 2, access="masked" if masked else "direct"))
+        program = program_of(graph, target, Columns(2, 2, access="lane masks" if masked else "direct"))
         (step,) = (step for step in program.steps if step.op == "cnm")
         fields, constants = step.fields, program.constants
         if masked:

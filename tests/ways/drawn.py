@@ -71,7 +71,7 @@ class Picker(ABC):
 def fields_of(way: type[Candidate]) -> dict[str, dict[str, Any]]:
     """What each field of a way may be, beside its micro-kernel's shape: values by their levels."""
     hints, found = get_type_hints(way), {}
-    for name in (f.name for f in fields(way) if f.name not in ("rows", "vectors")):
+    for name in (f.name for f in fields(way) if f.name not in ("rows", "lines", "vectors")):
         hint = hints[name]
         values = get_args(hint) if get_origin(hint) else (False, True) if hint is bool else NUMBERS.get(name, FEW)
         found[name] = {field_level(name, value): value for value in values}

@@ -74,15 +74,10 @@ def _of_kernels(name: str, limit: str, says: str, note: str) -> Field:
 _CNM = record(
     "cnm",
     "A convolution by column micro-kernels, dense or pruned.",
-    view("x", f"{_X}; the first padded element, or with `prepare` or `local` the first element"),
+    view("x", f"{_X}; the first padded element, or with `prepare` the first element"),
     view("y", _Y, written=True),
     view("r", _R, optional=True),
-    view(
-        "prepared",
-        "padded and split copy of x; none: x is read as it is, or per group in scratch",
-        optional=True,
-        written=True,
-    ),
+    view("prepared", "padded and split copy of x; none: x is read as it is", optional=True, written=True),
     place("weights", "data", "[tile][column][rows of the tile]"),
     place("bias", "data", "by position in row order"),
     place(
@@ -113,9 +108,7 @@ _CNM = record(
     _OUTPUT,
     _Y_BORDER,
     _ROWS,
-    size("columns", "K of one group when no weight is zero; tiles keep as many or fewer"),
-    size("groups", "groups; more than 1 with `local`: they are prepared one at a time in scratch"),
-    flag("local", "prepared in a thread's scratch, group by group"),
+    size("columns", "K when no weight is zero, of one convolution group; tiles keep as many or fewer"),
     flag("prepare", "prepared in the arena, once"),
     flag("packed", "strips are gathered to [column][NR] before they are used"),
     number("pack_count", 0, "MAX_SIDE", "size out of range", "entries of `pack_table`"),

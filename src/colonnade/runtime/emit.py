@@ -10,10 +10,8 @@ from colonnade.kernels.channels import VECTORS as CHANNEL_VECTORS
 from colonnade.kernels.channels import channel_kernels, channel_source
 from colonnade.kernels.cnm import LOOKAHEAD, kernel_source
 from colonnade.kernels.depthwise import KERNELS, LINES, STRIDES, VECTORS, depthwise_source, windows
-from colonnade.kernels.fused import POSITIONS as TAIL_POSITIONS
-from colonnade.kernels.fused import ROWS as FUSED_ROWS
+from colonnade.kernels.fused import TAILS, fused_kernels, fused_source
 from colonnade.kernels.fused import VECTORS as FUSED_VECTORS
-from colonnade.kernels.fused import fused_kernels, fused_source
 from colonnade.kernels.peak import peak_positions, peak_shape, peak_source
 from colonnade.kernels.shapes import (
     LANE_MASK_BYTES,
@@ -25,7 +23,6 @@ from colonnade.kernels.shapes import (
     SLACK,
     shapes,
 )
-from colonnade.kernels.tail import VECTORS as TAIL_VECTORS
 from colonnade.kernels.vector import vector_ops
 from colonnade.kernels.vertical import MAX_STRIDE, VERTICAL_FILTERS, vertical_source
 from colonnade.kernels.vertical import PARTS as VERTICAL_PARTS
@@ -49,9 +46,8 @@ def limits_header() -> str:
         "LANE_MASK_BYTES": LANE_MASK_BYTES,
         "MAX_LANE_MASKED": MAX_LANE_MASKED,
         "MAX_TAPS": MAX_TAPS,
-        "MAX_TAIL": max(TAIL_POSITIONS),
-        "MAX_TAIL_VECTORS": max(TAIL_VECTORS),
-        "MAX_FUSED_ROWS": max(FUSED_ROWS),
+        "MAX_TAIL": max(max(positions) for positions in TAILS.values()),
+        "MAX_FUSED_ROWS": max(TAILS),
         "MAX_FUSED_VECTORS": max(FUSED_VECTORS),
         "MAX_CHANNEL_LINES": max(CHANNEL_LINES),
         "MAX_CHANNEL_WIDTH": MAX_CHANNEL_WIDTH,

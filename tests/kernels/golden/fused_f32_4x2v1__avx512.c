@@ -5,7 +5,7 @@ static void fused_f32_4x2v1__avx512(const cln_strip_args *a) {
     const int32_t *restrict off = a->off;
     size_t n = a->n;
     __m512 c0_0, c1_0, c2_0, c3_0;
-    __m256 s0_0 = _mm256_set1_ps(0.0f);
+    __m256 s0 = _mm256_set1_ps(0.0f);
     static const float none[4] = {0.0f};
     const float *bias = a->bias ? a->bias : none;
     const float *start = a->c ? a->c : a->r;
@@ -28,9 +28,9 @@ static void fused_f32_4x2v1__avx512(const cln_strip_args *a) {
       c3_0 = _mm512_fmadd_ps(w3, x0, _mm512_set1_ps(bias[3]));
       {
         const float *last = row + 16;
-        const __m256 w0 = _mm256_loadu_ps(w + 0 + 0);
+        const __m256 w0 = _mm256_loadu_ps(w + 0);
         const __m256 x0 = _mm256_set1_ps(last[0]);
-        s0_0 = _mm256_fmadd_ps(x0, w0, s0_0);
+        s0 = _mm256_fmadd_ps(x0, w0, s0);
       }
       ++off, w += 4, --n;
     } else {
@@ -59,10 +59,10 @@ static void fused_f32_4x2v1__avx512(const cln_strip_args *a) {
           c3_0 = _mm512_fmadd_ps(w3, x0, c3_0);
           {
             const float *last = row + 16;
-            const __m256 w0 = _mm256_loadu_ps(w + 0 + 0);
+            const __m256 w0 = _mm256_loadu_ps(w + 0);
             const __m128 some = _mm_maskz_loadu_ps((__mmask8)lanes[2], last);
             const __m256 x0 = _mm256_broadcastss_ps(some);
-            s0_0 = _mm256_fmadd_ps(x0, w0, s0_0);
+            s0 = _mm256_fmadd_ps(x0, w0, s0);
           }
         }
         {
@@ -81,10 +81,10 @@ static void fused_f32_4x2v1__avx512(const cln_strip_args *a) {
           c3_0 = _mm512_fmadd_ps(w3, x0, c3_0);
           {
             const float *last = row + 16;
-            const __m256 w0 = _mm256_loadu_ps(w + 4 + 0);
+            const __m256 w0 = _mm256_loadu_ps(w + 4);
             const __m128 some = _mm_maskz_loadu_ps((__mmask8)lanes[2], last);
             const __m256 x0 = _mm256_broadcastss_ps(some);
-            s0_0 = _mm256_fmadd_ps(x0, w0, s0_0);
+            s0 = _mm256_fmadd_ps(x0, w0, s0);
           }
         }
         off += 2;
@@ -109,10 +109,10 @@ static void fused_f32_4x2v1__avx512(const cln_strip_args *a) {
           c3_0 = _mm512_fmadd_ps(w3, x0, c3_0);
           {
             const float *last = row + 16;
-            const __m256 w0 = _mm256_loadu_ps(w + 0 + 0);
+            const __m256 w0 = _mm256_loadu_ps(w + 0);
             const __m128 some = _mm_maskz_loadu_ps((__mmask8)lanes[2], last);
             const __m256 x0 = _mm256_broadcastss_ps(some);
-            s0_0 = _mm256_fmadd_ps(x0, w0, s0_0);
+            s0 = _mm256_fmadd_ps(x0, w0, s0);
           }
         }
         off += 1;
@@ -137,9 +137,9 @@ static void fused_f32_4x2v1__avx512(const cln_strip_args *a) {
           c3_0 = _mm512_fmadd_ps(w3, x0, c3_0);
           {
             const float *last = row + 16;
-            const __m256 w0 = _mm256_loadu_ps(w + 0 + 0);
+            const __m256 w0 = _mm256_loadu_ps(w + 0);
             const __m256 x0 = _mm256_set1_ps(last[0]);
-            s0_0 = _mm256_fmadd_ps(x0, w0, s0_0);
+            s0 = _mm256_fmadd_ps(x0, w0, s0);
           }
         }
         {
@@ -157,9 +157,9 @@ static void fused_f32_4x2v1__avx512(const cln_strip_args *a) {
           c3_0 = _mm512_fmadd_ps(w3, x0, c3_0);
           {
             const float *last = row + 16;
-            const __m256 w0 = _mm256_loadu_ps(w + 4 + 0);
+            const __m256 w0 = _mm256_loadu_ps(w + 4);
             const __m256 x0 = _mm256_set1_ps(last[0]);
-            s0_0 = _mm256_fmadd_ps(x0, w0, s0_0);
+            s0 = _mm256_fmadd_ps(x0, w0, s0);
           }
         }
         off += 2;
@@ -182,16 +182,16 @@ static void fused_f32_4x2v1__avx512(const cln_strip_args *a) {
           c3_0 = _mm512_fmadd_ps(w3, x0, c3_0);
           {
             const float *last = row + 16;
-            const __m256 w0 = _mm256_loadu_ps(w + 0 + 0);
+            const __m256 w0 = _mm256_loadu_ps(w + 0);
             const __m256 x0 = _mm256_set1_ps(last[0]);
-            s0_0 = _mm256_fmadd_ps(x0, w0, s0_0);
+            s0 = _mm256_fmadd_ps(x0, w0, s0);
           }
         }
         off += 1;
         w += 4;
       }
     }
-    _mm256_storeu_ps(a->tail + 0, s0_0);
+    _mm256_storeu_ps(a->tail + 0, s0);
     if (a->c && a->r) {
       const float *r = a->r;
       c0_0 = _mm512_add_ps(c0_0, _mm512_loadu_ps(r + a->r_rows[0] + 0));

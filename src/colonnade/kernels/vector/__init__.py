@@ -71,7 +71,7 @@ class MaskedOps(VectorOps, Protocol):
 
     def load_within(self, address: str, lanes: str) -> str: ...  # the others are zero, and nothing is read there
     def load_few(self, address: str, lanes: str) -> str: ...  # the same of four floats
-    def spread(self, few: str, lane: int) -> str: ...  # one of those, in all lanes
+    def spread(self, few: str) -> str: ...  # the first of those, in all lanes
     def store_within(self, address: str, lanes: str, value: str) -> str: ...
     def every(
         self, a: str, b: str, stride: int, first: int
@@ -80,7 +80,6 @@ class MaskedOps(VectorOps, Protocol):
     # Of a register that holds vectors of half its length:
     def twice(self, half: str) -> str: ...  # the vector, twice
     def lanes_of(self, half: str, lanes: Sequence[int]) -> str: ...  # two of its lanes, each over one half
-    def fused(self, a: str, b: str, c: str) -> str: ...  # a * b + c
 
 
 def vector_ops(isa: Isa, shape: Shape) -> VectorOps:

@@ -54,8 +54,8 @@ class X86(FixedLength):
     def load_few(self, address: str, lanes: str) -> str:
         return f"_mm_maskz_loadu_ps((__mmask8){lanes}, {address})"
 
-    def spread(self, few: str, lane: int) -> str:
-        return f"_mm{self.bits}_broadcastss_ps({few if lane == 0 else f'_mm_permute_ps({few}, {lane})'})"
+    def spread(self, few: str) -> str:
+        return f"_mm{self.bits}_broadcastss_ps({few})"
 
     def store_within(self, address: str, lanes: str, value: str) -> str:
         return f"_mm{self.bits}_mask_storeu_ps({address}, (__mmask{max(8, self.lanes)}){lanes}, {value})"
@@ -91,9 +91,6 @@ class X86(FixedLength):
 
     def add_scalar(self, scalar: str, c: str) -> str:
         return self.add(self._cut(scalar), c)
-
-    def fused(self, a: str, b: str, c: str) -> str:
-        return f"_mm{self.bits}_fmadd_ps({a}, {b}, {c})"
 
     def twice(self, half: str) -> str:
         return f"_mm512_broadcast_f32x8({half})"

@@ -34,7 +34,7 @@ typedef struct cln_strip_args {
   const int64_t *r_rows;
   size_t split, gap;
   float lo, hi;
-  float *tail; /* for sums of the positions that follow, each in vectors that hold T, of kernels that compute these too */
+  float *tail; /* for sums of the positions that follow, each in a vector that holds T, of kernels that compute these too */
 } cln_strip_args;
 
 /* Bits of 8 or 16 lanes of a lane mask. */
@@ -129,7 +129,7 @@ typedef cln_window_kernel cln_window_grid[CLN_MAX_WINDOW + 1][CLN_MAX_WINDOW_STR
                                          [CLN_MAX_WINDOW_VECTORS + 1];
 
 /* Micro-kernels that compute a tail too (kernels/fused.py), by T, V and positions of the tail. Its sums go to
- * a->tail[p * step + t], step being the lanes of the vectors that hold T, without anything that comes after the products. */
+ * a->tail[p * lanes + t], without anything that comes after the products. */
 typedef cln_kernel cln_fused_grid[CLN_MAX_FUSED_ROWS + 1][CLN_MAX_FUSED_VECTORS + 1][CLN_MAX_TAIL + 1];
 
 /* Arguments of a kernel by channels (kernels/channels.py): position p is the q-th of line l,
@@ -215,14 +215,12 @@ typedef struct {
   cln_tile *tiles;
   int64_t *row_at;      /* float offset of the output plane of each position in row order */
   uint32_t *places;     /* with kernels by channels: the same in bytes */
-  int32_t *group_tiles; /* with `local`: first tile of each group, and the end */
   int32_t panel;            /* strips per panel, at most all */
-  int64_t prepared_plane;   /* floats of one phase of one channel, all images */
   int64_t row_floats;       /* of a strip's row of sums, or of its edges: whole lines */
   int64_t strip_floats;     /* of a strip's sums, with kernels by channels */
   int64_t reach;            /* past the last float that strips load or pack, from a column's first */
   const uint8_t *taps, *lane_masks; /* with `lane_masked`, of the file: of each entry of the offset table; blocks of [tap][CLN_LANE_MASK_BYTES] */
-  int64_t packed_at, sums_at, edge_at; /* in a thread's scratch: packed panel, KC sums, edges of strips */
+  int64_t sums_at, edge_at; /* in a thread's scratch, after the packed panel: KC sums, edges of strips */
   int64_t scratch_floats;
 } cln_cnm_plan;
 
@@ -285,13 +283,6 @@ int cln_fail(char *error, size_t error_size, const char *format, ...) __attribut
 /* validate.c: check every buffer, value and step; derive the convolution plans and the size of the scratch. */
 int cln_model_validate(cln_model *model, char *error, size_t error_size);
 const char *cln_check_repeats(const cln_model *model);
-
-/* Vectors that hold the weights of `rows` output channels; 0 if no tail has as many. */
-static inline int32_t cln_tail_vectors(int32_t rows, int32_t lanes) {
-  for (int32_t vectors = 1; vectors <= CLN_MAX_TAIL_VECTORS; vectors *= 2)
-    if (vectors * lanes >= rows) return vectors;
-  return 0;
-}
 
 /* The kernel that computes a strip and its tail in one pass; NULL: none does. */
 static inline cln_kernel cln_fused_kernel(const cln_isa *isa, int32_t rows, int32_t vectors, int32_t tail) {

@@ -158,8 +158,7 @@ static int build_tiles(const cln_model *model, const cln_cnm *step, cln_cnm_plan
   plan->tiles = calloc((size_t)step->tiles, sizeof *plan->tiles);
   plan->row_at = calloc((size_t)step->rows, sizeof *plan->row_at);
   if (step->by_channels) plan->places = calloc((size_t)step->rows, sizeof *plan->places);
-  plan->group_tiles = calloc((size_t)step->groups + 1, sizeof *plan->group_tiles);
-  if (!plan->tiles || !plan->row_at || !plan->group_tiles || (step->by_channels && !plan->places)) return -1;
+  if (!plan->tiles || !plan->row_at || (step->by_channels && !plan->places)) return -1;
   int64_t out_plane = (int64_t)step->batch * step->y_plane;
   for (int32_t i = 0; i < step->rows; ++i) {
     plan->row_at[i] = model->ints[step->row_table + i] * out_plane;
@@ -178,25 +177,20 @@ static int build_tiles(const cln_model *model, const cln_cnm *step, cln_cnm_plan
         .weights = weights,
     };
     weights += (int64_t)record[0] * blocks[step->blocks];
-    int32_t group = model->ints[step->row_table + record[1]] / (step->rows / step->groups);
-    for (int32_t g = group + 1; g <= step->groups; ++g) plan->group_tiles[g] = t + 1;
   }
   return 0;
 }
 
 int cln_cnm_plan_build(const cln_model *model, const cln_cnm *step, cln_cnm_plan *plan) {
   if (build_tiles(model, step, plan)) return -1;
-  int64_t width = (int64_t)step->vectors * model->lanes, local = 0, packed = 0, sums = 0;
+  int64_t width = (int64_t)step->vectors * model->lanes, packed = 0, sums = 0;
   plan->panel = step->panel < step->strip_count ? step->panel : step->strip_count;
-  plan->prepared_plane = CLN_PRODUCT(step->batch, step->plane);
-  if (step->local) local = CLN_PRODUCT(step->channels / step->groups, step->phases, plan->prepared_plane);
   if (step->packed) packed = CLN_PRODUCT(plan->panel, step->pack_count, width);
   if (step->blocks > 1 && step->by_channels)
     sums = CLN_PRODUCT(step->tiles, plan->panel, plan->strip_floats);
   else if (step->blocks > 1)
     sums = CLN_PRODUCT(step->rows, plan->panel, plan->row_floats);
-  plan->packed_at = step->local ? cln_whole_lines(local + CLN_SLACK_FLOATS) : 0;
-  plan->sums_at = plan->packed_at + packed;
+  plan->sums_at = packed;
   plan->edge_at = plan->sums_at + sums;
   plan->scratch_floats = plan->edge_at + 2 * step->tile_rows * plan->row_floats + CLN_SLACK_FLOATS;
   return 0;
@@ -207,5 +201,4 @@ void cln_cnm_plan_free(cln_cnm_plan *plan) {
   free(plan->tiles);
   free(plan->row_at);
   free(plan->places);
-  free(plan->group_tiles);
 }

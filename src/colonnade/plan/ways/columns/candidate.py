@@ -47,8 +47,6 @@ class Columns(Loops):
         g = problem.geometry
         if self.lane_masked and not (target.isa.masks_lanes and g.maskable):
             return False
-        if self.packed and self.layout(g).local:
-            return False
         if self.by_channels:
             return _fits_by_channels(self, problem, target)
         return Shape(self.rows, self.vectors) in shapes(target.isa)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from colonnade.kernels.channels import VECTORS
 from colonnade.kernels.shapes import Shape
-from colonnade.kernels.tail import tail_vectors
 from colonnade.plan.problem import ConvProblem
 from colonnade.plan.ways.columns.cutting import channel_strips, strips_of
 from colonnade.plan.ways.columns.layout import DataLayout
@@ -33,6 +32,7 @@ def position_cycles(problem: ConvProblem, candidate: Loops, target: Target) -> f
     vectors, tail = strips.total("vectors"), strips.total("tail")
     apart = not target.isa.vector_bytes and not problem.residual
     edge = (APART_INSTRUCTIONS if apart else EDGE_INSTRUCTIONS) * instruction_cycles(target)
+    tail_column = target.fma_cycles + target.load_cycles / 2 + target.broadcast_cycles
     cycles = 0.0
     output = output_cycles(target) * (1 + problem.residual) + 2 * store_cycles(target) * (candidate.blocks - 1)
     for (rows, columns), tiles in problem.tile_sizes(candidate.rows, candidate.dense).items():
@@ -40,7 +40,7 @@ def position_cycles(problem: ConvProblem, candidate: Loops, target: Target) -> f
         of_one = columns * vectors * per_column
         of_one += len(strips) * call_cycles(target) * candidate.blocks + vectors * rows * output
         of_one += strips.edges * rows * candidate.vectors * edge
-        of_one += tail * (columns * tail_cycles(rows, target) + rows * edge / target.lanes)
+        of_one += tail * (columns * tail_column + rows * edge / target.lanes)
         cycles += tiles * of_one
     if candidate.packed:
         moves = problem.geometry.columns * vectors * (STRIDED_MOVE if layout.gathered else 1)
@@ -52,12 +52,6 @@ def traffic_of(problem: ConvProblem, candidate: Loops, target: Target) -> Traffi
     """That of a candidate whose strips are vectors of positions."""
     strips, width = strips_of(problem, candidate, target), candidate.vectors * target.lanes
     return Traffic(problem, candidate, target, len(strips), 1, width)
-
-
-def tail_cycles(rows: int, target: Target) -> float:
-    """Of one position of a tail, in one column: output channels are the lanes."""
-    vectors = tail_vectors(rows, target.lanes)
-    return vectors * (target.fma_cycles + target.load_cycles / 2) + target.broadcast_cycles
 
 
 def prepare_cycles(layout: DataLayout, target: Target) -> float:

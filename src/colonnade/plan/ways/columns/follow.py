@@ -18,10 +18,9 @@ def can_follow(first: ConvProblem, one: Columns, second: ConvProblem, other: Col
     later panels. It may write over the input of `first` where it adds its residual in place."""
     a, b = first.geometry, second.geometry
     plain = other.access == "direct" and not (one.by_channels or other.by_channels)
-    layout = one.layout(a)
     pointwise = all(_is_pointwise(problem) for problem in (first, second))
-    stays = pointwise or (layout.prepared and not layout.local) or not second.residual
-    if not plain or layout.local or one.panel != other.panel or a.rows != b.channels:
+    stays = pointwise or one.layout(a).prepared or not second.residual
+    if not plain or one.panel != other.panel or a.rows != b.channels:
         return False
     return _is_pointwise(second) and stays and _share_strips(first, one, second, other, target)
 

@@ -37,7 +37,7 @@ class DataLayout:
     def gathered(self) -> bool:
         """Whether strips are of the input as it is, with its stride."""
         g, (down, across) = self.geometry, self.geometry.strides
-        strided = self.strided and g.strides != (1, 1) and g.groups == 1
+        strided = self.strided and g.strides != (1, 1)
         inside = g.out_h * down * g.source.pitch <= g.source.floats and g.out_w * across <= down * g.source.pitch
         return strided and g.source.covers(g.pads) and inside
 
@@ -45,11 +45,6 @@ class DataLayout:
     def x_step(self) -> int:
         """From output to output in the data."""
         return self.geometry.strides[1] if self.gathered else 1
-
-    @property
-    def local(self) -> bool:
-        """Groups are prepared one at a time, in a thread's scratch."""
-        return self.prepared and self.geometry.groups > 1
 
     @cached_property
     def phases(self) -> tuple[tuple[int, int], ...]:
@@ -113,8 +108,9 @@ class DataLayout:
         """Of the prepared data, all channels."""
         return self.geometry.channels * self.channel_floats
 
-    def offsets(self, group: int) -> np.ndarray:
-        """Float offset of each of the K columns of a group, from the data of position 0; with lane masks, from that
+    @property
+    def offsets(self) -> np.ndarray:
+        """Float offset of each column, channel after channel, from the data of position 0; with lane masks, from that
         of the first tap in phase 0."""
         g = self.geometry
         sh, sw = self._split
@@ -128,7 +124,5 @@ class DataLayout:
             ],
             np.int64,
         )
-        per_group = g.channels // g.groups
-        first = 0 if self.local else group * per_group
-        channels = (first + np.arange(per_group, dtype=np.int64)) * self.channel_floats
+        channels = np.arange(g.channels, dtype=np.int64) * self.channel_floats
         return (channels[:, None] + taps[None, :]).reshape(-1)

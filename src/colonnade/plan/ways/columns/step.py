@@ -56,7 +56,7 @@ def column_step(
         "x": x.shifted(first),
         "y": y.shifted(g.target.origin),
         "r": residual and residual.shifted(g.target.origin),
-        "prepared": View(room_for(layout.floats, g.arithmetic.data)) if layout.prepared and not layout.local else None,
+        "prepared": View(room_for(layout.floats, g.arithmetic.data)) if layout.prepared else None,
     }
     strips = strips_of(problem, candidate, target)
     fields: dict[str, object] = {
@@ -92,12 +92,10 @@ def _geometry_fields(layout: DataLayout) -> dict[str, object]:
         "plane": layout.plane_floats,
         "rows": g.rows,
         "columns": g.columns,
-        "groups": g.groups,
         "lane_masked": layout.lane_masked,
         "kernel_h": g.kernel[0],
         "kernel_w": g.kernel[1],
-        "local": layout.local,
-        "prepare": layout.prepared and not layout.local,
+        "prepare": layout.prepared,
     }
 
 
@@ -142,11 +140,11 @@ def _tables(problem: ConvProblem, candidate: Loops, layout: DataLayout, tiles: S
     records = []
     first = 0
     for tile in tiles:
-        group = 0 if layout.local or not tile.rows else tile.rows[0] // per_group
+        group = tile.rows[0] // per_group
         counts = np.searchsorted(tile.columns, borders)
         records.append((len(tile.rows), first, columns.add(tile.columns + group * g.columns), blocks.add(counts)))
         first += len(tile.rows)
-    where = np.concatenate([layout.offsets(group) for group in range(1 if layout.local else g.groups)])
+    where = layout.offsets
     kept = columns.joined()
     packed_columns = np.zeros(0, np.int64)
     if candidate.packed:

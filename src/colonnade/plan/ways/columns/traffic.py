@@ -111,7 +111,7 @@ class Traffic:
         if blocks > 1:
             near += blocks * outputs
             far += blocks * outputs * self.lost_far(outputs / self.panels + self.weights / blocks)
-        if self.layout.prepared and not self.layout.local:
+        if self.layout.prepared:
             copy = FLOAT_BYTES * self.layout.floats
             near += 2 * copy
             far += copy * (1 + self.lost_far(copy))

@@ -24,8 +24,8 @@ static const char *check_lane_masks(const cln_model *m, const cln_cnm *s) {
                                     s->plane == s->x_plane);
   const int64_t lines = ((int64_t)s->in_h + s->stride_h - 1) / s->stride_h;
   const int64_t pitch = ((int64_t)s->in_w + s->stride_w - 1) / s->stride_w;
-  CLN_NEED(m->isa->masks_lanes && m->lanes == m->isa->vector_bytes, "no such micro-kernel");
-  CLN_NEED(whole && !s->local && !s->packed && s->groups == 1, "contradictory flags");
+  CLN_NEED(m->isa->masks_lanes, "no such micro-kernel");
+  CLN_NEED(whole && !s->packed, "contradictory flags");
   CLN_NEED(s->pitch == pitch && s->plane_lines == lines && s->plane == lines * pitch, "contradictory flags");
   CLN_NEED(CLN_PRODUCT(s->kernel_h, s->kernel_w) <= CLN_MAX_TAPS, "kernel out of range");
   CLN_NEED(cln_lines_before(s) <= lines && cln_floats_before(s) <= pitch, "padding out of range");
@@ -37,7 +37,7 @@ static const char *check_lane_masks(const cln_model *m, const cln_cnm *s) {
 static const char *check_by_channels(const cln_model *m, const cln_cnm *s) {
   CLN_NEED(s->vectors == CLN_CHANNEL_VECTORS, "no such micro-kernel");
   CLN_NEED(s->tile_rows <= s->vectors * m->lanes, "no such micro-kernel");
-  CLN_NEED(!s->packed && !s->lane_masked && !s->local && s->groups == 1, "contradictory flags");
+  CLN_NEED(!s->packed && !s->lane_masked, "contradictory flags");
   CLN_NEED(CLN_PRODUCT(s->rows, s->batch, s->y_plane, sizeof(float)) <= UINT32_MAX, "size out of range");
   return NULL;
 }
@@ -55,8 +55,6 @@ static const char *check_sizes(const cln_model *m, const cln_cnm *s) {
   CLN_NEED(CLN_PRODUCT(s->batch, s->out_h, s->out_w) <= CLN_MAX_POSITIONS, "size out of range");
   CLN_NEED(CLN_PRODUCT(s->batch, s->y_plane) < INT32_MAX, "size out of range");
   CLN_NEED(CLN_PRODUCT(s->batch, s->plane) < INT32_MAX, "size out of range");
-  CLN_NEED(s->rows % s->groups == 0 && s->channels % s->groups == 0, "groups do not divide the channels");
-  CLN_NEED(!(s->local && (s->packed || s->prepare)), "contradictory flags");
   CLN_NEED(s->prepare == (s->prepared_buffer >= 0), "contradictory flags");
   CLN_TRY(check_lane_masks(m, s));
   return check_kernels(m, s);
@@ -65,15 +63,12 @@ static const char *check_sizes(const cln_model *m, const cln_cnm *s) {
 /* What the step reads and writes; `readable`: floats that may be read from the start of the data that the columns' offsets
  * point into. */
 static const char *check_views(const cln_model *m, const cln_cnm *s, int64_t *readable) {
-  const int64_t channels = s->local ? s->channels / s->groups : s->channels;
-  const int64_t prepared = CLN_PRODUCT(channels, s->phases, s->batch, s->plane);
+  const int64_t prepared = CLN_PRODUCT(s->channels, s->phases, s->batch, s->plane);
   const int64_t read = cln_planes_span(CLN_PRODUCT(s->channels, s->batch), s->in_h, s->in_w, s->x_pitch, s->x_plane);
   CLN_VIEW(x, read);
   CLN_VIEWS_OF_OUTPUTS(CLN_PRODUCT(s->rows, s->batch, s->y_plane));
   if (s->prepare) CLN_VIEW(prepared, prepared);
-  if (s->local)
-    *readable = prepared + CLN_SLACK_FLOATS; /* of scratch */
-  else if (s->lane_masked)
+  if (s->lane_masked)
     *readable = s->prepare ? prepared : read;
   else
     *readable = s->prepare ? cln_readable(m, s->prepared_buffer, s->prepared_at) : cln_readable(m, s->x_buffer, s->x_at);
@@ -96,28 +91,13 @@ static const char *check_tile(const cln_model *m, const cln_cnm *s, const int32_
   return NULL;
 }
 
-/* Each row of a tile is of the group that the rows before are of, or the tile begins the next one. */
-static const char *check_group(const cln_model *m, const cln_cnm *s, const int32_t *tile, int64_t *group) {
-  for (int32_t i = 0; i < tile[0] && s->groups > 1; ++i) {
-    const int64_t of = m->ints[s->row_table + tile[1] + i] / (s->rows / s->groups);
-    CLN_NEED(of == *group || (i == 0 && of == *group + 1), "tiles and groups do not match");
-    *group = of;
-  }
-  return NULL;
-}
-
 static const char *check_tiles(const cln_model *m, const cln_cnm *s) {
   CLN_TRY(cln_check_ints(m, s->tile_table, 4 * (int64_t)s->tiles));
   CLN_TRY(cln_check_ints(m, s->block_table, s->block_count));
   CLN_TRY(cln_check_entries(m, s->row_table, s->rows, s->rows, "output channel out of range"));
-  int64_t weights = 0, group = 0, rows = 0;
-  for (int64_t t = 0; t < s->tiles; ++t) {
-    const int32_t *tile = m->ints + s->tile_table + 4 * t;
-    CLN_TRY(check_tile(m, s, tile, &weights, &rows));
-    CLN_TRY(check_group(m, s, tile, &group));
-  }
+  int64_t weights = 0, rows = 0;
+  for (int64_t t = 0; t < s->tiles; ++t) CLN_TRY(check_tile(m, s, m->ints + s->tile_table + 4 * t, &weights, &rows));
   CLN_NEED(rows == s->rows, "tiles do not cover the output channels");
-  CLN_NEED(s->groups == 1 || group == s->groups - 1, "tiles and groups do not match");
   CLN_TRY(cln_check_floats(m, s->weights, weights));
   return cln_check_floats(m, s->bias, s->rows);
 }
@@ -147,12 +127,10 @@ static const char *check_columns(const cln_model *m, const cln_cnm *s, cln_cnm_p
 static const char *check_chain(const cln_model *m, const cln_task *entry) {
   const int32_t step = entry->step, repeated = m->header->repeats > 1 ? m->header->repeat_steps : 0;
   const cln_cnm *s = entry->record;
-  if (s->chained) {
+  if (s->chained)
     CLN_NEED(step + 1 < m->step_count && step + 1 != repeated && entry[1].op == CLN_OP_CNM, "no step to be chained to");
-    CLN_NEED(!s->local, "cannot be chained to another step");
-  }
   if (!step || !is_chained(entry - 1)) return NULL;
-  CLN_NEED(!s->packed && !s->prepare && !s->local && !s->lane_masked && !s->chained, "cannot be chained to the step before");
+  CLN_NEED(!s->packed && !s->prepare && !s->lane_masked && !s->chained, "cannot be chained to the step before");
   CLN_NEED(s->strip_count == ((const cln_cnm *)entry[-1].record)->strip_count && entry->cnm->panel == entry[-1].cnm->panel,
            "other strips than the step that it is chained to");
   return NULL;
@@ -176,14 +154,6 @@ const char *CLN_ISA(cln_check_cnm)(cln_checker *c, const void *record) {
   CLN_TRY(check_chain(m, c->task));
   c->scratch = plan->scratch_floats;
   return NULL;
-}
-
-/* Channels first .. first + count - 1 from x to `to`. */
-static void prepare_channels(const work *w, int32_t first, int32_t count, float *to, bool zeroed) {
-  const cln_cnm *s = w->step;
-  int64_t raw = (int64_t)s->batch * s->x_plane, prepared = s->phases * w->plan->prepared_plane;
-  for (int32_t c = 0; c < count; ++c)
-    prepare_channel(s, w->ints + s->phase_table, w->x + (first + c) * raw, to + c * prepared, zeroed);
 }
 
 static void pack_strip(const work *w, const cln_strip *strip, const float *x, float *to) {
@@ -221,23 +191,12 @@ static void run_item(work *w, int64_t item, int64_t parts, const float *x) {
   int32_t begin = (int32_t)(part * s->tiles / parts), end = (int32_t)((part + 1) * s->tiles / parts);
   int64_t strip_floats = (int64_t)s->pack_count * w->width;
   if (s->packed) {
-    float *packed = w->scratch + w->plan->packed_at;
     for (int32_t i = 0; i < strips && w->held != panel; ++i)
-      pack_strip(w, w->plan->strips + first_strip + i, x, packed + i * strip_floats);
+      pack_strip(w, w->plan->strips + first_strip + i, x, w->scratch + i * strip_floats);
     w->held = panel;
-    x = packed;
+    x = w->scratch;
   }
   compute(w, first_strip, strips, begin, end, x);
-}
-
-/* One claim: a group (a channel, if depthwise), prepared in scratch, where padding stays from group to group. */
-static void run_group(const work *w, int32_t group) {
-  const cln_cnm *s = w->step;
-  int32_t channels = s->channels / s->groups;
-  prepare_channels(w, group * channels, channels, w->scratch, true);
-  for (int64_t panel = 0; panel < panels(w); ++panel)
-    compute(w, (int32_t)(panel * w->panel), panel_strips(w, panel), w->plan->group_tiles[group],
-            w->plan->group_tiles[group + 1], w->scratch);
 }
 
 static work work_of(cln_session *session, int32_t task, int thread) {
@@ -276,17 +235,12 @@ void CLN_ISA(cln_run_cnm)(cln_session *session, int32_t task, int thread) {
     next.panel = w.panel;
   }
   int64_t i;
-  if (s->local) {
-    memset(w.scratch, 0, (size_t)w.plan->packed_at * sizeof *w.scratch);
-    while ((i = cln_claim(session, task, 0, thread, s->groups)) >= 0) run_group(&w, (int32_t)i);
-    return;
-  }
   const float *x = w.x;
   if (s->prepare) {
     float *prepared = cln_at(session, task, s->prepared_buffer, s->prepared_at);
-    int64_t channel = s->phases * w.plan->prepared_plane;
+    const int64_t raw = (int64_t)s->batch * s->x_plane, channel = (int64_t)s->phases * s->batch * s->plane;
     while ((i = cln_claim(session, task, 0, thread, s->channels)) >= 0)
-      prepare_channels(&w, (int32_t)i, 1, prepared + i * channel, false);
+      prepare_channel(s, w.ints + s->phase_table, w.x + i * raw, prepared + i * channel);
     cln_barrier(session);
     x = prepared;
   }

@@ -23,14 +23,14 @@ typedef struct {
 } work;
 
 /* What the micro-kernel does to all positions but those, for them. */
-static void finish_tail(const cln_strip_args *a, const cln_tile *tile, const cln_strip *strip, int32_t step) {
+static void finish_tail(const cln_strip_args *a, const cln_tile *tile, const cln_strip *strip, int32_t lanes) {
   const int32_t first = strip->span - strip->tail;
   const float *c = a->c, *r = a->r, *bias = a->bias;
   const float lo = a->lo, hi = a->hi;
   float *y = a->y;
   for (int32_t p = 0; p < strip->tail; ++p)
     for (int32_t t = 0; t < tile->rows; ++t) {
-      float sum = a->tail[p * step + t];
+      float sum = a->tail[p * lanes + t];
       if (c) sum += c[a->c_rows[t] + first + p];
       if (r) sum += r[a->r_rows[t] + first + p];
       if (bias) sum += bias[t];
@@ -40,11 +40,11 @@ static void finish_tail(const cln_strip_args *a, const cln_tile *tile, const cln
 
 /* A strip and the tail after it. Apart, for its frame is large. */
 __attribute__((noinline)) static void run_with_tail(const work *w, cln_strip_args *a, const cln_tile *tile, const cln_strip *strip) {
-  _Alignas(CLN_ALIGNMENT) float sums[CLN_MAX_TAIL * CLN_MAX_TAIL_VECTORS * CLN_MAX_LANES];
+  _Alignas(CLN_ALIGNMENT) float sums[CLN_MAX_TAIL * CLN_MAX_LANES];
   a->count = (size_t)(strip->span - strip->tail);
   a->tail = sums;
   cln_fused_kernel(w->isa, tile->rows, strip->vectors, strip->tail)(a);
-  finish_tail(a, tile, strip, w->lanes * cln_tail_vectors(tile->rows, w->lanes));
+  finish_tail(a, tile, strip, w->lanes);
 }
 
 static inline void run_strip(const work *w, cln_strip_args *a, const cln_tile *tile, const cln_strip *strip) {
