@@ -17,10 +17,7 @@ MAX_LANES = 32  # most f32 lanes of a register that a model may be laid out for 
 # position.
 SLACK = MAX_VECTORS * MAX_LANES
 
-# Of convolutions whose padding masks leave out of loads: the most kernel elements, and the most of those times output
-# positions.
-MAX_TAPS = 49
-MAX_LANE_MASKED = 1 << 24
+MAX_TAPS = 49  # kernel elements of convolutions whose padding lane masks leave out of loads, at most
 # A mask has a bit for each lane of the widest strip.
 LANE_MASK_BYTES = max(MAX_VECTORS * isa.lanes for isa in ISAS if isa.masks_lanes) // 8
 

@@ -114,8 +114,7 @@ _CNM = record(
     flag(
         "lane_masked",
         "padding is not in memory, but left out of loads: columns are read from x as it is or, with a stride, from "
-        "its phases, and their offsets count from ceil(pad_top / stride_h) lines and ceil(pad_left / stride_w) floats "
-        "before those",
+        "its phases; lanes in the padding lie before x, after it, or in another line",
     ),
     size("kernel_h", "lines of the kernel"),
     size("kernel_w", "columns of the kernel"),

@@ -119,6 +119,7 @@ def _strip_fields(
         masks, of_strip = lane_masks(layout, strips)
     padding = np.zeros((len(strips), 1), np.int64)
     rows = np.column_stack((strips.strips, of_strip, padding))
+    rows[:, 0] += layout.first_at
     segments = np.column_stack((strips.segments, np.zeros(len(strips.segments), np.int64)))
     return {
         "by_channels": candidate.by_channels,
