@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from source_words import SOURCES, c_files, importers, python_files
 
+from colonnade.elements import ELEMENTS, Element
 from colonnade.plan.ways import WAYS, Candidate, Columns
 from colonnade.target.isa import ISAS, Isa
 
@@ -63,3 +64,19 @@ def test_the_paths_of_the_page_exist() -> None:
 def _exists(path: str) -> bool:
     roots = (SOURCES, SOURCES / "runtime", LAYOUT.parents[1])
     return any((root / path).exists() for root in roots)
+
+
+BETWEEN = ("graph/", "plan/", "modelfile/", "runtime/", "remote/", "deploy/")
+OF_RECORDS = {"modelfile/fields.py", "modelfile/tables.py"}  # what numbers of a record are, and not values of a network
+
+
+@pytest.mark.parametrize("element", ELEMENTS, ids=lambda element: element.name)
+def test_an_element_type_is_two_rows_and_a_case_in_c(element: Element) -> None:
+    """Beside kernels and steps, which compute with it, no file from the importer to the runners names it."""
+    words = (element.name.upper(), f"'{element.name}'", element.dtype, f"'{element.dtype}'", "FLOAT")
+    between = {file for file in python_files(*words) if file.startswith(BETWEEN)}
+    assert between <= OF_RECORDS
+    assert set(c_files(f"CLN_{element.name.upper()}")) == {"runtime/csrc/colonnade.h", "runtime/csrc/turns.c"}
+    assert (SOURCES / "kernels" / "arithmetic.py").read_text().count(f'("{element.name}"') == 1
+    header = (SOURCES / "runtime" / "csrc" / "colonnade.h").read_text()
+    assert f"CLN_{element.name.upper()} = {ELEMENTS.index(element)}, /* {element.c} */" in header

@@ -12,9 +12,9 @@
 
 enum { MOST_RANGES = 16 };
 
-/* Floats of a session's arena. */
+/* Bytes of a session's arena. */
 typedef struct {
-  float *first;
+  uint8_t *first;
   int64_t count;
   bool written;
 } range;
@@ -27,14 +27,14 @@ static struct {
   range arena;
   range ranges[MOST_RANGES];
   int range_count;
-  float *before; /* the arena */
+  uint8_t *before; /* the arena */
 } now;
 
-static void poison(range r) { ASAN_POISON_MEMORY_REGION(r.first, (size_t)r.count * sizeof(float)); }
-static void allow(range r) { ASAN_UNPOISON_MEMORY_REGION(r.first, (size_t)r.count * sizeof(float)); }
+static void poison(range r) { ASAN_POISON_MEMORY_REGION(r.first, (size_t)r.count); }
+static void allow(range r) { ASAN_UNPOISON_MEMORY_REGION(r.first, (size_t)r.count); }
 
 static range arena_of(const cln_session *session) {
-  return (range){session->arena, session->model->header->arena_floats, false};
+  return (range){session->arena, session->model->header->arena_bytes, false};
 }
 
 static void add_step(cln_session *session, int32_t task) {
@@ -46,12 +46,12 @@ static void add_step(cln_session *session, int32_t task) {
     if (own->role == BUFFER || own->role == WRITTEN) memcpy(&buffer, (const char *)entry->record + own->at, sizeof buffer);
     if (buffer < 0 || model->buffers[buffer].kind != CLN_BUFFER_ARENA) continue;
     now.ranges[now.range_count++] =
-        (range){cln_at(session, task, buffer, 0), model->buffers[buffer].floats, own->role == WRITTEN};
+        (range){cln_at(session, task, buffer, 0), model->buffers[buffer].bytes, own->role == WRITTEN};
   }
 }
 
 static void remember(void) {
-  const size_t bytes = (size_t)now.arena.count * sizeof(float);
+  const size_t bytes = (size_t)now.arena.count;
   now.before = malloc(bytes + 1);
   allow(now.arena);
   memcpy(now.before, now.arena.first, bytes);
@@ -63,14 +63,14 @@ static bool changed(int64_t at) {
     const range r = now.ranges[i];
     if (r.written && now.arena.first + at >= r.first && now.arena.first + at < r.first + r.count) return false;
   }
-  return memcmp(now.before + at, now.arena.first + at, sizeof(float));
+  return memcmp(now.before + at, now.arena.first + at, 1);
 }
 
 static void compare(const char *name, int32_t op) {
   static const char *const names[CLN_OP_COUNT] = CLN_OP_NAMES;
   for (int64_t i = 0; i < now.arena.count; ++i) {
     if (!changed(i)) continue;
-    fprintf(stderr, "ERROR: guard: %s '%s' wrote to float %lld of the arena, outside its buffers\n", names[op], name, (long long)i);
+    fprintf(stderr, "ERROR: guard: %s '%s' wrote to byte %lld of the arena, outside its buffers\n", names[op], name, (long long)i);
     abort();
   }
 }
@@ -80,8 +80,8 @@ static void enter(cln_session *session, int32_t task) {
   if (now.threads++) return;
   now.range_count = 0;
   now.arena = arena_of(session);
-  add_step(session, order);
-  if (entry->op == CLN_OP_CNM && ((const cln_cnm *)entry->record)->chained) add_step(session, order + 1);
+  add_step(session, task);
+  if (entry->op == CLN_OP_CNM && ((const cln_cnm *)entry->record)->chained) add_step(session, task + 1);
   remember();
   for (int i = 0; i < now.range_count; ++i)
     allow((range){now.ranges[i].first, now.ranges[i].count + CLN_SLACK, false});
@@ -99,8 +99,8 @@ static void leave(const cln_task *entry) {
 
 static void run_guarded(cln_session *session, int32_t task, int thread) {
   const cln_task *entry = session->model->tasks + task;
-  enter(session, order);
-  real->steps[entry->op].run(session, order, thread);
+  enter(session, task);
+  real->steps[entry->op].run(session, task, thread);
   leave(entry);
 }
 
@@ -116,7 +116,7 @@ void guard_model(cln_model *model) {
 
 /* What lies there is like nothing that a step writes, lest this goes unnoticed. */
 static void fill(range r) {
-  memset(r.first, 0x5a, (size_t)r.count * sizeof(float));
+  memset(r.first, 0x5a, (size_t)r.count);
   poison(r);
 }
 

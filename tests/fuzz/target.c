@@ -13,7 +13,7 @@
 #include "guard.h"
 
 /* Beyond these a file is opened but not run: it would test the memory. */
-enum { MOST_FLOATS = 1 << 18, MOST_TURNS = 1 << 12, THREADS = 2 };
+enum { MOST_ELEMENTS = 1 << 18, MOST_TURNS = 1 << 12, THREADS = 2 };
 
 static fuzz_counts own_counts, *counts = &own_counts;
 
@@ -48,20 +48,20 @@ static void forget_coverage(void) {
 
 typedef cln_info (*value_of)(const cln_model *, int32_t);
 
-static int64_t floats_of(const cln_model *model, int32_t values, value_of value) {
+static int64_t elements_of(const cln_model *model, int32_t values, value_of value) {
   int64_t sum = 0;
-  for (int32_t i = 0; i < values && sum <= MOST_FLOATS; ++i) sum += value(model, i).floats;
+  for (int32_t i = 0; i < values && sum <= MOST_ELEMENTS; ++i) sum += value(model, i).elements;
   return sum;
 }
 
-/* As many floats as each value has, so that the sanitizer notices the first one beyond. */
-static float **memory_of(const cln_model *model, int32_t values, value_of value) {
-  float **data = calloc((size_t)values + 1, sizeof *data);
-  for (int32_t i = 0; i < values; ++i) data[i] = calloc((size_t)value(model, i).floats, sizeof **data);
+/* As many elements as each value has, so that the sanitizer notices the first one beyond. */
+static void **memory_of(const cln_model *model, int32_t values, value_of value) {
+  void **data = calloc((size_t)values + 1, sizeof *data);
+  for (int32_t i = 0; i < values; ++i) data[i] = calloc((size_t)value(model, i).bytes, 1);
   return data;
 }
 
-static void release(float **data, int32_t values) {
+static void release(void **data, int32_t values) {
   for (int32_t i = 0; i < values; ++i) free(data[i]);
   free(data);
 }
@@ -81,7 +81,7 @@ static void count_steps(const cln_model *model) {
 static void run(cln_model *model) {
   guard_model(model);
   const int32_t inputs = cln_model_inputs(model), outputs = cln_model_outputs(model);
-  float **in = memory_of(model, inputs, cln_model_input), **out = memory_of(model, outputs, cln_model_output);
+  void **in = memory_of(model, inputs, cln_model_input), **out = memory_of(model, outputs, cln_model_output);
   bool ran = true;
   for (int32_t threads = 1; threads <= THREADS; ++threads) {
     cln_session *session;
@@ -90,7 +90,7 @@ static void run(cln_model *model) {
     if (!ran) break;
     double *times = threads > 1 ? calloc((size_t)cln_model_steps(model), sizeof *times) : NULL;
     guard_arena(session);
-    cln_session_profile(session, (const float *const *)in, out, times);
+    cln_session_profile(session, (const void *const *)in, out, times);
     release_arena(session);
     free(times);
     cln_session_free(session);
@@ -110,9 +110,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes) {
     return 0;
   }
   count(COUNT_ACCEPTED);
-  const int64_t values = floats_of(model, cln_model_inputs(model), cln_model_input) +
-                         floats_of(model, cln_model_outputs(model), cln_model_output);
-  if (cln_model_arena_floats(model) > MOST_FLOATS || values > MOST_FLOATS || turns_of(data) > MOST_TURNS)
+  const int64_t values = elements_of(model, cln_model_inputs(model), cln_model_input) +
+                         elements_of(model, cln_model_outputs(model), cln_model_output);
+  if (cln_model_arena_bytes(model) > 4 * MOST_ELEMENTS || values > MOST_ELEMENTS || turns_of(data) > MOST_TURNS)
     count(COUNT_TOO_LARGE);
   else
     run(model);

@@ -109,7 +109,7 @@ def test_the_mutators_table() -> None:
     assert roles["cnm.x_buffer"] == "BUFFER"
     assert roles["cnm.y_buffer"] == "WRITTEN"
     assert roles["cnm.off_table"] == "TABLE"
-    assert roles["header.arena_floats"] == roles["buffers.floats"] == "NUMBER"
+    assert roles["header.arena_bytes"] == roles["buffers.bytes"] == "NUMBER"
     assert roles["header.checksum"] == roles["fill.value"] == "KEPT"
 
 

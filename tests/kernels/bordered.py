@@ -7,10 +7,11 @@ from itertools import product
 import numpy as np
 from layers import Compiled, assert_close, random_feeds
 
+from colonnade.elements import DEFAULT
 from colonnade.graph.ir import Graph
 from colonnade.graph.reference import run_reference
-from colonnade.modelfile.program import Program, Storage, Value, View
-from colonnade.modelfile.writer import floats_of, write
+from colonnade.modelfile.program import Program, Value, View, bound_value, room_for
+from colonnade.modelfile.writer import write
 from colonnade.plan.copy import Strided, copy_step, row_major
 from colonnade.plan.planes import Borders, Planes
 from colonnade.plan.problem import conv_problems
@@ -43,18 +44,18 @@ def check_borders(
     g, feeds = problem.geometry, random_feeds(graph)
     expected = np.swapaxes(run_reference(graph, feeds)["y0"], 0, 1)
     program, shape = Program(target), (g.channels, g.batch, g.height, g.width)
-    given = Storage(floats_of(shape), "input", 0)
-    x = View(Storage(g.channels * g.batch * g.source.floats))
-    out = Storage(g.rows * g.batch * g.target.floats, "output", 0)
+    given = bound_value("x0", shape, DEFAULT, "input", 0).storage
+    x = View(room_for(g.channels * g.batch * g.source.elements, DEFAULT))
+    out = bound_value("y0", (g.rows * g.batch * g.target.elements,), DEFAULT, "output", 0).storage
     program.inputs.append(Value("x0", shape, given))
-    program.outputs.append(Value("y0", (out.floats,), out))
+    program.outputs.append(Value("y0", (out.elements,), out))
     inside = Strided(x.shifted(g.source.origin), g.source.strides(g.batch))
     program.steps.append(copy_step("x0", shape, Strided(View(given), row_major(shape)), inside))
     program.steps.append(candidate.step(problem, target, program.constants, x, View(out), None))
     session = Session(Compiled(write(program, checksum)), threads=threads)
     flat = session.run(None, {"x0": np.swapaxes(feeds["x0"], 0, 1)})[0]
     assert_close(_inside(flat, g.target, expected.shape), expected, tolerance)
-    places = np.zeros(out.floats, np.int64)
+    places = np.zeros(out.elements, np.int64)
     _inside(places, g.target, expected.shape)[...] = 1
     assert places.sum() == expected.size
     assert not flat[places == 0].any()

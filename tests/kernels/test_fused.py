@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from layers import ACTIVATIONS, RUNNABLE, GraphBuilder, check_graph, random_array
 
 from colonnade.graph.ir import Activation, Conv, Graph
+from colonnade.kernels.arithmetic import F32
 from colonnade.kernels.fused import Fused, fused_kernels
 from colonnade.kernels.shapes import LANE_MASK_BYTES, shapes
 from colonnade.plan.problem import conv_problems
@@ -123,8 +124,8 @@ def test_what_they_are_made_of(isa: Isa) -> None:
         assert fused.shape in shapes(isa)
         assert fused.shape.rows <= isa.lanes
         assert fused.registers(isa) <= isa.registers
-        assert fused.shape.vectors * isa.lanes % 8 == 0
-        assert fused.shape.vectors * isa.lanes + fused.positions <= 8 * LANE_MASK_BYTES
+        assert fused.shape.vectors * F32.lanes(isa.vector_bytes) % 8 == 0
+        assert fused.shape.vectors * F32.lanes(isa.vector_bytes) + fused.positions <= 8 * LANE_MASK_BYTES
 
 
 def test_where_they_are_used() -> None:

@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from layers import RUNNABLE, program_of, small_network, small_network_candidates
 
+from colonnade.elements import DEFAULT
 from colonnade.kernels.shapes import SLACK
-from colonnade.modelfile.arena import ALIGNMENT_FLOATS, Lifetime, lifetimes, place
+from colonnade.modelfile.arena import ALIGNMENT, Lifetime, lifetimes, place
 from colonnade.modelfile.program import Program, Step, Storage, View
 from colonnade.target.targets import target_named
 
@@ -20,35 +21,35 @@ _storages = st.lists(st.tuples(st.integers(0, 200), _lives), max_size=25)
 
 @given(_storages)
 def test_storages_alive_together_do_not_overlap_nor_their_slack(drawn: list[tuple[int, Lifetime]]) -> None:
-    alive = {Storage(floats): life for floats, life in drawn}
+    alive = {Storage(DEFAULT, count): life for count, life in drawn}
     offsets, size = place(alive)
     assert offsets.keys() == alive.keys()
     for storage, at in offsets.items():
         assert at >= 0
-        assert at % ALIGNMENT_FLOATS == 0
-        assert at + storage.floats + SLACK <= size
+        assert at % ALIGNMENT == 0
+        assert at + storage.bytes + SLACK <= size
     for first, second in itertools.combinations(alive, 2):
         if set(_steps(alive[first])) & set(_steps(alive[second])):
             a, b = offsets[first], offsets[second]
-            assert a + first.floats + SLACK <= b or b + second.floats + SLACK <= a
+            assert a + first.bytes + SLACK <= b or b + second.bytes + SLACK <= a
 
 
 @given(_storages)
 def test_the_arena_is_no_larger_than_all_storages(drawn: list[tuple[int, Lifetime]]) -> None:
-    alive = {Storage(floats): life for floats, life in drawn}
+    alive = {Storage(DEFAULT, count): life for count, life in drawn}
     _, size = place(alive)
-    rounded = [-(-(storage.floats + SLACK) // ALIGNMENT_FLOATS) * ALIGNMENT_FLOATS for storage in alive]
+    rounded = [-(-(storage.bytes + SLACK) // ALIGNMENT) * ALIGNMENT for storage in alive]
     assert max(rounded, default=0) <= size <= sum(rounded)
 
 
 def test_a_chain_needs_its_two_largest_neighbours() -> None:
     sizes = [1600, 3200, 320, 160, 4800]
-    alive = {Storage(floats): Lifetime(i, i + 1) for i, floats in enumerate(sizes)}
+    alive = {Storage(DEFAULT, count): Lifetime(i, i + 1) for i, count in enumerate(sizes)}
     assert place(alive)[1] == max(a + b + 2 * SLACK for a, b in itertools.pairwise(sizes))
 
 
 def test_lifetimes_reach_from_first_to_last_touch() -> None:
-    a, b, given_in = Storage(4), Storage(4), Storage(4, "input")
+    a, b, given_in = Storage(DEFAULT, 4), Storage(DEFAULT, 4), Storage(DEFAULT, 4, "input")
     program = Program(target_named("generic"))
     for x, y in [(given_in, a), (a, b), (b, b), (a, b)]:
         program.steps.append(Step("unary", "", {"x": View(x), "y": View(y), "r": None}, {}))
@@ -65,7 +66,7 @@ def test_no_step_writes_over_what_a_later_one_reads(batch: int) -> None:
         for name, view in step.views.items():
             if view is not None and view.storage in offsets:
                 at = offsets[view.storage]
-                region = range(at, at + view.storage.floats)
+                region = range(at, at + view.storage.bytes)
                 if name in ("y", "prepared", "strips"):
                     for i in region:
                         owner[i] = view.storage

@@ -85,7 +85,7 @@ def test_the_last_image_keeps_its_slack() -> None:
     for index in range(len(buffers) // records.BUFFER.size):
         fields = _fields(data, "buffers", index)
         if fields["kind"] == records.BUFFER_KINDS.index("arena"):
-            room = header["arena_floats"] - fields["offset"] - fields["floats"]  # type: ignore[operator]
+            room = header["arena_bytes"] - fields["offset"] - fields["bytes"]  # type: ignore[operator]
             repeats = header["repeats"]
             assert isinstance(repeats, int)
             changed = with_record(data, "buffers", index, advance=room // (repeats - 1))
@@ -111,7 +111,7 @@ def test_columns_that_end_after_their_own_storage() -> None:
     y = b.conv(Conv(), x, random_array((1000, 2, 1, 1), 1))
     z = b.conv(Conv(), x, random_array((1, 2, 1, 1), 2))
     data = model_of(b.graph(b.add(Act(RELU), (1, 1000, 4, 4), y), z), GENERIC, Columns(2, 1)).data
-    assert open_header(data)["arena_floats"] > 16000  # type: ignore[operator]
+    assert open_header(data)["arena_bytes"] > 16000  # type: ignore[operator]
     for end in (32, 32 + SLACK):
         Session(Compiled(_last_column(data, 4 * (end - 16))))
     for end in (32 + SLACK + 1, 8000):

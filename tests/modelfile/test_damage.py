@@ -119,7 +119,7 @@ def test_a_target_without_an_end(field: str) -> None:
 
 
 def test_lanes_that_are_not_the_targets() -> None:
-    changed = with_header(GOOD, target_lanes=3)
+    changed = with_header(GOOD, vector_bytes=3)
     _refused(changed, "compiled for target '.*', for which this library has no kernels")
 
 

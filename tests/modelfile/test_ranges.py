@@ -38,7 +38,7 @@ def _value(bound: Bound) -> int:
 def _outside(field: Field, section: str) -> Iterator[tuple[dict[str, object], str]]:
     """Changes of GOOD's first record that the field's range forbids, and the reason."""
     counts = {name: len(data) // records.element_bytes(name) for name, data in open_sections(GOOD).items()}
-    counts["floats"] -= _limits()["SLACK"]
+    counts["data"] -= _limits()["SLACK"]
     most = TYPES.get(field.type, 0)
     match field.range:
         case Interval(low, high, says):

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from layers import RUNNABLE, model_of, small_network, small_network_candidates
 
+from colonnade.elements import DEFAULT
 from colonnade.errors import ColonnadeError
 from colonnade.kernels.shapes import SLACK, shapes
 from colonnade.modelfile import records
@@ -99,16 +100,16 @@ def test_equal_tables_are_stored_once() -> None:
     assert constants.pools()[1].tolist() == [1, 2, 3, 4]
 
 
-def test_floats_start_at_cache_lines() -> None:
+def test_constants_start_at_cache_lines() -> None:
     constants = Constants()
-    starts = [constants.add_floats(np.ones(size, np.float32)) for size in (1, 16, 17)]
-    assert starts == [0, 16, 32]
-    assert constants.pools()[0].size == 64
+    starts = [constants.add(np.ones(size, np.float32), DEFAULT) for size in (1, 16, 17)]
+    assert starts == [0, 64, 128]
+    assert len(constants.pools()[0]) == 256
 
 
 def test_a_strip_never_reads_further_than_the_slack() -> None:
     for isa in ISAS:
-        assert max(shape.vectors for shape in shapes(isa)) * isa.lanes <= SLACK
+        assert max(shape.vectors for shape in shapes(isa)) * isa.vector_bytes <= SLACK
 
 
 def test_a_file_is_its_header_and_sections() -> None:

@@ -11,18 +11,18 @@
 
 #include "colonnade.h"
 
-enum { SECONDS = 20, MOST_FLOATS = 1 << 24 };
+enum { SECONDS = 20, MOST_BYTES = 1 << 26 };
 
-static float **values(const cln_model *model, int32_t count, cln_info (*info)(const cln_model *, int32_t)) {
-  float **data = calloc((size_t)count + 1, sizeof *data);
+static void **values(const cln_model *model, int32_t count, cln_info (*info)(const cln_model *, int32_t)) {
+  void **data = calloc((size_t)count + 1, sizeof *data);
   for (int32_t i = 0; i < count; ++i) {
-    if (info(model, i).floats > MOST_FLOATS) exit(0); /* right, but not worth the memory */
-    data[i] = calloc((size_t)info(model, i).floats + 1, sizeof **data);
+    if (info(model, i).bytes > MOST_BYTES) exit(0); /* right, but not worth the memory */
+    data[i] = calloc((size_t)info(model, i).bytes + 1, 1);
   }
   return data;
 }
 
-static void free_values(float **data, int32_t count) {
+static void free_values(void **data, int32_t count) {
   for (int32_t i = 0; i < count; ++i) free(data[i]);
   free(data);
 }
@@ -34,8 +34,8 @@ static void try_file(const char *path, int32_t threads, int runs) {
   if (cln_model_open(path, &model, error, sizeof error)) return;
   if (!cln_session_create(model, threads, &session, error, sizeof error)) {
     int32_t inputs = cln_model_inputs(model), outputs = cln_model_outputs(model);
-    float **in = values(model, inputs, cln_model_input), **out = values(model, outputs, cln_model_output);
-    for (int i = 0; i < runs; ++i) cln_session_run(session, (const float *const *)in, out);
+    void **in = values(model, inputs, cln_model_input), **out = values(model, outputs, cln_model_output);
+    for (int i = 0; i < runs; ++i) cln_session_run(session, (const void *const *)in, out);
     free_values(in, inputs);
     free_values(out, outputs);
     cln_session_free(session);

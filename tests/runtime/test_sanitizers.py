@@ -25,11 +25,12 @@ from layers import (
 )
 from model_bytes import open_header, open_sections, record_of, with_checksum, with_header, with_record
 
+from colonnade.elements import DEFAULT
 from colonnade.graph.ir import Act, Activation, Concat, Conv
 from colonnade.kernels.cnm import LOOKAHEAD
 from colonnade.modelfile import records
 from colonnade.modelfile.fields import LIMITS, Interval, Place, ViewAt
-from colonnade.modelfile.program import Storage, View
+from colonnade.modelfile.program import View, room_for
 from colonnade.modelfile.writer import write
 from colonnade.plan.compiler import compile_graph
 from colonnade.plan.ways import ALL_STRIPS, Columns, Vertical
@@ -313,7 +314,7 @@ def _crafted_masks(target: Target) -> Iterator[bytes]:
             far = np.full(count + LOOKAHEAD, -4 * (plane * (phases - 1) + 1))
             fields |= {"phases": phases, "off_table": constants.add_ints(far)}
             fields["phase_table"] = constants.add_ints(np.zeros(2 * phases, np.int64))
-            step.views["prepared"] = View(Storage(phases * plane))
+            step.views["prepared"] = View(room_for(phases * plane, DEFAULT))
         else:
             fields |= {"kernel_h": 2**31 - 1, "kernel_w": 2**31 - 1}
         yield write(program, checksum)
@@ -427,7 +428,7 @@ def _header_changes(good: bytes, rng: np.random.Generator) -> Iterator[bytes]:
             for value in (0, old[place] + 1, old[place] + 64, max(near, 0), 2**31, 2**63, 2**64 - 64):
                 yield with_header(good, **{name: (*old[:place], value, *old[place + 1 :])})
     for arena in (0, -1, 1, 16, 2**38, 2**38 + 1, 2**63 - 1, -(2**63)):
-        yield with_header(good, arena_floats=arena)
+        yield with_header(good, arena_bytes=arena)
     for repeats in (0, -1, 2, 3, 5, 2**16, 2**31 - 1, -(2**31)):
         yield with_header(good, repeats=repeats)
         yield with_header(good, repeat_steps=repeats)

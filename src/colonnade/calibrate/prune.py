@@ -19,7 +19,7 @@ from colonnade.calibrate.site import Following, Site, sites
 from colonnade.calibrate.state import Finished, NewLayer, workplace
 from colonnade.calibrate.store import Store
 from colonnade.errors import ColonnadeError
-from colonnade.graph.ir import F32, Graph
+from colonnade.graph.ir import REAL, Graph
 from colonnade.graph.onnx_import import import_model
 from colonnade.sparse.convolutions import Convolution, find_convolutions, set_bias
 from colonnade.sparse.pattern import Pattern, dropped_per_group
@@ -119,7 +119,7 @@ def _output(convolution: Convolution) -> str:
 
 def _graph_for(model: onnx.ModelProto, samples: np.ndarray) -> Graph:
     """The model at batch 1 and, where it leaves them open, the height and width of the samples, unchanged by passes."""
-    if samples.ndim != 4 or samples.dtype != F32:
+    if samples.ndim != 4 or samples.dtype != REAL:
         raise ColonnadeError(
             f"samples are {samples.dtype} of shape {list(samples.shape)}; they must be float32 [N, C, H, W]"
         )
@@ -216,8 +216,8 @@ def _prune_layer(graph: Graph, layer: _Layer, dense: Network, pruned: Network, s
             moments = rectified(data, moments, np.stack([group.weights for group in new]), bias + _shifts(new))
             new = _solved(moments, matrices, tiles, settings.damping)
     return NewLayer(
-        weights=np.concatenate([group.weights for group in new]).reshape(weights.shape).astype(F32),
-        bias=(bias + _shifts(new)).astype(F32),
+        weights=np.concatenate([group.weights for group in new]).reshape(weights.shape).astype(REAL),
+        bias=(bias + _shifts(new)).astype(REAL),
         error=sum(float(group.error.sum()) for group in new) / energy if energy else 0.0,
     )
 

@@ -10,7 +10,7 @@ from typing import BinaryIO
 import numpy as np
 
 from colonnade.errors import ColonnadeError
-from colonnade.graph.ir import F32
+from colonnade.graph.ir import REAL
 
 
 class Store:
@@ -25,7 +25,7 @@ class Store:
     def read(self, name: str) -> np.ndarray:
         """All samples of a value, mapped, not loaded."""
         path, shape = self._files[name]
-        return np.memmap(path, F32, mode="r").reshape(-1, *shape)
+        return np.memmap(path, REAL, mode="r").reshape(-1, *shape)
 
     def drop(self, name: str) -> None:
         """Forget a value and give its space back."""

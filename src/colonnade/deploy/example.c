@@ -15,14 +15,15 @@ int main(int count, char **arguments) {
       cln_session_create(model, /* threads */ 1, &session, error, sizeof error))
     return fprintf(stderr, "%s\n", error), 1;
   cln_info in = cln_model_input(model, 0), out = cln_model_output(model, 0);
-  float *x = calloc((size_t)in.floats, sizeof *x), *y = calloc((size_t)out.floats, sizeof *y);
+  if (in.element != CLN_F32 || out.element != CLN_F32) return fprintf(stderr, "this example knows float only\n"), 1;
+  float *x = calloc((size_t)in.elements, sizeof *x), *y = calloc((size_t)out.elements, sizeof *y);
   FILE *file = fopen(arguments[2], "rb");
-  if (!x || !y || !file || fread(x, sizeof *x, (size_t)in.floats, file) != (size_t)in.floats)
-    return fprintf(stderr, "%s: %lld floats are needed\n", arguments[2], (long long)in.floats), 1;
-  cln_session_run(session, (const float *const[]){x}, (float *const[]){y});
-  for (int place = 0; place < 5 && place < out.floats; ++place) {
+  if (!x || !y || !file || fread(x, sizeof *x, (size_t)in.elements, file) != (size_t)in.elements)
+    return fprintf(stderr, "%s: %lld floats are needed\n", arguments[2], (long long)in.elements), 1;
+  cln_session_run(session, (const void *const[]){x}, (void *const[]){y});
+  for (int place = 0; place < 5 && place < out.elements; ++place) {
     int64_t best = 0;
-    for (int64_t i = 1; i < out.floats; ++i) best = y[i] > y[best] ? i : best;
+    for (int64_t i = 1; i < out.elements; ++i) best = y[i] > y[best] ? i : best;
     printf("%lld %g\n", (long long)best, y[best]);
     y[best] = -1e30f; /* not again */
   }

@@ -1,4 +1,4 @@
-"""The graph every stage works on: static shapes, f32, one output per node, typed operators.
+"""The graph every stage works on: static shapes and element types, one output per node, typed operators.
 
 Shapes are in the order of ONNX (N, C, H, W), whatever layout the plan later stores them in. The importer turns the many
 spellings of ONNX into the few operators of `operators/`; passes rewrite the graph; `reference.py` runs it in numpy and
@@ -9,15 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
+from colonnade.elements import DEFAULT, Element, element_of_dtype
 from colonnade.graph.activations import IDENTITY as IDENTITY
 from colonnade.graph.activations import RELU as RELU
 from colonnade.graph.activations import Activation as Activation
 from colonnade.graph.operators.activation import *  # noqa: F403  (every operator, without a list of them)
 from colonnade.graph.operators.arithmetic import *  # noqa: F403
-from colonnade.graph.operators.base import F32 as F32
+from colonnade.graph.operators.base import REAL as REAL
 from colonnade.graph.operators.base import Operator as Operator
 from colonnade.graph.operators.convolution import *  # noqa: F403
 from colonnade.graph.operators.matrix import *  # noqa: F403
@@ -47,11 +49,25 @@ class Graph:
     constants: Mapping[str, np.ndarray]
     shapes: Mapping[str, tuple[int, ...]]
     name: str = field(default="model")
+    elements: Mapping[str, Element] = field(default_factory=dict)  # of inputs, those of `elements.DEFAULT` left out
 
     def shape(self, value: str) -> tuple[int, ...]:
         """Shape of an activation or a constant."""
         constant = self.constants.get(value)
         return tuple(constant.shape) if constant is not None else self.shapes[value]
+
+    def element(self, value: str) -> Element:
+        """Element type of an activation or a constant."""
+        constant = self.constants.get(value)
+        return self._elements[value] if constant is None else element_of_dtype(constant.dtype)
+
+    @cached_property
+    def _elements(self) -> dict[str, Element]:
+        found = {name: self.elements.get(name, DEFAULT) for name in self.inputs}
+        for node in self.nodes:
+            known = [found[name] if name in found else self.element(name) for name in node.inputs]
+            found[node.output] = node.op.element(known)
+        return found
 
     def consumers(self) -> dict[str, list[Node]]:
         """Nodes that read each value, in running order."""

@@ -13,8 +13,9 @@ import onnx.numpy_helper
 from onnx.reference import ReferenceEvaluator
 
 import colonnade.graph.onnx_ops  # noqa: F401  (fills the operator table)
+from colonnade.elements import ELEMENTS, Element
 from colonnade.errors import ColonnadeError
-from colonnade.graph.ir import F32, IDENTITY, Act, Graph
+from colonnade.graph.ir import IDENTITY, REAL, Act, Graph
 from colonnade.graph.onnx_file import DEFAULT_DOMAIN, check_node, default_opset, first_line, one_line, read_model
 from colonnade.graph.onnx_node import (
     MAX_ELEMENTS,
@@ -29,6 +30,7 @@ from colonnade.graph.onnx_node import (
 )
 
 DEFAULT_BATCH = 1
+ONNX_TYPES = {element.onnx: element for element in ELEMENTS}
 DEFAULT_INPUT_SIZE = 224
 RANDOM_OPERATORS = frozenset(
     {"Bernoulli", "Multinomial", "RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike"}
@@ -72,6 +74,7 @@ class _Importer:
     builder: Builder = field(default_factory=Builder)
     values: dict[str, Value] = field(default_factory=dict)
     inputs: list[str] = field(default_factory=list)
+    elements: dict[str, Element] = field(default_factory=dict)
     second_outputs: set[str] = field(default_factory=set)
     rebatch: tuple[int, int] | None = None
 
@@ -93,17 +96,20 @@ class _Importer:
             shape = self._input_shape(entry, batch, plane)
             self.inputs.append(entry.name)
             self.builder.shapes[entry.name] = shape
+            self.elements[entry.name] = ONNX_TYPES[entry.type.tensor_type.elem_type]
             self._bind(entry.name, Tensor(entry.name, shape))
         if not self.inputs:
-            raise ColonnadeError("it has no input to run on; a float32 image input is needed")
+            raise ColonnadeError("it has no input to run on; an image input is needed")
 
     def _input_shape(
         self, entry: onnx.ValueInfoProto, batch: int | None, plane: tuple[int, int] | None
     ) -> tuple[int, ...]:
         tensor = entry.type.tensor_type
-        if tensor.elem_type != onnx.TensorProto.FLOAT:
+        if tensor.elem_type not in ONNX_TYPES:
             found = onnx.TensorProto.DataType.Name(tensor.elem_type) if tensor.elem_type else "not a tensor"
-            raise ColonnadeError(f"input '{entry.name}' is {found}; only float32 images are supported")
+            raise ColonnadeError(
+                f"input '{entry.name}' is {found}; only {', '.join(e.dtype for e in ELEMENTS)} images are supported"
+            )
         if not tensor.HasField("shape"):
             raise ColonnadeError(f"input '{entry.name}' has no shape; export the model with one")
         fixed = [d.dim_value if d.HasField("dim_value") and d.dim_value > 0 else None for d in tensor.shape.dim]
@@ -193,8 +199,8 @@ class _Importer:
         for output in outputs:
             value = self._read(output)
             if isinstance(value, Constant):
-                if value.array.dtype != F32:
-                    raise ColonnadeError(f"output '{output}' is {value.array.dtype}; only float32 is supported")
+                if value.array.dtype != REAL:
+                    raise ColonnadeError(f"output '{output}' is {value.array.dtype}; only {REAL} is supported")
                 self.builder.constants[output] = value.array
         return Graph(
             inputs=tuple(self.inputs),
@@ -203,6 +209,7 @@ class _Importer:
             constants=self.builder.constants,
             shapes=self.builder.shapes,
             name=graph.name or "model",
+            elements=self.elements,
         )
 
 

@@ -13,14 +13,14 @@ from typing import Any
 import numpy as np
 
 from colonnade.errors import ColonnadeError
-from colonnade.graph.ir import F32, Node, Operator
+from colonnade.graph.ir import REAL, Node, Operator
 
-MAX_ELEMENTS = 2**29  # two gigabytes of float32 in one value: more is a damaged or hostile file
+MAX_ELEMENTS = 2**29  # two gigabytes in one value: more is a damaged or hostile file
 
 
 @dataclass(frozen=True)
 class Tensor:
-    """An activation: float32, known only when the model runs."""
+    """An activation: known only when the model runs."""
 
     name: str
     shape: tuple[int, ...]
@@ -92,14 +92,14 @@ class SourceNode:
         return operand
 
     def weights(self, index: int) -> Constant | None:
-        """The operand as a float32 constant, or None when it is left out."""
+        """The operand as a constant of real numbers, or None when it is left out."""
         constant = self.constant(index)
-        if constant is not None and constant.array.dtype != F32:
-            raise ColonnadeError(f"input {index} ('{constant.name}') is {constant.array.dtype}; it must be float32")
+        if constant is not None and constant.array.dtype != REAL:
+            raise ColonnadeError(f"input {index} ('{constant.name}') is {constant.array.dtype}; it must be {REAL}")
         return constant
 
     def required_weights(self, index: int, rank: int | None = None) -> Constant:
-        """The operand as a float32 constant of the given rank."""
+        """The operand as a constant of real numbers of the given rank."""
         constant = self.weights(index)
         if constant is None:
             raise ColonnadeError(f"input {index} is missing")
@@ -132,7 +132,7 @@ class SourceNode:
             return value.name
         if isinstance(value, np.ndarray):
             value = Constant(fresh_name(f"{self.name}/constant", self.builder.taken), value)
-        self.builder.constants[value.name] = np.ascontiguousarray(value.array, dtype=F32).reshape(value.array.shape)
+        self.builder.constants[value.name] = np.ascontiguousarray(value.array, dtype=REAL).reshape(value.array.shape)
         return value.name
 
 

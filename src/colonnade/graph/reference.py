@@ -1,7 +1,7 @@
 """Runs a graph in plain numpy: the oracle that passes and kernels are checked against.
 
-What an operator computes is said in its class (graph/operators/). Values are float32; convolutions, dense layers,
-averages and normalisations accumulate in float64.
+What an operator computes is said in its class (graph/operators/). Values have the types that operators say;
+convolutions, dense layers, averages and normalisations accumulate in float64.
 """
 
 from __future__ import annotations
@@ -10,16 +10,17 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from colonnade.graph.ir import F32, Conv, Graph, Operator
+from colonnade.elements import element_of_dtype
+from colonnade.graph.ir import Conv, Graph, Operator
 
 
 def run_reference(graph: Graph, feeds: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Outputs of the graph, by name. `feeds` gives every input, float32 in the graph's shape."""
+    """Outputs of the graph, by name. `feeds` gives every input, in the graph's shape."""
     values: dict[str, np.ndarray] = dict(graph.constants)
     for name in graph.inputs:
         if feeds[name].shape != graph.shapes[name]:
             raise ValueError(f"input '{name}' has shape {feeds[name].shape}; it must be {graph.shapes[name]}")
-        values[name] = np.asarray(feeds[name], dtype=F32)
+        values[name] = np.asarray(feeds[name], dtype=graph.element(name).dtype)
     readers_left = {value: len(nodes) for value, nodes in graph.consumers().items()}
     for node in graph.nodes:
         shape = graph.shapes[node.output]
@@ -35,11 +36,12 @@ def run_reference(graph: Graph, feeds: Mapping[str, np.ndarray]) -> dict[str, np
 
 
 def run_op(op: Operator, inputs: Sequence[np.ndarray], shape: tuple[int, ...]) -> np.ndarray:
-    """One operator on its inputs, in float32; `shape`: of its output."""
+    """One operator on its inputs; `shape`: of its output."""
     result = op.run(inputs, shape)
-    return np.ascontiguousarray(result, dtype=F32).reshape(result.shape)
+    element = op.element([element_of_dtype(x.dtype) for x in inputs])
+    return np.ascontiguousarray(result, element.dtype).reshape(result.shape)
 
 
 def conv2d(x: np.ndarray, w: np.ndarray, b: np.ndarray, op: Conv, residual: np.ndarray | None = None) -> np.ndarray:
-    """act(conv(x, w) + b [+ residual]) in float32. x [N,Cin,H,W], w [Cout,Cin/groups,kh,kw], b [Cout]."""
+    """act(conv(x, w) + b [+ residual]). x [N,Cin,H,W], w [Cout,Cin/groups,kh,kw], b [Cout]."""
     return op.run([x, w, b] if residual is None else [x, w, b, residual], ())

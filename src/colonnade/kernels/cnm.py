@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol, cast
 
+from colonnade.kernels.arithmetic import F32
 from colonnade.kernels.shapes import Shape
 from colonnade.kernels.vector import AnyLengthOps, MaskedOps, VectorOps, vector_ops
 from colonnade.target.isa import Isa
@@ -101,7 +102,7 @@ def _loops(ops: VectorOps, isa: Isa, shape: Shape, masked: bool, beside: Beside 
 
 
 def _columns(ops: VectorOps, isa: Isa, shape: Shape, count: int, masked: bool, beside: Beside | None) -> Iterator[str]:
-    floats = shape.vectors * isa.lanes + (beside.positions if beside else 0)
+    floats = shape.vectors * F32.lanes(isa.vector_bytes) + (beside.positions if beside else 0)
     yield from _prefetches(ops, "w", WEIGHTS_AHEAD, count * shape.rows)
     for i in range(count):
         yield "{"
@@ -164,7 +165,7 @@ def _finish(ops: VectorOps, isa: Isa, shape: Shape) -> Iterator[str]:
     yield f"float *y = a->y{ops.at};"
     yield "const int64_t *y_rows = a->y_rows;  /* a local: the stores below might change a->y_rows, for all C knows */"
     whole = [f"{ops.part(v).store(f'y + y_rows[{t}] + {lane(isa, v)}', f'c{t}_{v}')};" for t in rows for v in parts]
-    if isa.lanes:
+    if isa.vector_bytes:
         yield from whole
     else:
         yield from _stored_apart(cast(AnyLengthOps, ops), rows, whole)
@@ -184,7 +185,7 @@ def _stored_apart(ops: AnyLengthOps, rows: range, whole: Iterable[str]) -> Itera
 
 def lane(isa: Isa, v: int) -> int:
     """The first lane of register v in its row."""
-    return v * isa.wide * isa.lanes
+    return v * isa.wide * F32.lanes(isa.vector_bytes)
 
 
 def load_x(ops: VectorOps, isa: Isa, v: int) -> str:

@@ -21,6 +21,7 @@ from functools import cache
 from itertools import product
 from typing import cast
 
+from colonnade.kernels.arithmetic import F32
 from colonnade.kernels.cnm import clamp, declare, indent, lane, load_x
 from colonnade.kernels.shapes import Shape
 from colonnade.kernels.vector import MaskedOps, vector_ops
@@ -81,12 +82,12 @@ def depthwise_source(isa: Isa, window: Window) -> str:
 
 def _strips(isa: Isa, window: Window) -> Iterator[str]:
     ops = vector_ops(isa, window.shape)
-    width = window.vectors * isa.lanes
+    width = window.vectors * F32.lanes(isa.vector_bytes)
     # The last vectors of a fixed length end where the row does, and compute some outputs again.
-    begin = ops.strip_begin if not isa.lanes else ("for (size_t p = 0;;) {",)
+    begin = ops.strip_begin if not isa.vector_bytes else ("for (size_t p = 0;;) {",)
     end = (
         ops.strip_end
-        if not isa.lanes
+        if not isa.vector_bytes
         else (
             f"  if (p + {width} >= a->count) break;",
             f"  p = p + {2 * width} <= a->count ? p + {width} : a->count - {width};",
@@ -141,7 +142,7 @@ def _masked_strips(isa: Isa, window: Window) -> Iterator[str]:
     ops = vector_ops(isa, window.shape)
     parts, stride = range(ops.parts), window.stride
     lanes = [cast(MaskedOps, ops.part(v)).lanes for v in parts]
-    yield f"for (size_t p = 0; p < a->count; p += {window.vectors * isa.lanes}) {{"
+    yield f"for (size_t p = 0; p < a->count; p += {window.vectors * F32.lanes(isa.vector_bytes)}) {{"
     yield f"  const int64_t first = (int64_t)p * {stride} - a->pad;"
     for v, j, k in product(parts, range(0, window.kernel, stride), range(stride)):
         at = stride * lane(isa, v) + j + k * lanes[v]

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import cast
 
+from colonnade.kernels.arithmetic import F32
 from colonnade.kernels.cnm import indent, kernel_function
 from colonnade.kernels.shapes import Shape
 from colonnade.kernels.vector import MaskedOps, vector_ops
@@ -89,7 +90,7 @@ class _Sums:
             yield f"{self._ops.vector} {name} = {self._ops.broadcast('0.0f')};"
 
     def column(self, first: int, masked: bool) -> Iterator[str]:
-        width = self.fused.shape.vectors * self.isa.lanes
+        width = self.fused.shape.vectors * F32.lanes(self.isa.vector_bytes)
         weights = self._one.load(f"w + {first}")
         yield "{"
         yield f"  const float *last = row + {width};"
@@ -116,5 +117,6 @@ class _Sums:
             yield f"{name} = {ops.fma('both', ops.lanes_of('some', (p, p + 1)), name)};"
 
     def finish(self) -> Iterator[str]:
+        lanes = F32.lanes(self.isa.vector_bytes)
         for p, name in zip(range(0, self.positions, 2), self.fused.accumulators, strict=True):
-            yield f"{self._ops.store(f'a->tail + {p * self.isa.lanes}', name)};"
+            yield f"{self._ops.store(f'a->tail + {p * lanes}', name)};"

@@ -8,6 +8,7 @@ Standard library only (run by the build hook).
 
 from __future__ import annotations
 
+from colonnade.kernels.arithmetic import F32
 from colonnade.kernels.cnm import lane
 from colonnade.kernels.shapes import Shape, shapes
 from colonnade.kernels.vector import vector_ops
@@ -20,6 +21,11 @@ def peak_shape(isa: Isa) -> Shape:
     """The most vectors to a row, which few instructions keep busy, with enough rows; of these the most."""
     fitting = (shape for shape in shapes(isa) if shape.rows >= LEAST_ROWS)
     return max(fitting, key=lambda shape: (shape.vectors, shape.rows))
+
+
+def peak_positions(isa: Isa) -> int:
+    """Of a call; 0: as many as are asked for."""
+    return peak_shape(isa).vectors * F32.lanes(isa.vector_bytes)
 
 
 def peak_source(isa: Isa) -> str:

@@ -8,18 +8,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 
+from colonnade.kernels.arithmetic import ARITHMETICS, F32, Arithmetic
 from colonnade.target.isa import ISAS, Isa
 
 MAX_ROWS = 31  # largest T of any micro-kernel
 MAX_VECTORS = 16  # largest V of any micro-kernel
-MAX_LANES = 32  # most f32 lanes of a register that a model may be laid out for (VLEN 1024)
-# Floats that lie after every storage and may be read: kernels load whole vectors, so the last strip reads past the last
+MAX_VECTOR_BYTES = 128  # largest register that a model may be laid out for (VLEN 1024)
+# Bytes that lie after every storage and may be read: kernels load whole vectors, so the last strip reads past the last
 # position.
-SLACK = MAX_VECTORS * MAX_LANES
+SLACK = MAX_VECTORS * MAX_VECTOR_BYTES
 
 MAX_TAPS = 49  # kernel elements of convolutions whose padding lane masks leave out of loads, at most
 # A mask has a bit for each lane of the widest strip.
-LANE_MASK_BYTES = max(MAX_VECTORS * isa.lanes for isa in ISAS if isa.masks_lanes) // 8
+_WIDEST = max(isa.vector_bytes for isa in ISAS if isa.masks_lanes)
+LANE_MASK_BYTES = max(MAX_VECTORS * arithmetic.lanes(_WIDEST) for arithmetic in ARITHMETICS) // 8
 
 
 @dataclass(frozen=True, order=True)
@@ -47,8 +49,9 @@ class Shape:
         row = self.row_registers(isa)
         return self.rows * row + min(self.rows, row) + 1
 
-    def name(self, isa: Isa) -> str:
-        return f"cnm_f32_{self.rows}x{self.vectors}v__{isa.symbol}"
+    def name(self, isa: Isa, arithmetic: Arithmetic = F32) -> str:
+        """That of the micro-kernel in C: instruction set, arithmetic and shape say which one it is."""
+        return f"cnm_{arithmetic.name}_{self.rows}x{self.vectors}v__{isa.symbol}"
 
 
 @cache

@@ -88,4 +88,4 @@ def _out(isa: Isa, f: Filter) -> str:
 
 def _over_row(isa: Isa, row: Callable[[int], list[str]]) -> list[str]:
     """Groups of two registers where vectors have any length: as much work in half the instructions."""
-    return over_line(isa, row) if isa.lanes else loop_over(isa, 2, row(2))
+    return over_line(isa, row) if isa.vector_bytes else loop_over(isa, 2, row(2))

@@ -21,6 +21,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 
+from colonnade.kernels.arithmetic import F32
 from colonnade.kernels.cnm import indent
 from colonnade.kernels.shapes import Shape
 from colonnade.kernels.vector import VectorOps, vector_ops
@@ -161,7 +162,7 @@ def _rows(isa: Isa, f: Filter) -> str:
         split = [f"d{j}" for j in range(m)]
         c.lines += c.ops.split("x", split)
         # The columns that a patch shares with the next one: the next lane's first ones.
-        next_lane = f"{m} * {vectors * isa.lanes or 'vl'}"
+        next_lane = f"{m} * {vectors * F32.lanes(isa.vector_bytes) or 'vl'}"
         shared = [c.value(c.ops.follow(split[j], f"x[{next_lane} + {j}]")) for j in range(f.side - m)]
         for j, value in enumerate(input_transform(c, f, [*split, *shared])):
             c.lines.append(f"{c.ops.store(f'y + {j * m} * y_step', value)};")
@@ -226,7 +227,7 @@ def over_line(isa: Isa, patches: Callable[[int], list[str]]) -> list[str]:
         return loop_over(isa, 1, patches(1))
     return [
         "size_t p = 0;",
-        f"for (; p + {isa.lanes} < a->count; p += {isa.wide * isa.lanes}) {{",
+        f"for (; p + {F32.lanes(isa.vector_bytes)} < a->count; p += {isa.wide * F32.lanes(isa.vector_bytes)}) {{",
         *indent(patches(isa.wide)),
         "}",
         "if (p < a->count) {",
@@ -237,8 +238,9 @@ def over_line(isa: Isa, patches: Callable[[int], list[str]]) -> list[str]:
 
 def loop_over(isa: Isa, vectors: int, patches: Iterable[str]) -> list[str]:
     """A loop over a->count patches: vectors of a fixed length run over the end, others ask for what is left."""
-    if isa.lanes:
-        return [f"for (size_t p = 0; p < a->count; p += {vectors * isa.lanes}) {{", *indent(patches), "}"]
+    if isa.vector_bytes:
+        step = vectors * F32.lanes(isa.vector_bytes)
+        return [f"for (size_t p = 0; p < a->count; p += {step}) {{", *indent(patches), "}"]
     ops = vector_ops(isa, Shape(1, vectors))
     return [*ops.strip_begin, *indent(patches), *ops.strip_end]
 

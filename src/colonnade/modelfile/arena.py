@@ -7,8 +7,7 @@ from dataclasses import dataclass
 
 from colonnade.kernels.shapes import SLACK
 from colonnade.modelfile.program import Program, Storage
-
-ALIGNMENT_FLOATS = 16
+from colonnade.modelfile.records import ALIGNMENT
 
 
 @dataclass(frozen=True)
@@ -39,11 +38,11 @@ def lifetimes(program: Program) -> dict[Storage, Lifetime]:
 
 
 def place(alive: Mapping[Storage, Lifetime]) -> tuple[dict[Storage, int], int]:
-    """Offset of each storage, and the arena's size, in floats. SLACK floats after each storage are its own: steps may
+    """Offset of each storage, and the arena's size, in bytes. SLACK bytes after each storage are its own: steps may
     read them, though they mean nothing. Largest first, each at the lowest offset that is free for all its life (greedy
     by size: Pisarchyk and Lee, "Efficient memory management for deep neural net inference", arXiv 2001.03288)."""
     offsets: dict[Storage, int] = {}
-    order = sorted(alive.items(), key=lambda item: (-item[0].floats, item[1].first))
+    order = sorted(alive.items(), key=lambda item: (-item[0].bytes, item[1].first))
     for storage, life in order:
         taken = sorted((at, at + _room(other)) for other, at in offsets.items() if alive[other].overlaps(life))
         free = 0
@@ -57,5 +56,5 @@ def place(alive: Mapping[Storage, Lifetime]) -> tuple[dict[Storage, int], int]:
 
 
 def _room(storage: Storage) -> int:
-    """Floats that a storage takes, with its slack."""
-    return -(-(storage.floats + SLACK) // ALIGNMENT_FLOATS) * ALIGNMENT_FLOATS
+    """Bytes that a storage takes, with its slack."""
+    return -(-(storage.bytes + SLACK) // ALIGNMENT) * ALIGNMENT

@@ -10,6 +10,8 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 
+from colonnade.elements import ELEMENTS, Element
+
 C_TYPES = {"i32": ("int32_t", "i"), "i64": ("int64_t", "q"), "f32": ("float", "f"), "u64": ("uint64_t", "Q")}
 
 # Limits that ranges name, beside those of micro-kernels (runtime/emit.py). With these, sums and products of a few sizes
@@ -45,10 +47,11 @@ class Index:
 
 @dataclass(frozen=True)
 class ViewBuffer:
-    """The buffer of a view. optional: -1 stands for none. written: the step writes there, so the buffer must be of the
-    arena or an output."""
+    """The buffer of a view. elements: the types that the step takes. optional: -1 stands for none. written: the step
+    writes there, so the buffer must be of the arena or an output."""
 
     view: str
+    elements: tuple[Element, ...]
     optional: bool = False
     written: bool = False
 
@@ -168,7 +171,7 @@ def size(name: str, note: str) -> Field:
 
 
 def border(name: str, note: str) -> Field:
-    """Floats before the first output of a plane."""
+    """Elements before the first output of a plane."""
     return number(name, 0, "MAX_SIDE", "size out of range", note)
 
 
@@ -202,8 +205,13 @@ def choice(name: str, enum: str, note: str) -> Field:
     return number(name, 0, f"{enum}_COUNT - 1", "no such choice", note)
 
 
+def arithmetic(name: str) -> Field:
+    """What a step's micro-kernels compute with."""
+    return choice(name, "ARITHMETIC", "what its micro-kernels compute with: a row of kernels/arithmetic.py")
+
+
 def count(name: str, note: str, low: Bound = 0) -> Field:
-    """A number of floats, elements or entries, i64."""
+    """A number of bytes, elements or entries, i64."""
     return Field(name, "i64", 1, Interval(low, "MAX_COUNT", "count out of range"), note)
 
 
@@ -213,7 +221,7 @@ def counts(name: str, n: int, note: str) -> Field:
 
 
 def place(name: str, section: str, note: str) -> Field:
-    """Where a table or an array begins in INTS or FLOATS."""
+    """Where a table begins in INTS, or constants in DATA: these at a cache line."""
     return Field(name, "i64", 1, Place(section), note)
 
 
@@ -227,10 +235,12 @@ def real(name: str, note: str) -> Field:
     return Field(name, "f32", 1, Free("any float"), note)
 
 
-def view(name: str, note: str, *, optional: bool = False, written: bool = False) -> tuple[Field, ...]:
-    """A view names a buffer and the float inside it at which the data starts. How far the data reach is checked beside
+def view(
+    name: str, note: str, *, elements: tuple[Element, ...] = ELEMENTS, optional: bool = False, written: bool = False
+) -> tuple[Field, ...]:
+    """A view names a buffer and the byte inside it at which the data starts. How far the data reach is checked beside
     the step."""
     return (
         Field(f"{name}_at", "i64", 1, ViewAt(name), f"where `{name}` begins in its buffer"),
-        Field(f"{name}_buffer", "i32", 1, ViewBuffer(name, optional, written), note),
+        Field(f"{name}_buffer", "i32", 1, ViewBuffer(name, elements, optional, written), note),
     )

@@ -7,33 +7,49 @@ from typing import Literal
 
 import numpy as np
 
+from colonnade.elements import Element
 from colonnade.errors import ColonnadeError
+from colonnade.modelfile.records import ALIGNMENT
 from colonnade.target.targets import Target
 
 
 @dataclass(eq=False)
 class Storage:
-    """Floats that live somewhere: in the arena (while some step needs them), in the caller's input or output `index`,
-    or among the constants at `index`. advance: how many floats later it begins with each repeat of the program's
+    """Elements that live somewhere: in the arena (while some step needs them), in the caller's input or output `index`,
+    or among the constants at byte `index`. advance: how many bytes later it begins with each repeat of the program's
     repeated steps. part_of: the storage in the arena that it is the beginning of."""
 
-    floats: int
+    element: Element
+    bytes: int
     kind: Literal["arena", "input", "output", "constant"] = "arena"
     index: int = 0
     advance: int = 0
     part_of: Storage | None = None
 
+    @property
+    def elements(self) -> int:
+        return self.bytes // self.element.bytes
+
 
 @dataclass(frozen=True)
 class View:
-    """Data that starts `at` floats into a storage."""
+    """Data that starts `at` bytes into a storage."""
 
     storage: Storage
     at: int = 0
 
-    def shifted(self, floats: int) -> View:
-        """The view that begins so many floats later."""
-        return View(self.storage, self.at + floats)
+    @property
+    def element(self) -> Element:
+        return self.storage.element
+
+    def shifted(self, elements: int) -> View:
+        """The view that begins so many elements later."""
+        return View(self.storage, self.at + elements * self.element.bytes)
+
+
+def room_for(elements: int, element: Element) -> Storage:
+    """A storage in the arena."""
+    return Storage(element, elements * element.bytes)
 
 
 @dataclass(frozen=True)
@@ -61,23 +77,34 @@ class Value:
     storage: Storage
 
 
+def bound_value(
+    name: str, shape: tuple[int, ...], element: Element, kind: Literal["input", "output"], index: int
+) -> Value:
+    """Input or output number `index` of a network."""
+    return Value(name, shape, Storage(element, elements_of(shape) * element.bytes, kind, index))
+
+
+def elements_of(shape: tuple[int, ...]) -> int:
+    """Elements of a shape."""
+    return int(np.prod(shape, dtype=np.int64))
+
+
 class Constants:
-    """Two pools, of f32 and of i32, that records point into. Equal tables are stored once."""
+    """Two pools that records point into: data of any element type, and tables of i32. Equal tables are stored once."""
 
     def __init__(self) -> None:
-        self._floats: list[np.ndarray] = []
+        self._data: list[bytes] = []
         self._ints: list[np.ndarray] = []
-        self._float_count = 0
+        self._data_bytes = 0
         self._int_count = 0
         self._known_ints: dict[bytes, int] = {}
 
-    def add_floats(self, values: np.ndarray) -> int:
-        """Index of the first of `values`, which start at a cache line."""
-        flat = np.ascontiguousarray(values, np.float32).reshape(-1)
-        padding = -flat.size % 16
-        at = self._float_count
-        self._floats += [flat, np.zeros(padding, np.float32)]
-        self._float_count += flat.size + padding
+    def add(self, values: np.ndarray, element: Element) -> int:
+        """The byte at which `values` begin, as elements of that type: at a cache line."""
+        data = np.ascontiguousarray(values, element.dtype).tobytes()
+        at = self._data_bytes
+        self._data += [data, bytes(-len(data) % ALIGNMENT)]
+        self._data_bytes += len(data) + len(self._data[-1])
         return at
 
     def add_ints(self, values: np.ndarray) -> int:
@@ -98,12 +125,9 @@ class Constants:
         flat = np.ascontiguousarray(values, np.uint8).reshape(-1)
         return self.add_ints(np.pad(flat, (0, -flat.size % 4)).view("<i4"))
 
-    def pools(self) -> tuple[np.ndarray, np.ndarray]:
-        """All f32 and all i32 values."""
-        return (
-            np.concatenate([np.zeros(0, np.float32), *self._floats]),
-            np.concatenate([np.zeros(0, np.int32), *self._ints]),
-        )
+    def pools(self) -> tuple[bytes, bytes]:
+        """All data, and all tables."""
+        return b"".join(self._data), np.concatenate([np.zeros(0, np.int32), *self._ints]).tobytes()
 
 
 @dataclass

@@ -9,16 +9,18 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from colonnade.elements import ELEMENTS, Element
 from colonnade.errors import ColonnadeError
 from colonnade.modelfile import records
 
 
 @dataclass(frozen=True)
 class Argument:
-    """An input or output: its name and ONNX shape."""
+    """An input or output: its name, ONNX shape and element type."""
 
     name: str
     shape: tuple[int, ...]
+    element: Element
 
 
 @dataclass(frozen=True)
@@ -35,18 +37,20 @@ class Description:
 
 @dataclass(frozen=True)
 class Source:
-    """Data that a step reads: element (i, j, ...) of `dims` is i * strides[0] + j * strides[1] + ... floats after float
-    `at` of `buffer`."""
+    """Data that a step reads: element (i, j, ...) of `dims` is i * strides[0] + j * strides[1] + ... elements after
+    byte `at` of `buffer`."""
 
     buffer: int
     at: int
     dims: tuple[int, ...]
     strides: tuple[int, ...]
+    element: Element
 
     @property
-    def floats(self) -> int:
+    def bytes(self) -> int:
         """From the first element to the last."""
-        return 1 + sum((size - 1) * stride for size, stride in zip(self.dims, self.strides, strict=True))
+        last = sum((size - 1) * stride for size, stride in zip(self.dims, self.strides, strict=True))
+        return (last + 1) * self.element.bytes
 
 
 def source_of_copy(data: bytes, step: int) -> Source:
@@ -55,11 +59,13 @@ def source_of_copy(data: bytes, step: int) -> Source:
     row = _rows(data, header, "order", records.ORDER)[step]
     record = records.STEPS[_index(row["op"])]
     fields: dict[str, Any] = _rows(data, header, record.name, record)[_index(row["index"])]
-    if record.name == "copy":
-        return Source(fields["x_buffer"], fields["x_at"], fields["dims"], fields["x_strides"])
-    if record.name == "unary":
-        return Source(fields["x_buffer"], fields["x_at"], (fields["count"],), (1,))
-    raise ValueError(record.name)
+    walked = {"copy": ("dims", "x_strides"), "unary": ("count",)}
+    if record.name not in walked:
+        raise ValueError(record.name)
+    buffer = fields["x_buffer"]
+    element = ELEMENTS[_index(_rows(data, header, "buffers", records.BUFFER)[buffer]["element"])]
+    dims, strides = (fields[name] for name in walked["copy"]) if record.name == "copy" else ((fields["count"],), (1,))
+    return Source(buffer, fields["x_at"], dims, strides, element)
 
 
 @dataclass(frozen=True)
@@ -122,7 +128,9 @@ def _describe(data: bytes, header: dict[str, object]) -> Description:
     arguments: tuple[list[Argument], list[Argument]] = ([], [])
     for value in values:
         shape = value["dims"][: value["rank"]]  # type: ignore[index]
-        arguments[bool(value["output"])].append(Argument(_string(strings, value["name"]), shape))
+        arguments[bool(value["output"])].append(
+            Argument(_string(strings, value["name"]), shape, ELEMENTS[_index(value["element"])])
+        )
     steps = tuple((_string(strings, row["name"]), records.STEPS[_index(row["op"])].name) for row in order)
     return Description(
         _name(header["target"]), _name(header["planned_for"]), tuple(arguments[0]), tuple(arguments[1]), steps

@@ -1,10 +1,11 @@
 """The model file's records, described once: the C header is generated from them, the writer packs by them.
 
 A model file is a header, then sections; every section is an array of one fixed-size record or of plain numbers, and
-starts at a multiple of 64 bytes. All numbers are little-endian. Offsets into INTS and FLOATS count elements; views
-count floats inside a buffer. Nothing in a file is trusted: before the first run every field is checked, for its range
-by code that is generated from here (`c_format.py`), for what it has to do with others in `csrc/steps/` and
-`csrc/validate.c`. Standard library only (read by the build hook). docs/model-file.md explains the fields.
+starts at a multiple of 64 bytes. All numbers are little-endian. Offsets into INTS count its elements, all other places
+count bytes; distances inside a value (a pitch, a plane, a stride) count its elements. Nothing in a file is trusted:
+before the first run every field is checked, for its range by code that is generated from here (`c_format.py`), for what
+it has to do with others in `csrc/steps/` and `csrc/validate.c`. Standard library only (read by the build hook).
+docs/model-file.md explains the fields.
 """
 
 from __future__ import annotations
@@ -30,11 +31,11 @@ from colonnade.modelfile.steps import MAX_RANK, STEPS
 __all__ = ["MAX_RANK", "STEPS", "Field", "Record"]
 
 MAGIC = b"COLONNAD"
-VERSION = 11
+VERSION = 12
 ALIGNMENT = 64
 TARGET_BYTES = 32  # of a name, with the zero at its end
 
-# Buffers: where a value's floats live.
+# Buffers: where the elements of a value live.
 BUFFER_KINDS = ("arena", "input", "output", "constant")
 
 # A step's activation and the parameters of its formula (graph/activations.py).
@@ -44,11 +45,12 @@ OPCODES = {step.name: code for code, step in enumerate(STEPS)}
 
 BUFFER = record(
     "buffer",
-    "Where floats live, that views point into.",
-    count("offset", "first float, in the arena or in FLOATS; of an input or output its index"),
-    count("floats", "size; arena and constants go on for SLACK floats that mean nothing"),
-    count("advance", "floats by which it moves with each repeat of the steps that are repeated"),
+    "Where the elements of a value live, that views point into.",
+    count("offset", "first byte, in the arena or in DATA; of an input or output its index"),
+    count("bytes", "size; arena and constants go on for SLACK bytes that mean nothing"),
+    count("advance", "bytes by which it moves with each repeat of the steps that are repeated"),
     choice("kind", "BUFFER", "0 arena, 1 input, 2 output, 3 constant"),
+    choice("element", "ELEMENT", "the type of its elements: a row of elements.py"),
 )
 
 VALUE = record(
@@ -60,6 +62,7 @@ VALUE = record(
     flag("output", "else an input"),
     number("index", 0, "MAX_SIDE", "index out of range", "among the inputs, or among the outputs: 0, 1, ..."),
     Field("buffer", "i32", 1, Index("buffers"), "the buffer that the caller's data are bound to"),
+    choice("element", "ELEMENT", "the type of its elements: a row of elements.py"),
 )
 
 ORDER = record(
@@ -107,7 +110,7 @@ SECTIONS: tuple[str, ...] = (
     *(step.name for step in STEPS),
     "strings",
     "ints",
-    "floats",
+    "data",
 )
 
 _CHECKED_FIRST = Free("compared when the file is opened")
@@ -118,11 +121,17 @@ HEADER = Record(
         Field("magic", "char", 8, _CHECKED_FIRST, MAGIC.decode()),
         Field("checksum", "u64", 1, _CHECKED_FIRST, "XXH64 with seed 0 of every byte after this field"),
         Field("file_bytes", "u64", 1, _CHECKED_FIRST, "length of the file"),
-        count("arena_floats", "memory for activations, slack included"),
+        count("arena_bytes", "memory for activations, slack included"),
         Field("section_at", "u64", len(SECTIONS), _CHECKED_FIRST, "byte offset of each section"),
         Field("section_count", "u64", len(SECTIONS), _CHECKED_FIRST, "its records, characters or numbers"),
         Field("version", "i32", 1, _CHECKED_FIRST, "VERSION"),
-        number("target_lanes", 1, "MAX_LANES", "lanes out of range", "floats of a vector that data are laid out for"),
+        number(
+            "vector_bytes",
+            1,
+            "MAX_VECTOR_BYTES",
+            "vectors out of range",
+            "bytes of a vector that data are laid out for",
+        ),
         number(
             "repeats",
             1,
@@ -142,5 +151,5 @@ RECORDS: tuple[Record, ...] = (HEADER, BUFFER, VALUE, ORDER, STRIP, SEGMENT, *ST
 
 def element_bytes(section: str) -> int:
     """Size of one element of a section: a record, a character or a number."""
-    plain = {"buffers": BUFFER.size, "values": VALUE.size, "order": ORDER.size, "strings": 1, "ints": 4, "floats": 4}
+    plain = {"buffers": BUFFER.size, "values": VALUE.size, "order": ORDER.size, "strings": 1, "ints": 4, "data": 1}
     return plain.get(section) or STEPS[OPCODES[section]].size

@@ -10,6 +10,7 @@ from colonnade.graph.activations import PARAMETERS
 from colonnade.modelfile.fields import (
     Field,
     Record,
+    arithmetic,
     border,
     choice,
     count,
@@ -35,13 +36,13 @@ _ACT = (
     *(real(name, "parameter of the activation's formula (graph/activations.py)") for name in PARAMETERS),
 )
 
-_CHANNELS = (size("channels", "input channels"), size("batch", "images"))
+_CHANNELS = (arithmetic("arithmetic"), size("channels", "input channels"), size("batch", "images"))
 
 _INPUT = (
     size("in_h", "lines of an input image"),
-    size("in_w", "floats of a line"),
-    size("x_pitch", "floats from line to line of x"),
-    size("x_plane", "floats from image to image of x"),
+    size("in_w", "elements of a line"),
+    size("x_pitch", "elements from line to line of x"),
+    size("x_plane", "elements from image to image of x"),
 )
 
 _PADS = (pad("pad_top", "padding above the image"), pad("pad_left", "padding left of the image"))
@@ -49,19 +50,19 @@ _PADS = (pad("pad_top", "padding above the image"), pad("pad_left", "padding lef
 _OUTPUT = (
     size("out_h", "lines of an output image"),
     size("out_w", "outputs of a line"),
-    size("y_pitch", "floats from line to line of y"),
-    size("y_plane", "floats from image to image of y"),
+    size("y_pitch", "elements from line to line of y"),
+    size("y_plane", "elements from image to image of y"),
 )
 
-_Y_BORDER = border("y_border", "floats of a plane of y before its first output; all but outputs are made zero")
+_Y_BORDER = border("y_border", "elements of a plane of y before its first output; all but outputs are made zero")
 
 # Images and the planes they lie in, of the convolutions that read them as they are.
 _PLANES = (*_CHANNELS, *_INPUT, *_PADS, *_OUTPUT, _Y_BORDER)
 
-_X = "[channels][batch] planes of x_plane floats, with lines every x_pitch"
-_Y = "[rows][batch] planes of y_plane floats, with lines every y_pitch; the first output"
+_X = "[channels][batch] planes of x_plane elements, with lines every x_pitch"
+_Y = "[rows][batch] planes of y_plane elements, with lines every y_pitch; the first output"
 _R = "residual, like y; none: -1"
-_BIAS = place("bias", "floats", "one for each output channel")
+_BIAS = place("bias", "data", "one for each output channel")
 _ROWS = size("rows", "output channels")
 _T, _V = kernel_rows("tile_rows", "T of the micro-kernel"), kernel_vectors("vectors", "V of the micro-kernel")
 
@@ -77,8 +78,8 @@ _CNM = record(
     view("y", _Y, written=True),
     view("r", _R, optional=True),
     view("prepared", "padded and split copy of x; none: x is read as it is", optional=True, written=True),
-    place("weights", "floats", "[tile][column][rows of the tile]"),
-    place("bias", "floats", "by position in row order"),
+    place("weights", "data", "[tile][column][rows of the tile]"),
+    place("bias", "data", "by position in row order"),
     place(
         "tile_table",
         "ints",
@@ -102,8 +103,8 @@ _CNM = record(
     stride("stride_w", "stride along a line"),
     stride("phases", "phases that a prepared x is split into"),
     size("plane_lines", "lines of a plane of the data that columns are read from, prepared or x itself"),
-    size("pitch", "floats from line to line of that data"),
-    size("plane", "floats from image to image of that data"),
+    size("pitch", "elements from line to line of that data"),
+    size("plane", "elements from image to image of that data"),
     _OUTPUT,
     _Y_BORDER,
     _ROWS,
@@ -137,7 +138,7 @@ _WINOGRAD = record(
     view("x", f"{_X}; the first element"),
     view("y", _Y, written=True),
     view("r", _R, optional=True),
-    place("weights", "floats", "per tile of rows [n][n][channels][rows of the tile], transformed"),
+    place("weights", "data", "per tile of rows [n][n][channels][rows of the tile], transformed"),
     _BIAS,
     place("off_table", "ints", "per channel the byte offset of its data among the transforms"),
     _of_kernels("m", "MAX_WINOGRAD", "no such transform", "side of an output patch"),
@@ -158,7 +159,7 @@ _VERTICAL = record(
     view("x", f"{_X}; the first element"),
     view("y", _Y, written=True),
     view("r", _R, optional=True),
-    place("weights", "floats", "per tile of rows [n][weight lines][rows of the tile], transformed"),
+    place("weights", "data", "per tile of rows [n][weight lines][rows of the tile], transformed"),
     _BIAS,
     place("off_table", "ints", "byte offset of each weight line's data among the transforms"),
     _of_kernels("m", "MAX_WINOGRAD", "no such transform", "lines of an output patch"),
@@ -179,8 +180,8 @@ _DEPTHWISE = record(
     "depthwise",
     "A depthwise convolution, plane by plane, by window kernels.",
     view("x", f"{_X}; the first element, or if `direct` the first padded one"),
-    view("y", "[channels][batch] planes of y_plane floats, with lines every y_pitch; the first output", written=True),
-    place("weights", "floats", "[channels][kernel][kernel]"),
+    view("y", "[channels][batch] planes of y_plane elements, with lines every y_pitch; the first output", written=True),
+    place("weights", "data", "[channels][kernel][kernel]"),
     _BIAS,
     _CHANNELS,
     _of_kernels("kernel", "MAX_WINDOW", "no such micro-kernel", "both sides of the kernel"),
@@ -200,9 +201,10 @@ _DENSE = record(
     "A fully connected layer: y[n][o] = act(sum_k x[k][n] * w[o][k] + bias[o]).",
     view("x", "[columns][batch]"),
     view("y", "[batch][outputs]", written=True),
-    place("weights", "floats", "in strips [outputs / NR][columns][NR]"),
-    place("bias", "floats", "padded to whole strips"),
+    place("weights", "data", "in strips [outputs / NR][columns][NR]"),
+    place("bias", "data", "padded to whole strips"),
     place("off_table", "ints", "byte offset of each column: 4 * k * NR"),
+    arithmetic("arithmetic"),
     size("columns", "K"),
     size("batch", "images"),
     size("outputs", "outputs of an image"),
@@ -215,8 +217,8 @@ _POOL = record(
     "pool",
     "Windows over planes. Lines and columns of a window outside the input are absent. An average divides by the "
     "elements inside, or with `count_pad` by those inside the input padded to (pad_*, end_*).",
-    view("x", "[planes] planes of x_plane floats, with lines every x_pitch; the first element"),
-    view("y", "[planes] planes of y_plane floats, with lines every y_pitch; the first output", written=True),
+    view("x", "[planes] planes of x_plane elements, with lines every x_pitch; the first element"),
+    view("y", "[planes] planes of y_plane elements, with lines every y_pitch; the first output", written=True),
     flag("average", "else the maximum"),
     size("planes", "channels times images"),
     _INPUT,
@@ -237,14 +239,14 @@ _POOL = record(
 _GLOBAL_POOL = record(
     "global_pool",
     "One value per plane.",
-    view("x", "[planes] planes of x_plane floats, with lines every x_pitch; the first element"),
+    view("x", "[planes] planes of x_plane elements, with lines every x_pitch; the first element"),
     view("y", "[planes]", written=True),
     flag("average", "else the maximum"),
     size("planes", "channels times images"),
     size("height", "lines of a plane"),
-    size("width", "floats of a line"),
-    size("x_pitch", "floats from line to line of x"),
-    size("x_plane", "floats from plane to plane of x"),
+    size("width", "elements of a line"),
+    size("x_pitch", "elements from line to line of x"),
+    size("x_plane", "elements from plane to plane of x"),
 )
 
 _AFFINE = record(
@@ -252,10 +254,10 @@ _AFFINE = record(
     "y[c][i] = act(x[c][i] * scale[c] + shift[c])",
     view("x", "[channels][inner]"),
     view("y", "[channels][inner]", written=True),
-    place("scale", "floats", "one for each channel"),
-    place("shift", "floats", "one for each channel"),
+    place("scale", "data", "one for each channel"),
+    place("shift", "data", "one for each channel"),
     size("channels", "channels"),
-    size("inner", "floats of a channel"),
+    size("inner", "elements of a channel"),
     _ACT,
 )
 
@@ -264,7 +266,7 @@ _UNARY = record(
     "y[i] = act(x[i])",
     view("x", "[count]"),
     view("y", "[count]", written=True),
-    count("count", "floats"),
+    count("count", "data"),
     _ACT,
 )
 
@@ -277,7 +279,7 @@ _BINARY = record(
     flag("multiply", "else the sum"),
     flag("broadcast", "b has one float for each of `outer`"),
     size("outer", "shared among the threads"),
-    size("inner", "floats of each"),
+    size("inner", "elements of each"),
     _ACT,
 )
 
@@ -287,7 +289,7 @@ _COPY = record(
     view("x", "the first element read"),
     view("y", "the first element written", written=True),
     counts("dims", MAX_RANK, "sizes, the first shared among the threads"),
-    counts("x_strides", MAX_RANK, "floats from one to the next of each dimension, in x"),
+    counts("x_strides", MAX_RANK, "elements from one to the next of each dimension, in x"),
     counts("y_strides", MAX_RANK, "the same in y"),
 )
 
@@ -295,7 +297,7 @@ _FILL = record(
     "fill",
     "y[i] = value",
     view("y", "[count]", written=True),
-    count("count", "floats"),
+    count("count", "data"),
     real("value", "what is written"),
 )
 
@@ -306,7 +308,7 @@ _SOFTMAX = record(
     view("y", "[outer][count][inner]", written=True),
     size("outer", "with `inner` shared among the threads"),
     size("count", "numbers that become 1 together"),
-    size("inner", "floats from one of them to the next"),
+    size("inner", "elements from one of them to the next"),
 )
 
 _LRN = record(
@@ -315,7 +317,7 @@ _LRN = record(
     view("x", "[channels][inner]"),
     view("y", "[channels][inner]", written=True),
     size("channels", "channels"),
-    size("inner", "floats of a channel"),
+    size("inner", "elements of a channel"),
     size("size", "channels of a neighbourhood"),
     real("alpha", "factor of the mean square"),
     real("beta", "exponent"),

@@ -40,7 +40,7 @@ def _row(field: Field) -> tuple[str, str, str, str]:
             ", ".join(f"`{name}`" for name in _ACTIVATION),
             "i32, f32",
             _values(field),
-            "the activation, of any floats",
+            "the activation, with any parameters",
         )
     return f"`{field.name}`", field.type + (f" * {field.count}" if field.count > 1 else ""), _values(field), field.note
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from itertools import chain
 
-import numpy as np
-
+from colonnade.elements import ELEMENTS
 from colonnade.kernels.cnm import LOOKAHEAD
 from colonnade.kernels.shapes import SLACK
 from colonnade.modelfile import records
@@ -16,16 +15,16 @@ from colonnade.modelfile.program import Program, Storage
 
 def write(program: Program, checksum: Callable[[bytes], int]) -> bytes:
     """The model file. `checksum` is the runtime's XXH64."""
-    offsets, arena_floats = place(lifetimes(program))
+    offsets, arena_bytes = place(lifetimes(program))
     storages = _storages(program)
     strings = _Strings()
     sections = {"buffers": _buffers(storages, offsets), "values": _values(program, storages, strings)}
     sections |= _steps(program, storages, strings)
-    floats, ints = program.constants.pools()
+    data, ints = program.constants.pools()
     sections["strings"] = strings.data
-    sections["ints"] = ints.tobytes() + bytes(4 * LOOKAHEAD)
-    sections["floats"] = floats.tobytes() + bytes(4 * SLACK)
-    return _assemble(program, arena_floats, sections, checksum)
+    sections["ints"] = ints + bytes(4 * LOOKAHEAD)
+    sections["data"] = data + bytes(SLACK)
+    return _assemble(program, arena_bytes, sections, checksum)
 
 
 class _Strings:
@@ -53,10 +52,10 @@ def _buffers(storages: dict[Storage, int], offsets: dict[Storage, int]) -> bytes
     return b"".join(
         records.BUFFER.pack(
             offset=offsets[storage.part_of or storage] if storage.kind == "arena" else storage.index,
-            floats=storage.floats,
+            bytes=storage.bytes,
             advance=storage.advance,
             kind=records.BUFFER_KINDS.index(storage.kind),
-            reserved=0,
+            element=ELEMENTS.index(storage.element),
         )
         for storage in storages
     )
@@ -74,7 +73,7 @@ def _values(program: Program, storages: dict[Storage, int], strings: _Strings) -
                     output=is_output,
                     index=index,
                     buffer=storages[value.storage],
-                    reserved=0,
+                    element=ELEMENTS.index(value.storage.element),
                 )
             )
     return b"".join(rows)
@@ -99,7 +98,7 @@ def _steps(program: Program, storages: dict[Storage, int], strings: _Strings) ->
 
 
 def _assemble(
-    program: Program, arena_floats: int, sections: dict[str, bytes], checksum: Callable[[bytes], int]
+    program: Program, arena_bytes: int, sections: dict[str, bytes], checksum: Callable[[bytes], int]
 ) -> bytes:
     at, positions, counts, body = _aligned(records.HEADER.size), [], [], []
     for name in records.SECTIONS:
@@ -111,11 +110,11 @@ def _assemble(
     fields: dict[str, object] = {
         "magic": records.MAGIC,
         "file_bytes": at,
-        "arena_floats": arena_floats,
+        "arena_bytes": arena_bytes,
         "section_at": positions,
         "section_count": counts,
         "version": records.VERSION,
-        "target_lanes": program.target.lanes,
+        "vector_bytes": program.target.vector_bytes,
         "repeats": program.repeats,
         "repeat_steps": program.repeat_steps,
         "target": program.target.isa.name.encode(),
@@ -129,8 +128,3 @@ def _assemble(
 
 def _aligned(size: int) -> int:
     return -(-size // records.ALIGNMENT) * records.ALIGNMENT
-
-
-def floats_of(shape: tuple[int, ...]) -> int:
-    """Elements of a shape."""
-    return int(np.prod(shape, dtype=np.int64))

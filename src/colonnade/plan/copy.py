@@ -5,14 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from colonnade.errors import ColonnadeError
-from colonnade.modelfile.program import Step, View
+from colonnade.modelfile.program import Step, View, elements_of
 from colonnade.modelfile.records import MAX_RANK
-from colonnade.modelfile.writer import floats_of
 
 
 @dataclass(frozen=True)
 class Strided:
-    """A view walked with strides, in floats, one per axis."""
+    """A view walked with strides, in elements, one per axis."""
 
     view: View
     strides: tuple[int, ...]
@@ -20,7 +19,7 @@ class Strided:
 
 def row_major(shape: tuple[int, ...]) -> tuple[int, ...]:
     """Strides of dense data of `shape`."""
-    return tuple(floats_of(shape[axis + 1 :]) for axis in range(len(shape)))
+    return tuple(elements_of(shape[axis + 1 :]) for axis in range(len(shape)))
 
 
 def dense(view: View, shape: tuple[int, ...]) -> Strided:

@@ -13,8 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from colonnade.graph import ir
-from colonnade.modelfile.program import Program, Storage, Value, View
-from colonnade.modelfile.writer import floats_of
+from colonnade.modelfile.program import Program, Storage, Value, View, elements_of, room_for
 from colonnade.plan.choose.tuner import NetworkPlan
 from colonnade.plan.copy import Strided, copy_step
 from colonnade.plan.lower import lower, lower_into
@@ -50,9 +49,9 @@ def lower_parts(parts: tuple[Part, ...], target: Target) -> Program:
     value = second.graph.inputs[0]
     images, channels, *plane = second.graph.shape(value)
     for image in program.inputs:
-        image.storage.advance = image.storage.floats
+        image.storage.advance = image.storage.bytes
     program.inputs = [replace(image, shape=(images, *image.shape[1:])) for image in program.inputs]
-    whole = _collect(program, program.outputs.pop(), images, channels, floats_of(tuple(plane)))
+    whole = _collect(program, program.outputs.pop(), images, channels, elements_of(tuple(plane)))
     made: dict[str, tuple[Order, View]] = {value: ("cn", whole)}
     lower_into(program, second.graph, made, second.plan.problems, second.plan.candidates, chains=second.plan.chains)
     return program
@@ -62,8 +61,9 @@ def _collect(program: Program, image: Value, images: int, channels: int, plane: 
     """Make the steps so far repeated ones, whose result `image` goes to its place among those of all `images`, of
     `channels` planes each: the view of these."""
     image.storage.kind = "arena"
-    whole = Storage(channels * images * plane)
-    part = Storage((channels - 1) * images * plane + plane, advance=plane, part_of=whole)
+    element = image.storage.element
+    whole, size = room_for(channels * images * plane, element), plane * element.bytes
+    part = Storage(element, (channels - 1) * images * size + size, advance=size, part_of=whole)
     source, target = Strided(View(image.storage), (plane, 1)), Strided(View(part), (images * plane, 1))
     program.steps.append(copy_step(f"layout:{image.name}", (channels, plane), source, target))
     program.repeats, program.repeat_steps = images, len(program.steps)

@@ -8,8 +8,7 @@ from itertools import pairwise
 
 import colonnade.plan.lowering  # noqa: F401  (fills the table of lowering functions)
 from colonnade.graph.ir import Graph
-from colonnade.modelfile.program import Program, Step, Storage, Value, View
-from colonnade.modelfile.writer import floats_of
+from colonnade.modelfile.program import Program, Step, View, bound_value
 from colonnade.plan.lowering.context import Lowering
 from colonnade.plan.lowering.places import Order
 from colonnade.plan.lowering.table import lower_node
@@ -33,8 +32,7 @@ def lower(
     followed by the next one's, where that is possible."""
     program = Program(target)
     for index, name in enumerate(graph.inputs):
-        storage = Storage(floats_of(graph.shape(name)), "input", index)
-        program.inputs.append(Value(name, graph.shape(name), storage))
+        program.inputs.append(bound_value(name, graph.shape(name), graph.element(name), "input", index))
     made: dict[str, tuple[Order, View]] = {value.name: ("plain", View(value.storage)) for value in program.inputs}
     lower_into(program, graph, made, problems, chosen, borders, chains)
     return program

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from colonnade.kernels.cnm import LINE_FLOATS
+from colonnade.elements import DEFAULT, Element
+from colonnade.modelfile.records import ALIGNMENT
 
 Borders = tuple[int, int, int, int]  # top, left, bottom, right, as ONNX orders pads
 NO_BORDERS: Borders = (0, 0, 0, 0)
@@ -17,18 +18,19 @@ NO_BORDERS: Borders = (0, 0, 0, 0)
 
 @dataclass(frozen=True)
 class Planes:
-    """Images of height x width, each a plane of lines of `pitch` floats.
+    """Images of height x width, each a plane of lines of `pitch` elements.
 
-    left   width  right = left of the next row
-    0 0 0 0 0 0 | 0        top, with zeros before it, so that x of row 0 is at `origin`
+    left   width  right = left of the next line
+    0 0 0 0 0 0 | 0        top, with zeros before it, so that x of line 0 is at `origin`
     0 x x x x x | 0        height
     0 x x x x x | 0
-    0 0 0 0 0 0 | 0        bottom; then the last row's right border, and zeros up to `floats`
+    0 0 0 0 0 0 | 0        bottom; then the last line's right border, and zeros up to `elements`
     """
 
     height: int
     width: int
     borders: Borders = NO_BORDERS
+    element: Element = DEFAULT
 
     @property
     def lines(self) -> int:
@@ -40,13 +42,17 @@ class Planes:
 
     @property
     def origin(self) -> int:
-        return _whole_lines(self.borders[0] * self.pitch + self.borders[1])
+        return self._whole_lines(self.borders[0] * self.pitch + self.borders[1])
+
+    @property
+    def elements(self) -> int:
+        """From one plane to the next."""
+        used = self.corner(self.borders) + self.lines * self.pitch + min(self.borders[1], self.borders[3])
+        return self._whole_lines(used) if any(self.borders) else used
 
     @property
     def floats(self) -> int:
-        """From one plane to the next."""
-        used = self.corner(self.borders) + self.lines * self.pitch + min(self.borders[1], self.borders[3])
-        return _whole_lines(used) if any(self.borders) else used
+        return self.elements
 
     def corner(self, pads: Borders) -> int:
         """Where an image padded by `pads`, which the borders cover, begins."""
@@ -56,9 +62,10 @@ class Planes:
         return all(border >= pad for border, pad in zip(self.borders, pads, strict=True))
 
     def strides(self, images: int) -> tuple[int, int, int, int]:
-        """Of [channel][image][y][x], in floats."""
-        return images * self.floats, self.floats, self.pitch, 1
+        """Of [channel][image][y][x], in elements."""
+        return images * self.elements, self.elements, self.pitch, 1
 
-
-def _whole_lines(floats: int) -> int:
-    return -(-floats // LINE_FLOATS) * LINE_FLOATS
+    def _whole_lines(self, elements: int) -> int:
+        """Elements of as many cache lines."""
+        line = ALIGNMENT // self.element.bytes
+        return -(-elements // line) * line

@@ -11,6 +11,7 @@ from functools import cached_property
 import numpy as np
 
 from colonnade.graph.ir import Activation, Conv, Graph
+from colonnade.kernels.arithmetic import ARITHMETICS, Arithmetic, arithmetic_for
 from colonnade.kernels.shapes import MAX_TAPS
 from colonnade.plan.planes import NO_BORDERS, Borders, Planes
 from colonnade.sparse.recover import Tile, recover_tiles
@@ -37,14 +38,15 @@ class Geometry:
     groups: int
     x_borders: Borders = NO_BORDERS
     y_borders: Borders = NO_BORDERS
+    arithmetic: Arithmetic = ARITHMETICS[0]
 
     @property
     def source(self) -> Planes:
-        return Planes(self.height, self.width, self.x_borders)
+        return Planes(self.height, self.width, self.x_borders, self.arithmetic.data)
 
     @property
     def target(self) -> Planes:
-        return Planes(self.out_h, self.out_w, self.y_borders)
+        return Planes(self.out_h, self.out_w, self.y_borders, self.arithmetic.outputs)
 
     @property
     def columns(self) -> int:
@@ -96,7 +98,7 @@ class WeightMatrix:
     """Weights [rows, K] of a convolution, group after group, and their tiles, found once for each T."""
 
     def __init__(self, values: np.ndarray, groups: int) -> None:
-        self.values = np.ascontiguousarray(values, np.float32)
+        self.values = np.ascontiguousarray(values)
         self.groups = groups
         self._tiles: dict[tuple[int, bool], tuple[Tile, ...]] = {}
         self._sizes: dict[tuple[int, bool], Counter[tuple[int, int]]] = {}
@@ -191,6 +193,7 @@ def conv_problem(
     y_shape: tuple[int, ...],
     weights: np.ndarray,
     bias: np.ndarray,
+    arithmetic: Arithmetic = ARITHMETICS[0],
 ) -> ConvProblem:
     """The problem of a graph's Conv node. Shapes in ONNX order, weights [Cout, Cin/groups, kh, kw]."""
     geometry = Geometry(
@@ -206,9 +209,10 @@ def conv_problem(
         pads=op.pads,
         dilations=op.dilations,
         groups=op.groups,
+        arithmetic=arithmetic,
     )
     matrix = WeightMatrix(weights.reshape(weights.shape[0], -1), op.groups)
-    return ConvProblem(name, geometry, matrix, np.asarray(bias, np.float32), op.residual, op.act)
+    return ConvProblem(name, geometry, matrix, np.asarray(bias, arithmetic.sums.dtype), op.residual, op.act)
 
 
 def conv_problems(graph: Graph) -> dict[str, ConvProblem]:
@@ -217,8 +221,9 @@ def conv_problems(graph: Graph) -> dict[str, ConvProblem]:
     for node in graph.nodes:
         if isinstance(node.op, Conv):
             x, w, b = node.inputs[:3]
-            shapes = graph.shape(x), graph.shape(node.output)
-            found[node.name] = conv_problem(node.name, node.op, *shapes, graph.constants[w], graph.constants[b])
+            shapes, constants = (graph.shape(x), graph.shape(node.output)), (graph.constants[w], graph.constants[b])
+            arithmetic = arithmetic_for(graph.element(x), graph.element(node.output))
+            found[node.name] = conv_problem(node.name, node.op, *shapes, *constants, arithmetic)
     return found
 
 

@@ -31,7 +31,7 @@ class LocalRunner(Closing):
         return f"{cpu_model()}; build {build_id()}"
 
     def run(self, model: bytes, inputs: Mapping[str, np.ndarray], threads: int = 1) -> list[np.ndarray]:
-        """All outputs of a model file for f32 inputs by name."""
+        """All outputs of a model file for inputs by name."""
         return Session(_ModelBytes(model), threads=threads).run(None, inputs)
 
     def time(
@@ -50,11 +50,11 @@ class LocalRunner(Closing):
             None if expected is None else relative_error(outputs, expected)
             for outputs in (session.run(None, inputs) for session in sessions)
         ]
-        other_memory = np.zeros(evict_bytes // 4, np.float32)
+        other_memory = np.zeros(evict_bytes, np.uint8)
         taken: list[list[np.ndarray]] = [[] for _ in sessions]
         for _ in range(rounds):
             for session, times in zip(sessions, taken, strict=True):
-                other_memory += 1.0
+                other_memory += 1
                 times.append(session.profile_once(inputs))
         return [
             Trial(np.array(times).reshape(rounds, -1) / 1e6, error) for times, error in zip(taken, errors, strict=True)

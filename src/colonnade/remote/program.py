@@ -73,7 +73,7 @@ class ProgramRunner(Closing):
         return f"{self._host.cpu}; {readable(version.strip())}"
 
     def run(self, model: bytes, inputs: Mapping[str, np.ndarray], threads: int = 1) -> list[np.ndarray]:
-        """All outputs of a model file for f32 inputs by name."""
+        """All outputs of a model file for inputs by name."""
         description = describe(model)
         arguments, files = self._inputs([model], inputs, threads)
         results = [f"y{i}.npy" for i in range(len(description.outputs))]
@@ -149,7 +149,7 @@ def _lines(answer: str) -> Iterator[list[str]]:
 
 def _npy(array: np.ndarray) -> bytes:
     stream = io.BytesIO()
-    np.save(stream, np.require(array, np.float32, "C"), allow_pickle=False)
+    np.save(stream, np.require(array, requirements="C"), allow_pickle=False)
     return stream.getvalue()
 
 

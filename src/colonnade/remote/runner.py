@@ -49,7 +49,7 @@ class Runner(Protocol):
         """What times depend on besides model and threads: the CPU and the build of its library. Part of cache keys."""
 
     def run(self, model: bytes, inputs: Mapping[str, np.ndarray], threads: int = 1) -> list[np.ndarray]:
-        """All outputs of a model file for f32 inputs by name."""
+        """All outputs of a model file for inputs by name."""
 
     def time(
         self,
@@ -90,7 +90,7 @@ class Closing:
 
 
 def ordered_inputs(model: Description, inputs: Mapping[str, np.ndarray], label: str) -> list[np.ndarray]:
-    """The inputs in the model's order, checked: all there, f32, of the model's shapes."""
+    """The inputs in the model's order, checked: all there, of the model's types and shapes."""
     known = [argument.name for argument in model.inputs]
     for name in inputs:
         if name not in known:
@@ -99,9 +99,9 @@ def ordered_inputs(model: Description, inputs: Mapping[str, np.ndarray], label: 
         if argument.name not in inputs:
             raise ColonnadeError(f"{label}: input '{argument.name}' is missing")
         array = inputs[argument.name]
-        if array.dtype != np.float32 or array.shape != argument.shape:
+        if array.dtype != np.dtype(argument.element.dtype) or array.shape != argument.shape:
             raise ColonnadeError(
-                f"{label}: input '{argument.name}' must be float32 of shape {argument.shape}, "
+                f"{label}: input '{argument.name}' must be {argument.element.dtype} of shape {argument.shape}, "
                 f"not {array.dtype} of shape {array.shape}"
             )
     return [inputs[name] for name in known]

@@ -71,7 +71,7 @@ class SpikeRunner(Closing):
         return f"modelled {self._core}, VLEN {self._vlen}, {self._reading}, image {self._image.digest}"
 
     def run(self, model: bytes, inputs: Mapping[str, np.ndarray], threads: int = 1) -> list[np.ndarray]:
-        """All outputs of a model file for f32 inputs by name."""
+        """All outputs of a model file for inputs by name."""
         _check_threads(threads)
         description = describe(model)
         steps = len(description.steps)
@@ -94,7 +94,7 @@ class SpikeRunner(Closing):
         arrays = ordered_inputs(description, inputs, self.name)
         end = len(description.steps) if last is None else last
         left = source_of_copy(model, end) if end < len(description.steps) else None
-        shown = (left.buffer, left.at, left.floats) if left else (0, 0, 0)
+        shown = (left.buffer, left.at, left.bytes) if left else (0, 0, 0)
         before, after = self._simulate_all(
             [Job(model, arrays, first, stop, evict_bytes, shown) for stop in (first, end)]
         )
@@ -181,14 +181,14 @@ def _digest(
 
 
 def _strided(source: Source, run: SpikeRun) -> np.ndarray:
-    floats = np.frombuffer(run.output, np.float32)
-    return np.lib.stride_tricks.as_strided(floats, source.dims, [4 * stride for stride in source.strides])
+    size, elements = source.element.bytes, np.frombuffer(run.output, source.element.dtype)
+    return np.lib.stride_tricks.as_strided(elements, source.dims, [size * stride for stride in source.strides])
 
 
 def _outputs(description: Description, run: SpikeRun) -> list[np.ndarray]:
     arrays, at = [], 0
     for output in description.outputs:
         count = int(np.prod(output.shape, dtype=np.int64))
-        arrays.append(np.frombuffer(run.output, np.float32, count, at).reshape(output.shape))
-        at += 4 * count
+        arrays.append(np.frombuffer(run.output, output.element.dtype, count, at).reshape(output.shape))
+        at += output.element.bytes * count
     return arrays

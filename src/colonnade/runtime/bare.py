@@ -77,7 +77,7 @@ class Job:
 
     def place(self, image: Image) -> bytes:
         """The image with this job in it."""
-        inputs = [_padded(np.ascontiguousarray(array, np.float32).tobytes(), _LINE) for array in self.inputs]
+        inputs = [_padded(np.ascontiguousarray(array).tobytes(), _LINE) for array in self.inputs]
         model = _padded(self.model, _PAGE)
         model_at = _JOB_AT + _PAGE
         inputs_at = model_at + len(model)

@@ -13,13 +13,15 @@ ERROR_BYTES = 512
 
 
 class Info(ctypes.Structure):
-    """cln_info: name, dims, rank and element count of an input or output."""
+    """cln_info: name, dims, rank, element type and size of an input or output."""
 
     _fields_ = (
         ("name", ctypes.c_char_p),
         ("dims", ctypes.POINTER(ctypes.c_int64)),
         ("rank", ctypes.c_int32),
-        ("floats", ctypes.c_int64),
+        ("element", ctypes.c_int),
+        ("elements", ctypes.c_int64),
+        ("bytes", ctypes.c_int64),
     )
 
 
@@ -39,7 +41,7 @@ _SIGNATURES: dict[str, tuple[object, tuple[object, ...]]] = {
     "cln_model_input": (Info, (ctypes.c_void_p, ctypes.c_int32)),
     "cln_model_output": (Info, (ctypes.c_void_p, ctypes.c_int32)),
     "cln_model_target": (ctypes.c_char_p, (ctypes.c_void_p,)),
-    "cln_model_arena_floats": (ctypes.c_int64, (ctypes.c_void_p,)),
+    "cln_model_arena_bytes": (ctypes.c_int64, (ctypes.c_void_p,)),
     "cln_model_steps": (ctypes.c_int32, (ctypes.c_void_p,)),
     "cln_model_step": (ctypes.c_char_p, (ctypes.c_void_p, ctypes.c_int32, ctypes.POINTER(ctypes.c_char_p))),
     "cln_session_create": (ctypes.c_int, (ctypes.c_void_p, ctypes.c_int32, _POINTERS, *_ERROR)),

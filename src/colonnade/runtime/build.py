@@ -25,7 +25,7 @@ ISA_SOURCES = (*(f"steps/{step.name}.c" for step in STEPS), "read.c")
 GENERATED_SOURCES = ("isas.c", "ranges.c")
 RUNNER_SOURCES = ("main.c", "turns.c", "npy.c")
 SONAME = "libcolonnade.so"  # what programs linked with the shared library look for
-OPTIONS = ("-std=gnu11", "-O3", "-fPIC", "-fvisibility=hidden", "-Wall", "-Wextra", "-Werror")
+OPTIONS = ("-std=gnu11", "-O3", "-fPIC", "-fvisibility=hidden", "-Wall", "-Wextra", "-Wpointer-arith", "-Werror")
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from colonnade.kernels.arithmetic import ARITHMETICS, Arithmetic
 from colonnade.kernels.channels import LINES as CHANNEL_LINES
 from colonnade.kernels.channels import MAX_WIDTH as MAX_CHANNEL_WIDTH
 from colonnade.kernels.channels import STRIDES as CHANNEL_STRIDES
@@ -11,12 +12,12 @@ from colonnade.kernels.cnm import LOOKAHEAD, kernel_source
 from colonnade.kernels.depthwise import KERNELS, LINES, STRIDES, VECTORS, depthwise_source, windows
 from colonnade.kernels.fused import TAILS, fused_kernels, fused_source
 from colonnade.kernels.fused import VECTORS as FUSED_VECTORS
-from colonnade.kernels.peak import peak_shape, peak_source
+from colonnade.kernels.peak import peak_positions, peak_shape, peak_source
 from colonnade.kernels.shapes import (
     LANE_MASK_BYTES,
-    MAX_LANES,
     MAX_ROWS,
     MAX_TAPS,
+    MAX_VECTOR_BYTES,
     MAX_VECTORS,
     SLACK,
     shapes,
@@ -38,7 +39,7 @@ def limits_header() -> str:
     limits = {
         "MAX_ROWS": MAX_ROWS,
         "MAX_VECTORS": MAX_VECTORS,
-        "MAX_LANES": MAX_LANES,
+        "MAX_VECTOR_BYTES": MAX_VECTOR_BYTES,
         "SLACK": SLACK,
         "LOOKAHEAD": LOOKAHEAD,
         "LANE_MASK_BYTES": LANE_MASK_BYTES,
@@ -66,9 +67,15 @@ def activations_header() -> str:
     return f"{MARK}#pragma once\n{activation_loops()}"
 
 
+def _kernel_grid(isa: Isa, arithmetic: Arithmetic) -> str:
+    """The micro-kernels of one arithmetic, by rows and vectors."""
+    grid = (f"    [{s.rows}][{s.vectors}] = {s.name(isa, arithmetic)},\n" for s in shapes(isa))
+    return f"  [CLN_ARITHMETIC_{arithmetic.name.upper()}] = {{\n{''.join(grid)}  }},\n"
+
+
 def kernels_source(isa: Isa) -> str:
     """`kernels_SYMBOL.c`: all micro-kernels of one instruction set and its entry for the table in `isas.c`."""
-    grid = "".join(f"    [{shape.rows}][{shape.vectors}] = {shape.name(isa)},\n" for shape in shapes(isa))
+    grids = "".join(_kernel_grid(isa, arithmetic) for arithmetic in ARITHMETICS)
     fused = "".join(
         f"    [{f.shape.rows}][{f.shape.vectors}][{f.positions}] = {f.name(isa)},\n" for f in fused_kernels(isa)
     )
@@ -86,12 +93,12 @@ def kernels_source(isa: Isa) -> str:
     steps = [(f"cln_check_{step.name}__{isa.symbol}", f"cln_run_{step.name}__{isa.symbol}") for step in STEPS]
     declared = "".join(f"extern cln_step_check {check};\nextern cln_step_run {run};\n" for check, run in steps)
     listed = "".join(f"    {{{check}, {run}}},\n" for check, run in steps)
-    entry = f'"{isa.name}", {isa.lanes}, {isa.cpu_check}'
+    entry = f'"{isa.name}", {isa.vector_bytes}, {isa.cpu_check}'
     tables = (
-        f"&kernels, &fused, &channels, &transforms, &verticals, &windows, {str(isa.masks_lanes).lower()}, steps, &peak"
+        f"kernels, &fused, &channels, &transforms, &verticals, &windows, {str(isa.masks_lanes).lower()}, steps, &peak"
     )
     peak = peak_shape(isa)
-    floats = peak.vectors * isa.lanes or "CLN_MAX_VECTORS * CLN_MAX_LANES"
+    floats = peak_positions(isa) or "CLN_MAX_VECTORS * CLN_MAX_LANES"
     return "\n".join(
         [
             MARK,
@@ -101,7 +108,7 @@ def kernels_source(isa: Isa) -> str:
             f"bool {isa.cpu_check}(void);",
             "",
             *(kernel_source(isa, shape) for shape in shapes(isa)),
-            f"static const cln_kernel_grid kernels = {{\n{grid}}};",
+            f"static const cln_kernel_grid kernels[CLN_ARITHMETIC_COUNT] = {{\n{grids}}};",
             "",
             *(fused_source(isa, kernel) for kernel in fused_kernels(isa)),
             f"static const cln_fused_grid fused = {{\n{fused}}};",

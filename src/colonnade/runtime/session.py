@@ -9,21 +9,23 @@ import weakref
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
+from colonnade.elements import ELEMENTS
 from colonnade.errors import ColonnadeError
 from colonnade.runtime.binding import Info, checked, library
 
 
 @dataclass(frozen=True)
 class NodeArg:
-    """An input or output: name, shape in ONNX order, and type as onnxruntime spells it."""
+    """An input or output: name, shape in ONNX order, type as onnxruntime spells it, and as numpy does."""
 
     name: str
     shape: tuple[int, ...]
-    type: str = "tensor(float)"
+    type: str
+    dtype: np.dtype[Any]
 
 
 class HasData(Protocol):
@@ -57,7 +59,7 @@ class Session:
     @property
     def arena_bytes(self) -> int:
         """Memory for activations of one run: of each thread, where threads share out the images of a batch."""
-        return 4 * int(library().cln_model_arena_floats(self._model))
+        return int(library().cln_model_arena_bytes(self._model))
 
     def get_inputs(self) -> list[NodeArg]:
         return list(self._inputs)
@@ -66,11 +68,11 @@ class Session:
         return list(self._outputs)
 
     def run(self, output_names: Sequence[str] | None, feeds: Mapping[str, np.ndarray]) -> list[np.ndarray]:
-        """The named outputs (None: all) for the given inputs, f32 arrays of the declared shapes. Contiguous inputs are
-        read where they are; outputs are written straight into the arrays returned."""
+        """The named outputs (None: all) for the given inputs, arrays of the declared types and shapes. Contiguous
+        inputs are read where they are; outputs are written straight into the arrays returned."""
         wanted = self._wanted(output_names)
         inputs = self._bind(feeds)
-        outputs = [np.empty(arg.shape, np.float32) for arg in self._outputs]
+        outputs = [np.empty(arg.shape, arg.dtype) for arg in self._outputs]
         with _Borrowed(self) as session:
             library().cln_session_run(session, _addresses(inputs), _addresses(outputs))
         return [outputs[i] for i in wanted]
@@ -84,24 +86,24 @@ class Session:
     def profile_once(self, feeds: Mapping[str, np.ndarray]) -> np.ndarray:
         """Nanoseconds of each step in one run."""
         inputs = self._bind(feeds)
-        outputs = [np.empty(arg.shape, np.float32) for arg in self._outputs]
+        outputs = [np.empty(arg.shape, arg.dtype) for arg in self._outputs]
         times = np.zeros(library().cln_model_steps(self._model))
         pointer = times.ctypes.data_as(ctypes.POINTER(ctypes.c_double))
         with _Borrowed(self) as session:
             library().cln_session_profile(session, _addresses(inputs), _addresses(outputs), pointer)
         return times
 
-    def fma_rate(self, turns: int) -> float:
-        """Multiply-adds per nanosecond that all threads together do with operands in registers, in `turns` turns of a
+    def fma_rate(self, rounds: int) -> float:
+        """Multiply-adds per nanosecond that all threads together do with operands in registers, in `rounds` rounds of a
         loop: the peak of the model's instruction set on this machine, now."""
         with _Borrowed(self) as session:
-            return float(library().cln_session_fma_rate(session, turns))
+            return float(library().cln_session_fma_rate(session, rounds))
 
-    def read_rate(self, memory: np.ndarray, turns: int = 1) -> float:
-        """Bytes per nanosecond that all threads together read from `memory`, each its own part `turns` times."""
+    def read_rate(self, memory: np.ndarray, rounds: int = 1) -> float:
+        """Bytes per nanosecond that all threads together read from `memory`, each its own part `rounds` times."""
         flat = np.require(memory, requirements=["C_CONTIGUOUS", "ALIGNED"])
         with _Borrowed(self) as session:
-            return float(library().cln_session_read_rate(session, flat.ctypes.data, flat.nbytes, turns))
+            return float(library().cln_session_read_rate(session, flat.ctypes.data, flat.nbytes, rounds))
 
     def _step(self, index: int) -> tuple[str, str]:
         op = ctypes.c_char_p()
@@ -136,8 +138,8 @@ class Session:
         if arg.name not in feeds:
             raise ColonnadeError(f"{self._label}: input '{arg.name}' is missing")
         array = np.asarray(feeds[arg.name])
-        if array.dtype != np.float32:
-            raise ColonnadeError(f"{self._label}: input '{arg.name}' must be float32, not {array.dtype}")
+        if array.dtype != arg.dtype:
+            raise ColonnadeError(f"{self._label}: input '{arg.name}' must be {arg.dtype}, not {array.dtype}")
         if array.shape != arg.shape:
             raise ColonnadeError(f"{self._label}: input '{arg.name}' must have shape {arg.shape}, not {array.shape}")
         return np.require(array, requirements=["C_CONTIGUOUS", "ALIGNED"])
@@ -175,7 +177,9 @@ def _open(model: str | os.PathLike[str] | bytes | HasData, label: str) -> ctypes
 
 
 def _arg(info: Info) -> NodeArg:
-    return NodeArg(info.name.decode(errors="replace"), tuple(info.dims[: info.rank]))
+    element = ELEMENTS[info.element]
+    name, shape = info.name.decode(errors="replace"), tuple(info.dims[: info.rank])
+    return NodeArg(name, shape, element.onnxruntime, np.dtype(element.dtype))
 
 
 def _addresses(arrays: Sequence[np.ndarray]) -> ctypes.Array[ctypes.c_void_p]:

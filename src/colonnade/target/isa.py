@@ -16,7 +16,7 @@ class Isa:
     symbol: str  # C identifier: suffix of the kernel table
     arch: str  # the architecture whose library carries these kernels; "any": every library does
     flags: tuple[str, ...]  # compiler options beyond the architecture's baseline
-    lanes: int  # f32 elements of one vector; 0: of any length, the kernels ask the CPU
+    vector_bytes: int  # of one vector; 0: of any length, the kernels ask the CPU
     registers: int  # vector registers a micro-kernel may use
     wide: int = 1  # vectors that share a register, the last of a row if need be in half of one
     max_rows: int = 16  # largest T
@@ -27,7 +27,7 @@ class Isa:
     fuses_tails: bool = False  # micro-kernels have registers left for the last positions of a strip
     masks_lanes: bool = False  # loads and stores leave lanes out at no cost
     cpu_check: str = "cln_cpu_any"  # C function of csrc/cpu.c: does the CPU that runs have it?
-    vector_ops: str = ""  # module in kernels/vector with the tile operations
+    vector_ops: str = ""  # module in kernels/vector with the vector operations
 
 
 _AVX2 = ("-mavx", "-mavx2", "-mfma", "-mf16c", "-mbmi", "-mbmi2")
@@ -35,13 +35,13 @@ _AVX512 = ("-mavx512f", "-mavx512dq", "-mavx512bw", "-mavx512vl", "-mprefer-vect
 
 # Best last: "native" is the last one the CPU supports.
 ISAS: tuple[Isa, ...] = (
-    Isa("generic", "generic", "any", (), lanes=4, registers=16, vector_ops="generic"),
+    Isa("generic", "generic", "any", (), vector_bytes=16, registers=16, vector_ops="generic"),
     Isa(
         name="x86-64-v3",
         symbol="avx2",
         arch="x86_64",
         flags=_AVX2,
-        lanes=8,
+        vector_bytes=32,
         registers=16,
         channel_positions=6,
         cpu_check="cln_cpu_x86_64_v3",
@@ -53,7 +53,7 @@ ISAS: tuple[Isa, ...] = (
         arch="x86_64",
         flags=_AVX2 + _AVX512,
         # A row of 49 or 196 positions ends in half a register, which costs half as much.
-        lanes=8,
+        vector_bytes=32,
         registers=32,
         wide=2,
         vectors=(1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16),
@@ -70,7 +70,7 @@ ISAS: tuple[Isa, ...] = (
         # Clang's scheduler would load columns ahead into registers that the accumulators need. Without jump tables
         # every branch says where it goes, so the vector type of each instruction is known (target/riscv_code.py).
         flags=("-mcpu=generic_rv64+m+a+f+d+c+v", "-mllvm", "-enable-misched=false", "-fno-jump-tables"),
-        lanes=0,
+        vector_bytes=0,
         registers=32,
         max_rows=31,
         vectors=(1, 2, 4, 8),

@@ -19,7 +19,7 @@ class Target:
     name: str  # as in --target
     arch: str  # of the library and runner; "any": whatever runs it
     isa: Isa
-    lanes: int  # f32 elements of one vector
+    vector_bytes: int  # of one vector
     fma_cycles: float = 1.0
     load_cycles: float = 1.0
     broadcast_cycles: float = 1.0
@@ -33,9 +33,13 @@ class Target:
     accumulators: int | None = None  # most that are worth using; None: as many as registers hold
 
     @property
+    def lanes(self) -> int:
+        return self.vector_bytes // 4
+
+    @property
     def vlen(self) -> int | None:
         """Bits of a vector register, where a CPU may choose them."""
-        return None if self.isa.lanes else 32 * self.lanes
+        return None if self.isa.vector_bytes else 8 * self.vector_bytes
 
 
 _GENERIC, _AVX2, _AVX512, _RVV = (isa_named(name) for name in ("generic", "x86-64-v3", "x86-64-v4", "riscv64-v"))
@@ -48,7 +52,7 @@ def _rvv(name: str, vlen: int, l2_bytes: int) -> Target:
         name,
         "riscv64",
         _RVV,
-        vlen // 32,
+        vlen // 8,
         load_cycles=2.2,
         broadcast_cycles=0.5,
         issue_cycles=0.0,
@@ -61,23 +65,30 @@ def _rvv(name: str, vlen: int, l2_bytes: int) -> Target:
 
 
 TARGETS: tuple[Target, ...] = (
-    Target("generic", "any", _GENERIC, lanes=4),
+    Target("generic", "any", _GENERIC, vector_bytes=16),
     Target(
-        "x86-64-v3", "x86_64", _AVX2, lanes=8, fma_cycles=0.5, load_cycles=0.5, broadcast_cycles=0.5, issue_cycles=0.2
+        "x86-64-v3",
+        "x86_64",
+        _AVX2,
+        vector_bytes=32,
+        fma_cycles=0.5,
+        load_cycles=0.5,
+        broadcast_cycles=0.5,
+        issue_cycles=0.2,
     ),
     Target(
         "x86-64-v4",
         "x86_64",
         _AVX512,
-        8,
+        vector_bytes=32,
         fma_cycles=0.5,
         load_cycles=0.5,
         broadcast_cycles=0.5,
         issue_cycles=0.1,
         l2_bytes=1 << 20,
     ),
-    # Without vectors 4 lanes are 4 scalar registers of 32.
-    Target("riscv64", "riscv64", _GENERIC, lanes=4, fma_cycles=4.0, load_cycles=4.0, accumulators=6),
+    # Without vectors 4 floats are 4 scalar registers of 32.
+    Target("riscv64", "riscv64", _GENERIC, vector_bytes=16, fma_cycles=4.0, load_cycles=4.0, accumulators=6),
     _rvv("riscv64-v", vlen=256, l2_bytes=512 << 10),
     _rvv("spacemit-x60", vlen=256, l2_bytes=512 << 10),
     _rvv("sifive-x280", vlen=512, l2_bytes=512 << 10),

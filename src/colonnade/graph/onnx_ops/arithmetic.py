@@ -8,11 +8,11 @@ from typing import Literal
 import numpy as np
 
 from colonnade.errors import ColonnadeError
-from colonnade.graph.ir import F32, Affine, Binary
+from colonnade.graph.ir import REAL, Affine, Binary
 from colonnade.graph.onnx_node import Constant, SourceNode, Tensor, Value, operator
 
-ZERO = np.zeros(1, F32)
-ONE = np.ones(1, F32)
+ZERO = np.zeros(1, REAL)
+ONE = np.ones(1, REAL)
 BROADCAST = "equal shapes, [N, C, 1, 1] against [N, C, H, W], or a constant that broadcasts"
 
 
@@ -55,7 +55,7 @@ def div(node: SourceNode) -> Value:
     if not isinstance(b, Constant):
         raise ColonnadeError("division by a value that is not constant is not supported")
     with np.errstate(divide="ignore"):
-        reciprocal = (1.0 / b.array.astype(np.float64)).astype(F32)
+        reciprocal = (1.0 / b.array.astype(np.float64)).astype(REAL)
     return _mul_constant(node, _tensor(a), reciprocal)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from colonnade.errors import ColonnadeError
-from colonnade.graph.ir import F32, Conv
+from colonnade.graph.ir import REAL, Conv
 from colonnade.graph.onnx_node import SourceNode, Value, operator
 from colonnade.graph.windows import resolve_windows
 
@@ -28,5 +28,5 @@ def conv(node: SourceNode) -> Value:
         raise ColonnadeError(f"bias has shape {list(bias.array.shape)}; it must be [{outputs}]")
     windows = resolve_windows(node, (kernel[0], kernel[1]), (x.shape[2], x.shape[3]))
     op = Conv(windows.strides, windows.pads, windows.dilations, groups)
-    shift = np.zeros(outputs, F32) if bias is None else bias
+    shift = np.zeros(outputs, REAL) if bias is None else bias
     return node.emit(op, [x, weights, shift], (x.shape[0], outputs, *windows.output))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from colonnade.errors import ColonnadeError
-from colonnade.graph.ir import F32, Binary, Dense
+from colonnade.graph.ir import REAL, Binary, Dense
 from colonnade.graph.onnx_node import SourceNode, Tensor, Value, operator
 
 
@@ -16,11 +16,11 @@ def gemm(node: SourceNode) -> Value:
         raise ColonnadeError("transA = 1 is not supported")
     x, weights = node.tensor(0, rank=2), node.required_weights(1, rank=2).array
     rows = weights if node.attributes.get("transB", 0) else weights.T
-    rows = rows * F32.type(node.attributes.get("alpha", 1.0))
+    rows = rows * REAL.type(node.attributes.get("alpha", 1.0))
     addend = node.weights(2)
     if addend is None:
         return _dense(node, x, rows, None)
-    scaled = addend.array * F32.type(node.attributes.get("beta", 1.0))
+    scaled = addend.array * REAL.type(node.attributes.get("beta", 1.0))
     shape = (x.shape[0], rows.shape[0])
     if scaled.ndim > 2 or any(d not in (1, full) for d, full in zip(scaled.shape[::-1], shape[::-1], strict=False)):
         raise ColonnadeError(f"input 2 of shape {list(scaled.shape)} does not broadcast to {list(shape)}")
@@ -38,5 +38,5 @@ def matmul(node: SourceNode) -> Value:
 def _dense(node: SourceNode, x: Tensor, rows: np.ndarray, bias: np.ndarray | None) -> Tensor:
     if rows.shape[1] != x.shape[1]:
         raise ColonnadeError(f"input {list(x.shape)} does not fit weights for {rows.shape[1]} features")
-    bias = np.zeros(rows.shape[0], F32) if bias is None else bias
+    bias = np.zeros(rows.shape[0], REAL) if bias is None else bias
     return node.emit(Dense(), [x, rows, bias], (x.shape[0], rows.shape[0]))

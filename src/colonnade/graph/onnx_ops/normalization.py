@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from colonnade.errors import ColonnadeError
-from colonnade.graph.ir import F32, LRN, Affine, Reshape, Softmax
+from colonnade.graph.ir import LRN, REAL, Affine, Reshape, Softmax
 from colonnade.graph.onnx_node import SourceNode, Value, normalize_axis, operator
 
 
@@ -22,7 +22,7 @@ def batch_normalization(node: SourceNode) -> Value:
         raise ColonnadeError(f"scale, bias, mean and variance must each have shape [{x.shape[1]}]")
     factor = scale / np.sqrt(var + float(node.attributes.get("epsilon", 1e-5)))
     shift = bias - mean * factor
-    return node.emit(Affine(), [x, factor.astype(F32), shift.astype(F32)], x.shape)
+    return node.emit(Affine(), [x, factor.astype(REAL), shift.astype(REAL)], x.shape)
 
 
 @operator("LRN", limits="rank 4")

@@ -7,8 +7,9 @@ import math
 import numpy as np
 import onnx
 
+from colonnade.elements import DEFAULT
 from colonnade.errors import ColonnadeError
-from colonnade.graph.ir import Concat, Pad, Reshape, Transpose
+from colonnade.graph.ir import REAL, Concat, Pad, Reshape, Transpose
 from colonnade.graph.onnx_node import Constant, SourceNode, Tensor, Value, normalize_axis, operator
 
 MAX_TRANSPOSE_RANK = 6
@@ -27,11 +28,11 @@ def dropout(node: SourceNode) -> Value:
     return node.tensor()
 
 
-@operator("Cast", limits="to float32")
+@operator("Cast", limits=f"to {REAL}")
 def cast(node: SourceNode) -> Value:
-    if node.attributes["to"] != onnx.TensorProto.FLOAT:
+    if node.attributes["to"] != DEFAULT.onnx:
         target = onnx.TensorProto.DataType.Name(node.attributes["to"])
-        raise ColonnadeError(f"a cast to {target} is not supported; activations are float32")
+        raise ColonnadeError(f"a cast to {target} is not supported; activations are {REAL}")
     return node.tensor()
 
 

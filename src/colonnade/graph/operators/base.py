@@ -7,7 +7,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-F32 = np.dtype(np.float32)
+from colonnade.elements import DEFAULT, Element
+
+# Real numbers of a graph, weights above all, are kept in this type.
+REAL = np.dtype(DEFAULT.dtype)
 
 
 class Operator(ABC):
@@ -16,8 +19,13 @@ class Operator(ABC):
 
     @abstractmethod
     def run(self, inputs: Sequence[np.ndarray], shape: tuple[int, ...]) -> np.ndarray:
-        """The output, of `shape`, in plain numpy: what passes and kernels are checked against. Values are float32;
-        sums are made in float64, and the caller rounds."""
+        """The output, of `shape`, in plain numpy: what passes and kernels are checked against. Sums are
+        made in float64, and the caller rounds."""
+
+    def element(self, inputs: Sequence[Element]) -> Element:
+        """The element type of the output, from those of the inputs: that of the first one, unless the operator says
+        otherwise."""
+        return inputs[0]
 
     def is_imagewise(self, constants: Sequence[np.ndarray | None], shape: tuple[int, ...]) -> bool:
         """Whether each image of a batch is computed from that image alone, and as if there were no other.

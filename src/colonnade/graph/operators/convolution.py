@@ -9,7 +9,7 @@ import numpy as np
 
 from colonnade.graph.activations import IDENTITY, Activation
 from colonnade.graph.operators.activation import activate
-from colonnade.graph.operators.base import F32, ImagewiseOperator
+from colonnade.graph.operators.base import REAL, ImagewiseOperator
 from colonnade.graph.operators.sliding import sliding_windows
 
 
@@ -39,4 +39,4 @@ class Conv(ImagewiseOperator):
         y += b.reshape(1, -1, 1, 1)
         if self.residual:
             y += residual[0]
-        return activate(y, self.act).astype(F32)
+        return activate(y, self.act).astype(REAL)

@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy as np
 
-from colonnade.graph.operators.base import F32, ImagewiseOperator
+from colonnade.graph.operators.base import REAL, ImagewiseOperator
 from colonnade.graph.operators.sliding import sliding_windows
 
 
@@ -40,7 +40,7 @@ class Pool(ImagewiseOperator):
             around = (0, 0, pads[2] - bottom, pads[3] - right)
         totals, counts = (self._sums(array, edge, shape) for array, edge in ((x, pads), (present, around)))
         mean: np.ndarray = totals / counts
-        return mean.astype(F32)
+        return mean.astype(REAL)
 
     def _sums(self, x: np.ndarray, pads: tuple[int, int, int, int], shape: tuple[int, ...]) -> np.ndarray:
         windows = sliding_windows(x, self.kernel, self.strides, pads, self.dilations, 0.0)

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from colonnade.graph.ir import F32, Affine, Conv, Dense, Graph, Node
+from colonnade.graph.ir import REAL, Affine, Conv, Dense, Graph, Node
 from colonnade.graph.passes.editor import Editor
 
 
@@ -63,6 +63,6 @@ def _per_weight(channels: np.ndarray, weights: np.ndarray, groups: int) -> np.nd
 
 def _add_constants(edit: Editor, node: Node, weights: np.ndarray, bias: np.ndarray) -> tuple[str, str]:
     return (
-        edit.constant(f"{node.name}/weights", weights.astype(F32)),
-        edit.constant(f"{node.name}/bias", bias.astype(F32)),
+        edit.constant(f"{node.name}/weights", weights.astype(REAL)),
+        edit.constant(f"{node.name}/bias", bias.astype(REAL)),
     )

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from colonnade.graph.ir import F32, Graph, Node
+from colonnade.graph.ir import REAL, Graph, Node
 
 
 class Editor:
@@ -61,7 +61,7 @@ class Editor:
         while name in self.constants or name in self.shapes:
             count += 1
             name = f"{hint}.{count}"
-        self.constants[name] = np.ascontiguousarray(array, dtype=F32)
+        self.constants[name] = np.ascontiguousarray(array, dtype=REAL)
         return name
 
     def put(self, node: Node) -> None:

@@ -110,6 +110,6 @@ class X86(FixedLength):
 
 def vector_ops(isa: Isa, shape: Shape) -> X86:
     if shape.vectors < isa.wide:
-        return X86(parts=1, bits=32 * isa.lanes, masked=isa.masks_lanes)
-    bits, half = 32 * isa.lanes * isa.wide, shape.vectors % isa.wide > 0
+        return X86(parts=1, bits=8 * isa.vector_bytes, masked=isa.masks_lanes)
+    bits, half = 8 * isa.vector_bytes * isa.wide, shape.vectors % isa.wide > 0
     return X86(shape.row_registers(isa), bits=bits, half=half, masked=isa.masks_lanes)

@@ -7,9 +7,10 @@ from copy import copy
 
 import numpy as np
 
+from colonnade.elements import Element, element_of_dtype
 from colonnade.graph.ir import Conv
 from colonnade.graph.reference import conv2d
-from colonnade.modelfile.program import Program, Step, Storage, Value, View
+from colonnade.modelfile.program import Program, Step, View, bound_value, room_for
 from colonnade.modelfile.writer import write
 from colonnade.plan.copy import Strided, copy_step, dense
 from colonnade.plan.planes import Planes
@@ -40,9 +41,9 @@ class LayerBench:
         g = problem.geometry
         rng = np.random.default_rng(seed)
         # In the order of the data that the step reads and writes: CNHW.
-        self._x = rng.standard_normal((g.channels, g.batch, g.height, g.width), dtype=np.float32)
+        self._x = _normal(rng, (g.channels, g.batch, g.height, g.width), g.arithmetic.data)
         out = (g.rows, g.batch, g.out_h, g.out_w)
-        self._residual = rng.standard_normal(out, dtype=np.float32) if problem.residual else None
+        self._residual = _normal(rng, out, g.arithmetic.outputs) if problem.residual else None
         self._expected = self._oracle()
 
     def _oracle(self) -> np.ndarray:
@@ -77,18 +78,18 @@ class LayerBench:
         g = self._problem.geometry
         views: dict[str, View] = {}
         for index, (name, array) in enumerate(self._feeds.items()):
-            program.inputs.append(Value(name, array.shape, Storage(array.size, "input", index)))
+            program.inputs.append(bound_value(name, array.shape, element_of_dtype(array.dtype), "input", index))
         for value in reversed(program.inputs):
             planes = g.source if value.name == "x" else g.target
             views[value.name], walked = _stored(value.shape, planes)
-            fields: dict[str, object] = {"count": views[value.name].storage.floats, "value": 0.0}
+            fields: dict[str, object] = {"count": views[value.name].storage.elements, "value": 0.0}
             program.steps.append(Step("fill", value.name, {"y": views[value.name]}, fields))
             program.steps.append(copy_step(value.name, value.shape, dense(View(value.storage), value.shape), walked))
         y, walked = _stored(self._expected.shape, g.target)
         x, r = views["x"], views.get("r")
         step = candidate.step(self._problem, self._target, program.constants, x, y, r)
         program.steps.append(step)
-        out = Value("y", self._expected.shape, Storage(self._expected.size, "output", 0))
+        out = bound_value("y", self._expected.shape, g.arithmetic.outputs, "output", 0)
         program.outputs.append(out)
         program.steps.append(copy_step("y", out.shape, walked, dense(View(out.storage), out.shape)))
         return program
@@ -118,7 +119,11 @@ def time_together(entries: Sequence[tuple[LayerBench, Candidate]], rounds: int) 
     return [float(trial.ms[:, step].min()) for trial in trials]
 
 
+def _normal(rng: np.random.Generator, shape: tuple[int, ...], element: Element) -> np.ndarray:
+    return rng.standard_normal(shape).astype(element.dtype)
+
+
 def _stored(shape: tuple[int, ...], planes: Planes) -> tuple[View, Strided]:
     """Memory for images [channel][image][y][x], and how they lie in it."""
-    view = View(Storage(shape[0] * shape[1] * planes.floats))
+    view = View(room_for(shape[0] * shape[1] * planes.elements, planes.element))
     return view, Strided(view.shifted(planes.origin), planes.strides(shape[1]))

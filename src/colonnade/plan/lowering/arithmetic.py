@@ -6,7 +6,7 @@ import numpy as np
 
 from colonnade.errors import ColonnadeError
 from colonnade.graph.ir import Affine, Binary, Node
-from colonnade.modelfile.writer import floats_of
+from colonnade.modelfile.program import elements_of
 from colonnade.plan.lowering.context import Lowering
 from colonnade.plan.lowering.table import lowers
 from colonnade.plan.ways.records import activation_fields
@@ -20,10 +20,10 @@ def affine(to: Lowering, node: Node, op: Affine) -> None:
         "affine",
         node.name,
         {"x": to.read(x, "cn"), "y": to.write(node, "cn")},
-        scale=to.program.constants.add_floats(to.graph.constants[scale]),
-        shift=to.program.constants.add_floats(to.graph.constants[shift]),
+        scale=to.add_constant(scale),
+        shift=to.add_constant(shift),
         channels=channels,
-        inner=floats_of(to.graph.shape(x)) // channels,
+        inner=elements_of(to.graph.shape(x)) // channels,
         **activation_fields(op.act),
     )
 
@@ -40,8 +40,8 @@ def binary(to: Lowering, node: Node, op: Binary) -> None:
         second = to.read(b, order)
     else:
         raise ColonnadeError(f"node '{node.name}': cannot combine shapes {shape} and {to.graph.shape(b)}")
-    count = floats_of(shape)
-    outer = floats_of(shape[:2]) if per_plane else max((d for d in shape[:2] if count), default=1)
+    count = elements_of(shape)
+    outer = elements_of(shape[:2]) if per_plane else max((d for d in shape[:2] if count), default=1)
     to.emit(
         "binary",
         node.name,

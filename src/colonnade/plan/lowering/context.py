@@ -6,9 +6,9 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from colonnade.elements import element_of_dtype
 from colonnade.graph.ir import Graph, Node
-from colonnade.modelfile.program import Program, Step, Storage, Value, View
-from colonnade.modelfile.writer import floats_of
+from colonnade.modelfile.program import Program, Step, Storage, View, bound_value
 from colonnade.plan.copy import Strided, copy_step, dense
 from colonnade.plan.lowering.places import Order, Places, same_in_both_orders
 from colonnade.plan.planes import Borders
@@ -41,8 +41,7 @@ class Lowering:
         for name, (order, view) in made.items():
             self.places.bind(name, order, view)
         for index, name in enumerate(graph.outputs):
-            storage = Storage(floats_of(graph.shape(name)), "output", index)
-            self.program.outputs.append(Value(name, graph.shape(name), storage))
+            self.program.outputs.append(bound_value(name, graph.shape(name), graph.element(name), "output", index))
 
     # Steps
 
@@ -69,7 +68,7 @@ class Lowering:
         target = self.places.view(value, order)
         name = f"layout:{value}"
         if order == "bordered":
-            self.emit("fill", name, {"y": target}, count=target.storage.floats, value=0.0)
+            self.emit("fill", name, {"y": target}, count=target.storage.elements, value=0.0)
         walked = (self.places.walked(value, o, self.places.view(value, o)) for o in (source, order))
         self.copy(name, self.graph.shape(value), *walked)
         return target
@@ -85,7 +84,13 @@ class Lowering:
     def constant(self, array: np.ndarray, order: Order) -> View:
         """An array stored among the constants."""
         stored = array if order == "plain" or array.ndim < 2 else np.swapaxes(array, 0, 1)
-        return View(Storage(array.size, "constant", self.program.constants.add_floats(stored)))
+        element = element_of_dtype(array.dtype)
+        at = self.program.constants.add(stored, element)
+        return View(Storage(element, array.size * element.bytes, "constant", at))
+
+    def add_constant(self, name: str) -> int:
+        """The byte at which a constant of the graph begins among those of the program."""
+        return self.program.constants.add(self.graph.constants[name], self.graph.element(name))
 
     def write(self, node: Node, order: Order) -> View:
         """Where a node's output goes: straight to the caller's buffer if that is its only use and its order."""

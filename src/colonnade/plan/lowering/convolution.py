@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from colonnade.graph.ir import Conv, Node
 from colonnade.kernels.shapes import SLACK
-from colonnade.modelfile.program import Storage, View
-from colonnade.modelfile.writer import floats_of
+from colonnade.modelfile.program import View, elements_of, room_for
 from colonnade.plan.copy import dense
 from colonnade.plan.lowering.context import Lowering
 from colonnade.plan.lowering.places import Order
@@ -28,16 +27,16 @@ def conv(to: Lowering, node: Node, op: Conv) -> None:
 
 
 def _meets(to: Lowering, node: Node, x: View, y: View) -> bool:
-    """Whether the floats right after `x`, which are read although they mean nothing, are written meanwhile: as `y`,
+    """Whether the bytes right after `x`, which are read although they mean nothing, are written meanwhile: as `y`,
     another slice of the same storage."""
-    end = x.at + floats_of(to.graph.shape(node.inputs[0]))
+    end = x.shifted(elements_of(to.graph.shape(node.inputs[0]))).at
     return x.storage is y.storage and x.at < y.at < end + SLACK
 
 
 def _in_arena(to: Lowering, value: str, source: View) -> View:
     """A copy that strips may read past the end of, as slack follows it."""
-    shape = (floats_of(to.graph.shape(value)),)
-    target = View(Storage(shape[0]))
+    shape = (elements_of(to.graph.shape(value)),)
+    target = View(room_for(shape[0], source.element))
     to.copy(f"{value}:copy", shape, dense(source, shape), dense(target, shape))
     return target
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from colonnade.graph.ir import Dense, Node
+from colonnade.kernels.arithmetic import ARITHMETICS, arithmetic_for
 from colonnade.kernels.shapes import Shape, shapes
 from colonnade.plan.lowering.context import Lowering
 from colonnade.plan.lowering.table import lowers
 from colonnade.plan.ways.records import activation_fields
-from colonnade.plan.ways.way import FLOAT_BYTES
 from colonnade.target.targets import Target
 
 
@@ -18,11 +18,12 @@ def dense(to: Lowering, node: Node, op: Dense) -> None:
     x_name, w_name, b_name = node.inputs
     batch, columns = to.graph.shape(x_name)
     shape = dense_shape(to.target, batch)
-    width = shape.vectors * to.target.lanes
+    arithmetic = arithmetic_for(to.graph.element(x_name), to.graph.element(node.output))
+    width = shape.vectors * arithmetic.lanes(to.target.vector_bytes)
     weights, bias = to.graph.constants[w_name], to.graph.constants[b_name]
     outputs = weights.shape[0]
     strips = -(-outputs // width)
-    padded = np.zeros((strips * width, columns), np.float32)
+    padded = np.zeros((strips * width, columns), weights.dtype)
     padded[:outputs] = weights
     constants = to.program.constants
     x = to.read(x_name, "cn")
@@ -30,9 +31,10 @@ def dense(to: Lowering, node: Node, op: Dense) -> None:
         "dense",
         node.name,
         {"x": x, "y": to.write(node, "plain")},
-        weights=constants.add_floats(padded.reshape(strips, width, columns).transpose(0, 2, 1)),
-        bias=constants.add_floats(np.pad(bias, (0, strips * width - outputs))),
-        off_table=constants.add_ints(np.arange(columns, dtype=np.int64) * width * FLOAT_BYTES),
+        weights=constants.add(padded.reshape(strips, width, columns).transpose(0, 2, 1), arithmetic.weights),
+        bias=constants.add(np.pad(bias, (0, strips * width - outputs)), arithmetic.sums),
+        off_table=constants.add_ints(np.arange(columns, dtype=np.int64) * width * arithmetic.weights.bytes),
+        arithmetic=ARITHMETICS.index(arithmetic),
         columns=columns,
         batch=batch,
         outputs=outputs,

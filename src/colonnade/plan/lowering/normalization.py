@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from colonnade.graph.ir import LRN, Node, Softmax
-from colonnade.modelfile.writer import floats_of
+from colonnade.modelfile.program import elements_of
 from colonnade.plan.lowering.context import Lowering
 from colonnade.plan.lowering.table import lowers
 
@@ -12,7 +12,7 @@ from colonnade.plan.lowering.table import lowers
 def softmax(to: Lowering, node: Node, op: Softmax) -> None:
     shape, axis = to.graph.shape(node.output), op.axis
     x, y = to.read(node.inputs[0], "plain"), to.write(node, "plain")
-    outer, inner = floats_of(shape[:axis]), floats_of(shape[axis + 1 :])
+    outer, inner = elements_of(shape[:axis]), elements_of(shape[axis + 1 :])
     to.emit("softmax", node.name, {"x": x, "y": y}, outer=outer, count=shape[axis], inner=inner)
 
 
@@ -20,6 +20,6 @@ def softmax(to: Lowering, node: Node, op: Softmax) -> None:
 def lrn(to: Lowering, node: Node, op: LRN) -> None:
     shape = to.graph.shape(node.output)
     x, y = to.read(node.inputs[0], "cn"), to.write(node, "cn")
-    inner = floats_of(shape) // shape[1]
+    inner = elements_of(shape) // shape[1]
     fields = {"size": op.size, "alpha": op.alpha, "beta": op.beta, "bias": op.bias}
     to.emit("lrn", node.name, {"x": x, "y": y}, channels=shape[1], inner=inner, **fields)

@@ -13,8 +13,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from colonnade.graph.ir import Concat, Graph
-from colonnade.modelfile.program import Storage, View
-from colonnade.modelfile.writer import floats_of
+from colonnade.modelfile.program import View, elements_of, room_for
 from colonnade.plan.copy import Strided, row_major
 from colonnade.plan.planes import NO_BORDERS, Borders, Planes
 
@@ -33,7 +32,7 @@ def swapped(shape: tuple[int, ...]) -> tuple[int, ...]:
 
 @dataclass(frozen=True)
 class Slice:
-    """A value made inside another: `at` floats from the start of value `whole`."""
+    """A value made inside another: `at` elements from the start of value `whole`."""
 
     whole: str
     at: int
@@ -48,7 +47,7 @@ def concat_slices(graph: Graph) -> dict[str, Slice]:
     makers = graph.producers()
     slices: dict[str, Slice] = {}
     concats = [node for node in graph.nodes if isinstance(node.op, Concat) and node.op.axis == 1]
-    for node in sorted(concats, key=lambda node: -floats_of(graph.shape(node.output))):
+    for node in sorted(concats, key=lambda node: -elements_of(graph.shape(node.output))):
         if node.output in graph.outputs:
             continue
         at = 0
@@ -56,7 +55,7 @@ def concat_slices(graph: Graph) -> dict[str, Slice]:
             free = part in makers and part not in slices and part not in graph.outputs
             if free and not _contains(slices, part, node.output):
                 slices[part] = Slice(node.output, at)
-            at += floats_of(graph.shape(part))
+            at += elements_of(graph.shape(part))
         inherited = _common_slice(graph, slices, node.inputs)
         if inherited and node.output not in slices and inherited.whole != node.output:
             slices[node.output] = inherited
@@ -81,7 +80,7 @@ def _common_slice(graph: Graph, slices: dict[str, Slice], parts: tuple[str, ...]
     for part in parts:
         if slices.get(part) != Slice(first.whole, at):
             return None
-        at += floats_of(graph.shape(part))
+        at += elements_of(graph.shape(part))
     return first
 
 
@@ -112,7 +111,7 @@ class Places:
     def planes(self, value: str) -> Planes:
         """The planes of an image in its `image_order`."""
         height, width = self._graph.shape(value)[2:]
-        return Planes(height, width, self._borders.get(value, NO_BORDERS))
+        return Planes(height, width, self._borders.get(value, NO_BORDERS), self._graph.element(value))
 
     def bind(self, value: str, order: Order, view: View) -> None:
         """Fix where a value lives; in both orders where they are the same bytes."""
@@ -125,16 +124,16 @@ class Places:
         known = self._views.get((value, order))
         if known is not None:
             return known
-        shape = self._graph.shape(value)
+        shape, element = self._graph.shape(value), self._graph.element(value)
         slices = order == "cn" or (order == "plain" and same_in_both_orders(shape))
         part = self._slices.get(value) if slices else None
         if part is not None:
             whole = self.view(part.whole, "cn")
-            self.bind(value, order, View(whole.storage, whole.at + part.at))
+            self.bind(value, order, whole.shifted(part.at))
         elif order == "bordered":
-            self.bind(value, order, View(Storage(shape[0] * shape[1] * self.planes(value).floats)))
+            self.bind(value, order, View(room_for(shape[0] * shape[1] * self.planes(value).elements, element)))
         else:
-            self.bind(value, order, View(Storage(floats_of(shape))))
+            self.bind(value, order, View(room_for(elements_of(shape), element)))
         return self._views[value, order]
 
     def walked(self, value: str, order: Order, view: View) -> Strided:

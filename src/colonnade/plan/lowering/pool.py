@@ -16,7 +16,7 @@ def pool(to: Lowering, node: Node, op: Pool) -> None:
     source, target = to.places.planes(node.inputs[0]), to.places.planes(node.output)
     x, y = to.read_image(node.inputs[0]), to.write(node, to.places.image_order(node.output))
     if any(target.borders):
-        to.emit("fill", f"{node.name}:border", {"y": y}, count=y.storage.floats, value=0.0)
+        to.emit("fill", f"{node.name}:border", {"y": y}, count=y.storage.elements, value=0.0)
     to.emit(
         "pool",
         node.name,
@@ -26,11 +26,11 @@ def pool(to: Lowering, node: Node, op: Pool) -> None:
         in_h=in_h,
         in_w=in_w,
         x_pitch=source.pitch,
-        x_plane=source.floats,
+        x_plane=source.elements,
         out_h=out_h,
         out_w=out_w,
         y_pitch=target.pitch,
-        y_plane=target.floats,
+        y_plane=target.elements,
         kernel_h=op.kernel[0],
         kernel_w=op.kernel[1],
         stride_h=op.strides[0],
@@ -60,5 +60,5 @@ def global_pool(to: Lowering, node: Node, op: GlobalPool) -> None:
         height=planes.height,
         width=planes.width,
         x_pitch=planes.pitch,
-        x_plane=planes.floats,
+        x_plane=planes.elements,
     )

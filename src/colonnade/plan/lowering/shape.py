@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from colonnade.graph.ir import Concat, Node, Pad, Reshape, Transpose
-from colonnade.modelfile.program import View
-from colonnade.modelfile.writer import floats_of
+from colonnade.modelfile.program import elements_of
 from colonnade.plan.copy import Strided, dense, row_major
 from colonnade.plan.lowering.context import Lowering
 from colonnade.plan.lowering.places import Order, swapped
@@ -23,7 +22,7 @@ def concat(to: Lowering, node: Node, op: Concat) -> None:
     for part in node.inputs:
         part_shape = to.graph.shape(part)
         part_stored = swapped(part_shape) if order == "cn" else part_shape
-        target = View(whole.storage, whole.at + at * strides[stored_axis])
+        target = whole.shifted(at * strides[stored_axis])
         source = to.read(part, order)
         if source != target:
             to.copy(f"{node.name}:{part}", part_stored, dense(source, part_stored), Strided(target, strides))
@@ -37,8 +36,8 @@ def pad(to: Lowering, node: Node, op: Pad) -> None:
     x, y = to.read(node.inputs[0], "cn"), to.write(node, "cn")
     strides = row_major(padded)
     top, left = op.pads[:2]
-    to.emit("fill", f"{node.name}:border", {"y": y}, count=floats_of(padded), value=op.value)
-    inside = View(y.storage, y.at + top * strides[2] + left)
+    to.emit("fill", f"{node.name}:border", {"y": y}, count=elements_of(padded), value=op.value)
+    inside = y.shifted(top * strides[2] + left)
     to.copy(node.name, stored, dense(x, stored), Strided(inside, strides))
 
 
@@ -50,7 +49,7 @@ def reshape(to: Lowering, node: Node, op: Reshape) -> None:
     order: Order = "cn" if keeps and to.places.known(node.inputs[0], "cn") is not None else "plain"
     view = to.read(node.inputs[0], order)
     if node.output in to.graph.outputs or to.places.is_slice(node.output):
-        flat = (floats_of(shape),)
+        flat = (elements_of(shape),)
         to.copy(node.name, flat, dense(view, flat), dense(to.write(node, order), flat))
     else:
         to.places.bind(node.output, order, view)

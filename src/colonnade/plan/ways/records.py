@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from colonnade.graph.ir import Activation
+from colonnade.kernels.arithmetic import ARITHMETICS
 from colonnade.modelfile.program import View
 from colonnade.modelfile.records import ACTIVATIONS
 from colonnade.modelfile.steps import Fields
@@ -18,6 +19,7 @@ def activation_fields(act: Activation) -> dict[str, object]:
 def plane_fields(g: Geometry) -> dict[str, object]:
     """A convolution's images and the planes they lie in, as the fields of a record."""
     return {
+        "arithmetic": ARITHMETICS.index(g.arithmetic),
         "channels": g.channels,
         "batch": g.batch,
         "in_h": g.height,

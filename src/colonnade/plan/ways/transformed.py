@@ -54,4 +54,4 @@ class Transformed(TiledCandidate):
 def packed_products(weights: np.ndarray, rows: int) -> np.ndarray:
     """[rows, columns, products] as tiles of at most `rows`, each [products][columns][rows of the tile]."""
     tiles = [weights[first : first + rows] for first in range(0, len(weights), rows)]
-    return np.concatenate([tile.transpose(2, 1, 0).astype(np.float32).reshape(-1) for tile in tiles])
+    return np.concatenate([tile.transpose(2, 1, 0).reshape(-1) for tile in tiles])

@@ -9,7 +9,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from colonnade.kernels.shapes import MAX_LANES, Shape
+from colonnade.kernels.shapes import MAX_VECTOR_BYTES, Shape
 from colonnade.kernels.vertical import MAX_STRIDE, VERTICAL_FILTERS
 from colonnade.kernels.winograd import Filter
 from colonnade.modelfile.program import Constants, Step, View
@@ -105,8 +105,10 @@ class Vertical(Transformed):
     ) -> Step:
         g, lines = problem.geometry, PatchLines(problem.geometry, self)
         fields: dict[str, object] = {
-            "weights": constants.add_floats(packed_products(transformed_lines(problem, self.m), self.rows)),
-            "bias": constants.add_floats(problem.bias),
+            "weights": constants.add(
+                packed_products(transformed_lines(problem, self.m), self.rows), g.arithmetic.weights
+            ),
+            "bias": constants.add(problem.bias, g.arithmetic.sums),
             "off_table": constants.add_ints(lines.offsets * FLOAT_BYTES),
             "m": self.m,
             "kernel_h": g.kernel[0],
@@ -174,7 +176,7 @@ class PatchLines:
     def plane(self) -> int:
         """Floats of one phase of one channel in one transform."""
         line = ALIGNMENT // FLOAT_BYTES
-        beside = self.geometry.pads[1] if self.split == 1 else MAX_LANES
+        beside = self.geometry.pads[1] if self.split == 1 else self.geometry.arithmetic.lanes(MAX_VECTOR_BYTES)
         return -(-(beside + self.panel * self.pitch) // line) * line
 
     @property

@@ -90,8 +90,8 @@ class Windows(Candidate):
         g = problem.geometry
         direct = g.reads_as_is
         fields: dict[str, object] = {
-            "weights": constants.add_floats(problem.weights),
-            "bias": constants.add_floats(problem.bias),
+            "weights": constants.add(problem.weights, g.arithmetic.weights),
+            "bias": constants.add(problem.bias, g.arithmetic.sums),
             "kernel": g.kernel[0],
             "stride": g.strides[0],
             "direct": direct,

@@ -57,7 +57,7 @@ class Winograd(Transformed):
     def cycles(self, problem: ConvProblem, target: Target) -> float:
         g, p = problem.geometry, Patches(problem.geometry, self, target.lanes)
         f = self.filters(g)[self.m]
-        strip_vectors = -(-p.positions // target.lanes) if target.isa.lanes else p.strips * self.vectors
+        strip_vectors = -(-p.positions // target.lanes) if target.isa.vector_bytes else p.strips * self.vectors
         tiles = -(-g.rows // self.rows)
         column = column_cycles(Shape(self.rows, self.vectors), target) / self.vectors
         product = g.rows / self.rows * g.channels * strip_vectors * column
@@ -92,8 +92,8 @@ class Winograd(Transformed):
         weights = transformed_weights(problem, self.m)
         by_products = weights.reshape(*weights.shape[:2], -1)  # [rows, channels, n * n]
         fields: dict[str, object] = {
-            "weights": constants.add_floats(packed_products(by_products, self.rows)),
-            "bias": constants.add_floats(problem.bias),
+            "weights": constants.add(packed_products(by_products, self.rows), g.arithmetic.weights),
+            "bias": constants.add(problem.bias, g.arithmetic.sums),
             "off_table": constants.add_ints(offsets),
             "m": self.m,
             "kernel": g.kernel[0],

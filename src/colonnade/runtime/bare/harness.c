@@ -36,23 +36,23 @@ static void bare_evict(const volatile uint8_t *memory, uint64_t bytes) {
 
 static uint64_t bare_aligned(uint64_t bytes) { return (bytes + 63) & ~(uint64_t)63; }
 
-static void bare_bind(const cln_model *model, const float **inputs, float **outputs) {
+static void bare_bind(const cln_model *model, const void **inputs, void **outputs) {
   const uint8_t *input = (const uint8_t *)bare_the_job.inputs;
   for (int32_t i = 0; i < model->input_count; ++i) {
-    inputs[i] = (const float *)input;
-    input += bare_aligned((uint64_t)model->inputs[i].floats * sizeof(float));
+    inputs[i] = input;
+    input += bare_aligned((uint64_t)model->inputs[i].bytes);
   }
   for (int32_t i = 0; i < model->output_count; ++i)
-    outputs[i] = cln_aligned_alloc((size_t)model->outputs[i].floats * sizeof(float));
+    outputs[i] = cln_aligned_alloc((size_t)model->outputs[i].bytes);
 }
 
-static void bare_show(const cln_session *session, float **outputs) {
+static void bare_show(const cln_session *session, void **outputs) {
   const cln_model *model = session->model;
   const bare_job *job = &bare_the_job;
-  if (job->shown_floats)
-    bare_write(1, cln_at(session, 0, job->shown_buffer, job->shown_at), (size_t)job->shown_floats * sizeof(float));
-  for (int32_t i = 0; i < model->output_count && !job->shown_floats; ++i)
-    bare_write(1, outputs[i], (size_t)model->outputs[i].floats * sizeof(float));
+  if (job->shown_bytes)
+    bare_write(1, cln_at(session, 0, job->shown_buffer, job->shown_at), (size_t)job->shown_bytes);
+  for (int32_t i = 0; i < model->output_count && !job->shown_bytes; ++i)
+    bare_write(1, outputs[i], (size_t)model->outputs[i].bytes);
 }
 
 _Noreturn void bare_main(void) {
@@ -63,8 +63,8 @@ _Noreturn void bare_main(void) {
   bare_check(cln_session_create(model, 1, &session, error, sizeof error), error);
   int32_t steps = model->task_count;
   bare_check(bare_the_job.first > bare_the_job.last || bare_the_job.last > steps, "no such steps");
-  const float **inputs = calloc((size_t)model->input_count + 1, sizeof *inputs);
-  float **outputs = calloc((size_t)model->output_count + 1, sizeof *outputs);
+  const void **inputs = calloc((size_t)model->input_count + 1, sizeof *inputs);
+  void **outputs = calloc((size_t)model->output_count + 1, sizeof *outputs);
   bare_bind(model, inputs, outputs);
   bare_evict(cln_aligned_alloc(0), bare_the_job.evict_bytes);
   model->task_count = bare_the_job.first;

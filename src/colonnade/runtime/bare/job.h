@@ -9,7 +9,7 @@ typedef struct {
   uint64_t inputs;             /* address of the inputs, one after another, each from a multiple of 64 bytes on */
   uint64_t heap;               /* address of free memory, to the end of what the machine has */
   uint64_t evict_bytes;        /* this much other memory is read before the measured steps' predecessors run */
-  int64_t shown_at, shown_floats; /* what is written at the end: so much of `shown_buffer`; 0 floats: all outputs */
+  int64_t shown_at, shown_bytes;  /* what is written at the end: so much of `shown_buffer`; 0 bytes: all outputs */
   int32_t first, last;            /* steps before `first` prepare; then first .. last - 1 run */
   int32_t shown_buffer, reserved;
 } bare_job;

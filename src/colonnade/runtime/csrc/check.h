@@ -41,7 +41,7 @@ static inline bool cln_lies_within(int64_t at, int64_t count, int64_t limit) {
 }
 
 static inline const char *cln_check_floats(const cln_model *m, int64_t at, int64_t count) {
-  return cln_lies_within(at, count, m->float_count) ? NULL : "constants outside the file";
+  return cln_lies_within(at, CLN_PRODUCT(count, sizeof(float)), m->data_bytes) ? NULL : "constants outside the file";
 }
 
 static inline const char *cln_check_ints(const cln_model *m, int64_t at, int64_t count) {
@@ -78,31 +78,35 @@ static inline const char *cln_check_offsets(const cln_model *m, int64_t at, int6
   return !count || (found.low >= 0 && !(found.bits & (size - 1)) && found.high / size < limit) ? NULL : reason;
 }
 
-/* `floats` floats of a view, `before` of them before its first element. */
-static inline const char *cln_check_view(const cln_model *m, int32_t buffer, int64_t at, int64_t before, int64_t floats,
+/* `count` elements of a view, `before` of them before its first one. */
+static inline const char *cln_check_view(const cln_model *m, int32_t buffer, int64_t at, int64_t before, int64_t count,
                                          const char *reason) {
-  return cln_lies_within(at - before, floats, m->buffers[buffer].floats) ? NULL : reason;
+  const int64_t size = cln_element_bytes(m->buffers[buffer].element);
+  return cln_lies_within(at - before * size, count * size, m->buffers[buffer].bytes) ? NULL : reason;
 }
 
-/* In a check of `s` in `m`: the view `name` holds so many floats, the first element being number `before`. */
-#define CLN_VIEW_FROM(name, before, floats) \
-  CLN_TRY(cln_check_view(m, s->name##_buffer, s->name##_at, (before), (floats), #name ": data outside its buffer"))
-#define CLN_VIEW(name, floats) CLN_VIEW_FROM(name, 0, floats)
+/* In a check of `s` in `m`: the view `name` holds so many elements, the first one being number `before`. */
+#define CLN_VIEW_FROM(name, before, count) \
+  CLN_TRY(cln_check_view(m, s->name##_buffer, s->name##_at, (before), (count), #name ": data outside its buffer"))
+#define CLN_VIEW(name, count) CLN_VIEW_FROM(name, 0, count)
 
-/* Outputs and, if there is one, the residual: `floats` with the border before the first output. */
-#define CLN_VIEWS_OF_OUTPUTS(floats)                               \
-  do {                                                             \
-    CLN_VIEW_FROM(y, s->y_border, floats);                         \
-    if (s->r_buffer >= 0) CLN_VIEW_FROM(r, s->y_border, floats);   \
+/* Outputs and, if there is one, the residual: `count` with the border before the first output. */
+#define CLN_VIEWS_OF_OUTPUTS(count)                               \
+  do {                                                            \
+    CLN_VIEW_FROM(y, s->y_border, count);                         \
+    if (s->r_buffer < 0) break;                                   \
+    CLN_NEED(m->buffers[s->r_buffer].element == m->buffers[s->y_buffer].element, "r: of another element type than y"); \
+    CLN_VIEW_FROM(r, s->y_border, count);                         \
   } while (0)
 
-/* Floats that may be read from where a view begins: the rest of its buffer, and the slack after that, where there is some.
+/* Elements that may be read from where a view begins: the rest of its buffer, and the slack after that, where there is some.
  * What a caller gave ends where it ends. This holds for every repeat of a step (check_buffer in validate.c). */
 static inline int64_t cln_readable(const cln_model *m, int32_t buffer, int64_t at) {
-  return m->buffers[buffer].floats - at + (cln_has_slack(m, buffer) ? CLN_SLACK : 0);
+  const cln_buffer *b = m->buffers + buffer;
+  return (b->bytes - at + (cln_has_slack(m, buffer) ? CLN_SLACK : 0)) / cln_element_bytes(b->element);
 }
 
-/* Floats from the first element of the first plane to the last of the last. */
+/* Elements from the first one of the first plane to the last of the last. */
 static inline int64_t cln_planes_span(int64_t planes, int32_t height, int32_t width, int32_t pitch, int32_t plane) {
   return CLN_PRODUCT(planes - 1, plane) + CLN_PRODUCT(height - 1, pitch) + width;
 }
@@ -113,9 +117,17 @@ static inline const char *cln_check_output_plane(int32_t height, int32_t width, 
   return NULL;
 }
 
+/* Input and output are of the types that the step's arithmetic takes and makes. */
+static inline const char *cln_check_types(const cln_model *m, int32_t arithmetic, int32_t x, int32_t y) {
+  static const int32_t types[CLN_ARITHMETIC_COUNT][2] = CLN_ARITHMETIC_TYPES;
+  CLN_NEED(m->buffers[x].element == types[arithmetic][0], "x: of another element type than its micro-kernels take");
+  CLN_NEED(m->buffers[y].element == types[arithmetic][1], "y: of another element type than its micro-kernels make");
+  return NULL;
+}
+
 /* The micro-kernel asked for, and where there is one of fewer vectors, those of all fewer rows too. */
-static inline const char *cln_check_kernels(const cln_model *m, int32_t rows, int32_t vectors) {
-  const cln_kernel_grid *grid = m->isa->kernels;
+static inline const char *cln_check_kernels(const cln_model *m, int32_t arithmetic, int32_t rows, int32_t vectors) {
+  const cln_kernel_grid *grid = m->isa->kernels + arithmetic;
   CLN_NEED((*grid)[rows][vectors], "no such micro-kernel");
   for (int32_t t = 1; t <= rows; ++t)
     for (int32_t v = 1; v <= vectors; ++v) CLN_NEED((*grid)[t][v] || !(*grid)[rows][v], "no such micro-kernel");

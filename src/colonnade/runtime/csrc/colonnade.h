@@ -4,7 +4,8 @@
  *   cln_session *session;  one arena and one thread pool; one run at a time
  *
  * Functions that can fail return 0 on success and -1 on failure with one line in `error`, cut to `error_size` bytes.
- * Data is dense float32 in the order of the value's dims (NCHW for images). Nothing is allocated while running.
+ * Data is dense, in the order of the value's dims (NCHW for images), of the element type that its cln_info tells. Nothing
+ * is allocated while running.
  */
 #pragma once
 #include <stddef.h>
@@ -19,11 +20,18 @@ extern "C" {
 typedef struct cln_model cln_model;
 typedef struct cln_session cln_session;
 
+/* Element types. */
+typedef enum {
+  CLN_F32 = 0, /* float */
+} cln_element;
+
 typedef struct {
   const char *name;
   const int64_t *dims;
   int32_t rank;
-  int64_t floats; /* product of dims */
+  cln_element element;
+  int64_t elements; /* product of dims */
+  int64_t bytes;
 } cln_info;
 
 /* Version of the library, and a digest of everything that shapes its speed: generator, sources, compiler, flags. */
@@ -43,7 +51,7 @@ CLN_API int32_t cln_model_outputs(const cln_model *model);
 CLN_API cln_info cln_model_input(const cln_model *model, int32_t index);
 CLN_API cln_info cln_model_output(const cln_model *model, int32_t index);
 CLN_API const char *cln_model_target(const cln_model *model);
-CLN_API int64_t cln_model_arena_floats(const cln_model *model);
+CLN_API int64_t cln_model_arena_bytes(const cln_model *model);
 
 /* Steps in running order, for profiles. `op` is the kind of step, `name` the node it came from. */
 CLN_API int32_t cln_model_steps(const cln_model *model);
@@ -53,11 +61,12 @@ CLN_API int cln_session_create(const cln_model *model, int32_t threads, cln_sess
                                size_t error_size);
 CLN_API void cln_session_free(cln_session *session);
 
-/* Run once. inputs[i] and outputs[i] hold as many floats as the model says; they may not overlap. */
-CLN_API void cln_session_run(cln_session *session, const float *const *inputs, float *const *outputs);
+/* Run once. inputs[i] and outputs[i] hold as many elements as the model says, of the type that it says, and begin where a
+ * pointer to that type may; they may not overlap. */
+CLN_API void cln_session_run(cln_session *session, const void *const *inputs, void *const *outputs);
 
 /* The same; step_ns[i] receives the nanoseconds of step i. */
-CLN_API void cln_session_profile(cln_session *session, const float *const *inputs, float *const *outputs,
+CLN_API void cln_session_profile(cln_session *session, const void *const *inputs, void *const *outputs,
                                  double *step_ns);
 
 /* What the session's threads can do at most, measured now: multiply-adds per nanosecond with all operands in registers,

@@ -182,9 +182,9 @@ typedef struct {
 
 typedef struct {
   const char *target;
-  int32_t lanes; /* 0: of any length */
+  int32_t vector_bytes; /* 0: of any length */
   bool (*supported)(void);
-  const cln_kernel_grid *kernels;
+  const cln_kernel_grid *kernels; /* by arithmetic */
   const cln_fused_grid *fused;
   const cln_channel_grid *channels;
   const cln_winograd_transforms *transforms;
@@ -240,18 +240,18 @@ struct cln_model {
   bool mapped;
   const cln_header *header;
   const cln_isa *isa;
-  int32_t lanes; /* that the data is laid out for */
+  int32_t lanes; /* floats of a vector that the data is laid out for */
   const cln_buffer *buffers;
   const char *strings; /* zero-terminated names */
   const int32_t *ints;
-  const float *floats;
+  const uint8_t *constants; /* of all element types */
   int32_t buffer_count, value_count, step_count, task_count, cnm_count, input_count, output_count, string_count;
-  int64_t int_count, float_count;
+  int64_t int_count, data_bytes;
   cln_task *tasks; /* task_count of them: repeated steps once for each repeat */
   cln_cnm_plan *cnm_plans;
   cln_info *inputs, *outputs;
   int32_t *input_buffers, *output_buffers;
-  int64_t scratch_floats; /* per thread, the most any step asks for */
+  int64_t scratch_bytes; /* per thread, the most any step asks for */
 };
 
 typedef struct cln_team cln_team;
@@ -267,8 +267,8 @@ typedef struct {
 struct cln_session {
   const cln_model *model;
   cln_session **alone; /* by thread, each of one thread: they share out the images of a batch; NULL: all do each step */
-  float *arena, *scratch;
-  float **base; /* [image][buffer] */
+  uint8_t *arena, *scratch;
+  uint8_t **base; /* [image][buffer] */
   cln_team *team;
   int threads;
   cln_counter *counters; /* [task][round][thread] */
@@ -337,13 +337,29 @@ static inline int64_t cln_whole_lines(int64_t floats) {
   return (floats + line - 1) / line * line;
 }
 
-/* Whether CLN_SLACK floats that mean nothing may be read after a buffer's last one. */
+/* Whether CLN_SLACK bytes that mean nothing may be read after a buffer's last one. */
 static inline bool cln_has_slack(const cln_model *model, int32_t buffer) {
   return model->buffers[buffer].kind == CLN_BUFFER_ARENA || model->buffers[buffer].kind == CLN_BUFFER_CONSTANT;
 }
 
+/* What the element types are in C; CLN_SLACK and the longest vector in floats. */
+enum { CLN_MAX_LANES = CLN_MAX_VECTOR_BYTES / sizeof(float), CLN_SLACK_FLOATS = CLN_SLACK / sizeof(float) };
+
+static inline int64_t cln_element_bytes(int32_t element) {
+  static const int32_t bytes[CLN_ELEMENT_COUNT] = CLN_ELEMENT_BYTES;
+  return bytes[element];
+}
+
+/* Constants that begin at byte `at`. */
+static inline const void *cln_constants(const cln_model *model, int64_t at) { return model->constants + at; }
+
+/* A thread's scratch. */
+static inline void *cln_scratch(const cln_session *session, int thread) {
+  return session->scratch + thread * session->model->scratch_bytes;
+}
+
 /* Where a task's view begins. */
-static inline float *cln_at(const cln_session *session, int32_t task, int32_t buffer, int64_t at) {
+static inline void *cln_at(const cln_session *session, int32_t task, int32_t buffer, int64_t at) {
   const cln_model *model = session->model;
   return session->base[(int64_t)model->tasks[task].image * model->buffer_count + buffer] + at;
 }

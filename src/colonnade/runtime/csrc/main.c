@@ -13,7 +13,7 @@ static const char usage[] =
     "usage: colonnade-run MODEL.colonnade [--input X.npy]... [--output Y.npy]... [--bench N] [--profile] [--threads N]\n"
     "       colonnade-run MODEL.colonnade... --turns N [--input X.npy]... [--expect Y.npy]... [--evict BYTES]\n"
     "\n"
-    "  --input FILE    one per input, in order (float32, the model's shape); without any, zeros\n"
+    "  --input FILE    one per input, in order (of the model's type and shape); without any, zeros\n"
     "  --output FILE   one per output, in order\n"
     "  --bench N       run N times after one to warm up; print the median and the minimum\n"
     "  --profile       print each step's median time over the runs of --bench (default 10)\n"
@@ -91,7 +91,7 @@ static int parse(int count, char **arguments, options *o) {
 }
 
 int read_arrays(const cln_model *model, cln_info (*info)(const cln_model *, int32_t), int count,
-                const char *const *files, int file_count, float **arrays) {
+                const char *const *files, int file_count, void **arrays) {
   char error[ERROR_BYTES];
   if (file_count && file_count != count) {
     snprintf(error, sizeof error, "the model has %d of these, not %d", count, file_count);
@@ -99,8 +99,8 @@ int read_arrays(const cln_model *model, cln_info (*info)(const cln_model *, int3
   }
   for (int i = 0; i < count; ++i) {
     cln_info value = info(model, i);
-    if (!(arrays[i] = cln_aligned_alloc((size_t)value.floats * sizeof(float)))) return complain("memory", "short");
-    if (file_count && npy_read(files[i], value.dims, value.rank, arrays[i], error, sizeof error))
+    if (!(arrays[i] = cln_aligned_alloc((size_t)value.bytes))) return complain("memory", "short");
+    if (file_count && npy_read(files[i], &value, arrays[i], error, sizeof error))
       return complain(files[i], error);
   }
   return 0;
@@ -110,7 +110,7 @@ static bool same_shapes(const cln_model *a, const cln_model *b, int count,
                         cln_info (*info)(const cln_model *, int32_t)) {
   for (int i = 0; i < count; ++i) {
     cln_info x = info(a, i), y = info(b, i);
-    if (x.rank != y.rank || memcmp(x.dims, y.dims, sizeof *x.dims * (size_t)x.rank)) return false;
+    if (x.element != y.element || x.rank != y.rank || memcmp(x.dims, y.dims, sizeof *x.dims * (size_t)x.rank)) return false;
   }
   return true;
 }
@@ -191,7 +191,7 @@ static int bench(const options *o, run_state *s) {
   double *times = calloc((size_t)runs, sizeof *times), *column = calloc((size_t)runs, sizeof *column);
   double *step_ns = calloc((size_t)runs * (size_t)steps + 1, sizeof *step_ns);
   int status = times && column && step_ns ? 0 : complain("memory", "short");
-  const float *const *inputs = (const float *const *)s->inputs;
+  const void *const *inputs = (const void *const *)s->inputs;
   if (!status) {
     cln_session_run(session, inputs, s->outputs);
     for (int r = 0; r < runs; ++r) {
@@ -217,7 +217,7 @@ static int write_outputs(const options *o, const run_state *s) {
   char error[ERROR_BYTES];
   for (int i = 0; i < o->output_count; ++i) {
     cln_info info = cln_model_output(s->models[0].model, i);
-    if (npy_write(o->outputs[i], info.dims, info.rank, s->outputs[i], error, sizeof error))
+    if (npy_write(o->outputs[i], &info, s->outputs[i], error, sizeof error))
       return complain(o->outputs[i], error);
   }
   return 0;
@@ -229,7 +229,7 @@ static int execute(const options *o, run_state *s) {
     int status = bench(o, s);
     if (status) return status;
   } else {
-    cln_session_run(s->models[0].session, (const float *const *)s->inputs, s->outputs);
+    cln_session_run(s->models[0].session, (const void *const *)s->inputs, s->outputs);
   }
   return write_outputs(o, s);
 }

@@ -40,12 +40,13 @@ static const char *check_header(const cln_model *model) {
     return "the file is damaged (its checksum does not match)";
   for (int i = 0; i < CLN_SECTION_COUNT; ++i) {
     uint64_t at = header->section_at[i], count = header->section_count[i], size = element_bytes[i];
-    if (at % CLN_ALIGNMENT || at > model->bytes || count > (model->bytes - at) / size || count > INT32_MAX)
+    if (at % CLN_ALIGNMENT || at > model->bytes || count > (model->bytes - at) / size ||
+        (count > INT32_MAX && i != CLN_SECTION_DATA))
       return "a section lies outside the file";
   }
   uint64_t strings = header->section_count[CLN_SECTION_STRINGS];
   if (!strings || model->data[header->section_at[CLN_SECTION_STRINGS] + strings - 1]) return "names are damaged";
-  if (header->section_count[CLN_SECTION_FLOATS] < CLN_SLACK) return "constants end without slack";
+  if (header->section_count[CLN_SECTION_DATA] < CLN_SLACK) return "constants end without slack";
   return cln_range_header(model, header);
 }
 
@@ -61,10 +62,10 @@ static int find_isa(cln_model *model, char *error, size_t error_size) {
     if (!isa->supported())
       return cln_fail(error, error_size, "compiled for %s, which this CPU does not have; compile it for this CPU",
                       isa->target);
-    int32_t lanes = model->header->target_lanes;
-    if (isa->lanes ? lanes != isa->lanes : lanes < 1 || lanes > CLN_MAX_LANES) break;
+    const int32_t bytes = model->header->vector_bytes;
+    if (isa->vector_bytes ? bytes != isa->vector_bytes : bytes % (int32_t)sizeof(float)) break;
     model->isa = isa;
-    model->lanes = lanes;
+    model->lanes = bytes / (int32_t)sizeof(float);
     return 0;
   }
   return cln_fail(error, error_size, "compiled for target '%.31s', for which this library has no kernels",
@@ -75,11 +76,18 @@ static int find_isa(cln_model *model, char *error, size_t error_size) {
 static const char *read_value(cln_model *model, const cln_value *v) {
   CLN_TRY(cln_range_value(model, v));
   int32_t *next = v->output ? &model->output_count : &model->input_count;
-  const int64_t floats = cln_product(v->rank, v->dims);
+  const int64_t elements = cln_product(v->rank, v->dims);
   CLN_NEED(v->index == *next, "inputs and outputs are out of order");
-  CLN_NEED(floats <= CLN_MAX_COUNT, "size out of range");
+  CLN_NEED(elements <= CLN_MAX_COUNT, "size out of range");
   (v->output ? model->outputs : model->inputs)[*next] =
-      (cln_info){.name = model->strings + v->name, .dims = v->dims, .rank = v->rank, .floats = floats};
+      (cln_info){
+          .name = model->strings + v->name,
+          .dims = v->dims,
+          .rank = v->rank,
+          .element = (cln_element)v->element,
+          .elements = elements,
+          .bytes = elements * cln_element_bytes(v->element),
+      };
   (v->output ? model->output_buffers : model->input_buffers)[*next] = v->buffer;
   ++*next;
   return NULL;
@@ -150,9 +158,9 @@ static int read_model(cln_model *model, char *error, size_t error_size) {
   model->buffers = section(model, CLN_SECTION_BUFFERS, &model->buffer_count);
   model->strings = section(model, CLN_SECTION_STRINGS, &model->string_count);
   model->ints = section(model, CLN_SECTION_INTS, NULL);
-  model->floats = section(model, CLN_SECTION_FLOATS, NULL);
+  model->constants = section(model, CLN_SECTION_DATA, NULL);
   model->int_count = (int64_t)model->header->section_count[CLN_SECTION_INTS];
-  model->float_count = (int64_t)model->header->section_count[CLN_SECTION_FLOATS] - CLN_SLACK;
+  model->data_bytes = (int64_t)model->header->section_count[CLN_SECTION_DATA] - CLN_SLACK;
   if (read_values(model, error, error_size) || read_order(model, error, error_size)) return -1;
   if (cln_model_validate(model, error, error_size)) return -1;
   repeat_steps(model);
@@ -230,7 +238,7 @@ int32_t cln_model_outputs(const cln_model *model) { return model->output_count; 
 cln_info cln_model_input(const cln_model *model, int32_t index) { return model->inputs[index]; }
 cln_info cln_model_output(const cln_model *model, int32_t index) { return model->outputs[index]; }
 const char *cln_model_target(const cln_model *model) { return model->header->target; }
-int64_t cln_model_arena_floats(const cln_model *model) { return model->header->arena_floats; }
+int64_t cln_model_arena_bytes(const cln_model *model) { return model->header->arena_bytes; }
 int32_t cln_model_steps(const cln_model *model) { return model->step_count; }
 
 const char *cln_model_step(const cln_model *model, int32_t index, const char **op) {

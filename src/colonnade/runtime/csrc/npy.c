@@ -43,49 +43,54 @@ static const char *entry(const char *header, const char *key) {
   return at + strspn(at, ": ");
 }
 
-static int check_header(const char *header, const int64_t *dims, int32_t rank, char *error, size_t error_size) {
+static const char *const descriptions[CLN_ELEMENT_COUNT] = CLN_ELEMENT_NPY;
+
+static int check_header(const char *header, const cln_info *info, char *error, size_t error_size) {
   char wanted[256], got[256] = "";
-  shape_text(dims, rank, wanted, sizeof wanted);
+  const char *descr = descriptions[info->element], *found = entry(header, "'descr'");
+  shape_text(info->dims, info->rank, wanted, sizeof wanted);
   const char *shape = entry(header, "'shape'"), *end = strchr(shape, ')');
-  if (strncmp(entry(header, "'descr'"), "'<f4'", 5)) return cln_fail(error, error_size, "must be float32 (<f4)");
+  if (*found != '\'' || strncmp(found + 1, descr, strlen(descr)) || found[1 + strlen(descr)] != '\'')
+    return cln_fail(error, error_size, "must be of the type %s", descr);
   if (strncmp(entry(header, "'fortran_order'"), "False", 5)) return cln_fail(error, error_size, "must be in C order");
   if (end && (size_t)(end - shape) + 2 < sizeof got) memcpy(got, shape, (size_t)(end - shape) + 1);
   if (strcmp(got, wanted)) return cln_fail(error, error_size, "must have shape %s, not %s", wanted, got);
   return 0;
 }
 
-int npy_read(const char *path, const int64_t *dims, int32_t rank, float *data, char *error, size_t error_size) {
+int npy_read(const char *path, const cln_info *info, void *data, char *error, size_t error_size) {
   char header[HEADER_LIMIT];
   FILE *file = fopen(path, "rb");
   if (!file) return cln_fail(error, error_size, "%s", strerror(errno));
   int status = -1;
-  size_t count = (size_t)cln_product(rank, dims);
+  const size_t bytes = (size_t)info->bytes;
   if (read_header(file, header))
     cln_fail(error, error_size, "not a .npy file");
-  else if (!check_header(header, dims, rank, error, error_size)) {
-    status = fread(data, sizeof *data, count, file) == count && fgetc(file) == EOF ? 0 : -1;
+  else if (!check_header(header, info, error, error_size)) {
+    status = fread(data, 1, bytes, file) == bytes && fgetc(file) == EOF ? 0 : -1;
     if (status) cln_fail(error, error_size, "the file is cut off or too long");
   }
   fclose(file);
   return status;
 }
 
-int npy_write(const char *path, const int64_t *dims, int32_t rank, const float *data, char *error, size_t error_size) {
+int npy_write(const char *path, const cln_info *info, const void *data, char *error, size_t error_size) {
   char temporary[PATH_LIMIT], shape[256], header[512];
   struct stat there; /* root could replace a device by renaming */
   if (!stat(path, &there) && !S_ISREG(there.st_mode))
     return cln_fail(error, error_size, "is not a file; choose another name");
   if (snprintf(temporary, sizeof temporary, "%s.%ld.tmp", path, (long)getpid()) >= (int)sizeof temporary)
     return cln_fail(error, error_size, "the path is too long");
-  shape_text(dims, rank, shape, sizeof shape);
-  int text = snprintf(header, sizeof header, "{'descr': '<f4', 'fortran_order': False, 'shape': %s, }", shape);
+  shape_text(info->dims, info->rank, shape, sizeof shape);
+  int text = snprintf(header, sizeof header, "{'descr': '%s', 'fortran_order': False, 'shape': %s, }",
+                      descriptions[info->element], shape);
   int length = (10 + text + 1 + ALIGN - 1) / ALIGN * ALIGN - 10;
   FILE *file = fopen(temporary, "wb");
   if (!file) return cln_fail(error, error_size, "%s", strerror(errno));
-  size_t count = (size_t)cln_product(rank, dims);
+  const size_t bytes = (size_t)info->bytes;
   const unsigned char start[10] = {0x93, 'N', 'U', 'M', 'P', 'Y', 1, 0, (unsigned char)length, length >> 8};
   bool ok = fwrite(start, 1, sizeof start, file) == sizeof start &&
-            fprintf(file, "%-*s\n", length - 1, header) == length && fwrite(data, sizeof *data, count, file) == count;
+            fprintf(file, "%-*s\n", length - 1, header) == length && fwrite(data, 1, bytes, file) == bytes;
   ok = !fclose(file) && ok;
   if (ok && !rename(temporary, path)) return 0;
   int reason = errno;

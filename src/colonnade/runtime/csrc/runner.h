@@ -23,7 +23,7 @@ typedef struct {
 /* Models that all read the same inputs and write to the same outputs. */
 typedef struct {
   loaded *models;
-  float *inputs[MAX_FILES], *outputs[MAX_FILES];
+  void *inputs[MAX_FILES], *outputs[MAX_FILES];
 } run_state;
 
 /* One line on stderr; the exit code for a user's mistake. */
@@ -31,7 +31,7 @@ int complain(const char *about, const char *error);
 
 /* Reads one .npy file per value, or zeros where no files are given, into new arrays. 0, or an exit code. */
 int read_arrays(const cln_model *model, cln_info (*info)(const cln_model *, int32_t), int count,
-                const char *const *files, int file_count, float **arrays);
+                const char *const *files, int file_count, void **arrays);
 
 /* Option --turns (turns.c). 0, or an exit code. */
 int take_turns(const options *o, run_state *s);

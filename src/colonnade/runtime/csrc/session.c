@@ -53,17 +53,17 @@ static size_t counters(const cln_model *model, int threads) {
 }
 
 /* Where buffer `index` begins in each repeat. */
-static void set_base(cln_session *session, int32_t index, float *base) {
+static void set_base(cln_session *session, int32_t index, uint8_t *base) {
   const cln_model *model = session->model;
   for (int32_t image = 0; image < model->header->repeats; ++image)
     session->base[(int64_t)image * model->buffer_count + index] = base + image * model->buffers[index].advance;
 }
 
-static void start(cln_session *session, const float *const *inputs, float *const *outputs) {
+static void start(cln_session *session, const void *const *inputs, void *const *outputs) {
   const cln_model *model = session->model;
   for (int32_t i = 0; i < model->buffer_count; ++i) {
     const cln_buffer *b = model->buffers + i;
-    if (b->kind == CLN_BUFFER_INPUT) set_base(session, i, (float *)inputs[b->offset]); /* validated: never written */
+    if (b->kind == CLN_BUFFER_INPUT) set_base(session, i, (uint8_t *)inputs[b->offset]); /* validated: never written */
     if (b->kind == CLN_BUFFER_OUTPUT) set_base(session, i, outputs[b->offset]);
   }
   for (size_t i = 0; i < counters(model, session->threads); ++i) atomic_store(&session->counters[i].next, 0);
@@ -86,7 +86,7 @@ static void collect_times(const cln_session *session, long long before, double *
   }
 }
 
-void cln_session_profile(cln_session *session, const float *const *inputs, float *const *outputs, double *step_ns) {
+void cln_session_profile(cln_session *session, const void *const *inputs, void *const *outputs, double *step_ns) {
   start(session, inputs, outputs);
   session->timed = step_ns != NULL;
   long long before = now();
@@ -94,7 +94,7 @@ void cln_session_profile(cln_session *session, const float *const *inputs, float
   if (step_ns) collect_times(session, before, step_ns);
 }
 
-void cln_session_run(cln_session *session, const float *const *inputs, float *const *outputs) {
+void cln_session_run(cln_session *session, const void *const *inputs, void *const *outputs) {
   cln_session_profile(session, inputs, outputs, NULL);
 }
 
@@ -112,12 +112,12 @@ void cln_session_free(cln_session *session) {
 }
 
 /* Bases of what is not the caller's: the session's own arena, and `parts`, the one in which images leave their results. */
-static void set_own_bases(cln_session *session, float *parts) {
+static void set_own_bases(cln_session *session, uint8_t *parts) {
   const cln_model *model = session->model;
   for (int32_t i = 0; i < model->buffer_count; ++i) {
     const cln_buffer *b = model->buffers + i;
     if (b->kind == CLN_BUFFER_ARENA) set_base(session, i, (b->advance ? parts : session->arena) + b->offset);
-    if (b->kind == CLN_BUFFER_CONSTANT) set_base(session, i, (float *)model->floats + b->offset);
+    if (b->kind == CLN_BUFFER_CONSTANT) set_base(session, i, (uint8_t *)model->constants + b->offset);
   }
 }
 
@@ -131,8 +131,8 @@ static bool share_images(const cln_model *model, int32_t threads) {
 static bool allocate(cln_session *session) {
   const cln_model *model = session->model;
   const int threads = session->threads;
-  session->arena = cln_aligned_alloc((size_t)model->header->arena_floats * sizeof(float));
-  session->scratch = cln_aligned_alloc((size_t)(model->scratch_floats * threads) * sizeof(float));
+  session->arena = cln_aligned_alloc((size_t)model->header->arena_bytes);
+  session->scratch = cln_aligned_alloc((size_t)(model->scratch_bytes * threads));
   session->base = calloc((size_t)model->buffer_count * (size_t)model->header->repeats + 1, sizeof *session->base);
   session->counters = cln_aligned_alloc(sizeof(cln_counter) * counters(model, threads));
   session->ends = calloc((size_t)model->task_count + 1, sizeof *session->ends);
@@ -159,8 +159,8 @@ int cln_session_create(const cln_model *model, int32_t threads, cln_session **ou
   session->threads = threads;
   if (!allocate(session)) {
     cln_session_free(session);
-    return cln_fail(error, error_size, "not enough memory for %lld floats and %d threads",
-                    (long long)model->header->arena_floats, threads);
+    return cln_fail(error, error_size, "not enough memory for %lld bytes and %d threads",
+                    (long long)model->header->arena_bytes, threads);
   }
   *out = session;
   return 0;

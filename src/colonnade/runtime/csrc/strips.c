@@ -17,7 +17,7 @@ typedef struct {
 
 /* Positions that the kernel of a strip reads and writes. */
 static int64_t written_lanes(const pass *p, const cln_strip *strip) {
-  return p->model->isa->lanes ? (int64_t)strip->vectors * p->model->lanes + strip->tail : strip->span;
+  return p->model->isa->vector_bytes ? (int64_t)strip->vectors * p->model->lanes + strip->tail : strip->span;
 }
 
 static bool lies_in_plane(const pass *p, int64_t y, int64_t floats) { return y >= p->first && floats <= p->end - y; }
@@ -50,7 +50,7 @@ static const char *check_positions(const pass *p, const cln_strip *strip, const 
   const cln_isa *isa = p->model->isa;
   const int64_t whole = (int64_t)strip->span - strip->tail, written = written_lanes(p, strip);
   CLN_TRY(check_lanes(strip, segments));
-  CLN_NEED(strip->vectors <= s->vectors && (*isa->kernels)[s->tile_rows][strip->vectors], "no such micro-kernel");
+  CLN_NEED(strip->vectors <= s->vectors && isa->kernels[s->arithmetic][s->tile_rows][strip->vectors], "no such micro-kernel");
   CLN_NEED(whole >= 1 && whole <= (int64_t)strip->vectors * p->model->lanes, "more lanes than the micro-kernel has");
   for (int32_t rows = 1; rows <= s->tile_rows && strip->tail; ++rows)
     CLN_NEED(!(p->tile_rows >> rows & 1) || cln_fused_kernel(isa, rows, strip->vectors, strip->tail), "no such micro-kernel");
@@ -163,7 +163,7 @@ static int build_tiles(const cln_model *model, const cln_cnm *step, cln_cnm_plan
     plan->row_at[i] = model->ints[step->row_table + i] * out_plane;
     if (plan->places) plan->places[i] = (uint32_t)(plan->row_at[i] * (int64_t)sizeof(float));
   }
-  const float *weights = model->floats + step->weights;
+  const float *weights = cln_constants(model, step->weights);
   for (int32_t t = 0; t < step->tiles; ++t) {
     const int32_t *record = model->ints + step->tile_table + 4 * (int64_t)t;
     const int32_t *blocks = model->ints + step->block_table + record[3];
@@ -172,7 +172,7 @@ static int build_tiles(const cln_model *model, const cln_cnm *step, cln_cnm_plan
         .first = record[1],
         .off = model->ints + step->off_table + record[2],
         .blocks = blocks,
-        .kernels = (*model->isa->kernels)[record[0]],
+        .kernels = model->isa->kernels[step->arithmetic][record[0]],
         .weights = weights,
     };
     weights += (int64_t)record[0] * blocks[step->blocks];
@@ -191,7 +191,7 @@ int cln_cnm_plan_build(const cln_model *model, const cln_cnm *step, cln_cnm_plan
     sums = CLN_PRODUCT(step->rows, plan->panel, plan->row_floats);
   plan->sums_at = packed;
   plan->edge_at = plan->sums_at + sums;
-  plan->scratch_floats = plan->edge_at + 2 * step->tile_rows * plan->row_floats + CLN_SLACK;
+  plan->scratch_floats = plan->edge_at + 2 * step->tile_rows * plan->row_floats + CLN_SLACK_FLOATS;
   return 0;
 }
 

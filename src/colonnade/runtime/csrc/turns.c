@@ -16,12 +16,21 @@
 
 enum { LINE = CLN_ALIGNMENT / sizeof(float) };
 
+/* One element as a number. */
+static double element(cln_element type, const void *array, int64_t index) {
+  switch (type) {
+    case CLN_F32: return ((const float *)array)[index];
+  }
+  return NAN;
+}
+
 /* NaN if any output is. */
-static double largest_error(const cln_model *model, float *const *outputs, float *const *expected) {
+static double largest_error(const cln_model *model, void *const *outputs, void *const *expected) {
   double worst = 0, scale = 0;
   for (int i = 0; i < cln_model_outputs(model); ++i) {
-    for (int64_t k = 0; k < cln_model_output(model, i).floats; ++k) {
-      double wanted = expected[i][k], difference = fabs(outputs[i][k] - wanted);
+    const cln_info info = cln_model_output(model, i);
+    for (int64_t k = 0; k < info.elements; ++k) {
+      double wanted = element(info.element, expected[i], k), difference = fabs(element(info.element, outputs[i], k) - wanted);
       if (isnan(difference)) return NAN;
       worst = fmax(worst, difference);
       scale = fmax(scale, fabs(wanted));
@@ -32,13 +41,13 @@ static double largest_error(const cln_model *model, float *const *outputs, float
 
 /* The first run of each model warms up and is compared. */
 static int check_all(const options *o, run_state *s) {
-  float *expected[MAX_FILES] = {0};
+  void *expected[MAX_FILES] = {0};
   const cln_model *first = s->models[0].model;
   int outputs = cln_model_outputs(first), status = 0;
   if (o->expected_count)
     status = read_arrays(first, cln_model_output, outputs, o->expected, o->expected_count, expected);
   for (int m = 0; m < o->model_count && !status; ++m) {
-    cln_session_run(s->models[m].session, (const float *const *)s->inputs, s->outputs);
+    cln_session_run(s->models[m].session, (const void *const *)s->inputs, s->outputs);
     if (o->expected_count) printf("error %d %.9g\n", m, largest_error(first, s->outputs, expected));
   }
   for (int i = 0; i < MAX_FILES; ++i) free(expected[i]);
@@ -59,7 +68,7 @@ int take_turns(const options *o, run_state *s) {
   for (int turn = 0; turn < o->turns && !status; ++turn) {
     for (int m = 0; m < o->model_count; ++m) {
       evict(others, o->evict_bytes);
-      cln_session_profile(s->models[m].session, (const float *const *)s->inputs, s->outputs, at);
+      cln_session_profile(s->models[m].session, (const void *const *)s->inputs, s->outputs, at);
       at += cln_model_steps(s->models[m].model);
     }
   }

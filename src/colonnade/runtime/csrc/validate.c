@@ -16,15 +16,19 @@ const char *cln_check_repeats(const cln_model *m) {
 /* In every repeat a buffer lies where it may, in the arena with its slack. Constants end in slack of the file's own. */
 static const char *check_buffer(const cln_model *m, const cln_buffer *b) {
   CLN_TRY(cln_range_buffer(m, b));
-  const int64_t floats = b->floats + (m->header->repeats - 1) * b->advance; /* of all repeats */
+  const int64_t bytes = b->bytes + (m->header->repeats - 1) * b->advance; /* of all repeats */
+  CLN_NEED(b->advance % cln_element_bytes(b->element) == 0, "between two elements");
   if (b->kind == CLN_BUFFER_ARENA) {
-    CLN_NEED(cln_lies_within(b->offset, floats + CLN_SLACK, m->header->arena_floats), "outside the arena");
+    CLN_NEED(b->offset % CLN_ALIGNMENT == 0, "not at a cache line");
+    CLN_NEED(cln_lies_within(b->offset, bytes + CLN_SLACK, m->header->arena_bytes), "outside the arena");
   } else if (b->kind == CLN_BUFFER_CONSTANT) {
-    CLN_NEED(cln_lies_within(b->offset, floats, m->float_count), "constants outside the file");
+    CLN_NEED(b->offset % CLN_ALIGNMENT == 0, "not at a cache line");
+    CLN_NEED(cln_lies_within(b->offset, bytes, m->data_bytes), "constants outside the file");
   } else {
     const bool input = b->kind == CLN_BUFFER_INPUT;
     CLN_NEED(b->offset < (input ? m->input_count : m->output_count), "unknown input or output");
-    CLN_NEED(floats == (input ? m->inputs : m->outputs)[b->offset].floats, "of another size than its input or output");
+    const cln_info *info = (input ? m->inputs : m->outputs) + b->offset;
+    CLN_NEED(bytes == info->bytes && b->element == (int32_t)info->element, "not as its input or output is");
   }
   return NULL;
 }
@@ -48,7 +52,8 @@ static const char *check_step(cln_model *model, cln_task *task) {
   CLN_TRY(model->isa->steps[task->op].check(&checker, task->record));
   CLN_NEED(checker.scratch <= CLN_MAX_COUNT, "size out of range");
   /* Whole cache lines, so that the next thread's scratch begins at one. */
-  if (checker.scratch > model->scratch_floats) model->scratch_floats = cln_whole_lines(checker.scratch);
+  const int64_t bytes = cln_whole_lines(checker.scratch) * (int64_t)sizeof(float);
+  if (bytes > model->scratch_bytes) model->scratch_bytes = bytes;
   return NULL;
 }
 

@@ -30,7 +30,7 @@ def position_cycles(problem: ConvProblem, candidate: Loops, target: Target) -> f
     """Estimated cycles of one thread, lanes being positions."""
     layout, strips = candidate.layout(problem.geometry), strips_of(problem, candidate, target)
     vectors, tail = strips.total("vectors"), strips.total("tail")
-    apart = not target.isa.lanes and not problem.residual
+    apart = not target.isa.vector_bytes and not problem.residual
     edge = (APART_INSTRUCTIONS if apart else EDGE_INSTRUCTIONS) * instruction_cycles(target)
     tail_column = target.fma_cycles + target.load_cycles / 2 + target.broadcast_cycles
     cycles = 0.0

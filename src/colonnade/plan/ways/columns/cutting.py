@@ -56,7 +56,7 @@ def _planes(geometry: Geometry, candidate: Loops, target: Target, tails: tuple[t
         border=geometry.target.origin,
         width=candidate.vectors * target.lanes,
         by_output=candidate.packed,
-        kernels=Kernels(target.lanes, _vectors(target.isa, candidate.rows), not target.isa.lanes, tails),
+        kernels=Kernels(target.lanes, _vectors(target.isa, candidate.rows), not target.isa.vector_bytes, tails),
     )
 
 

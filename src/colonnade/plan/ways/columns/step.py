@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from colonnade.kernels.shapes import LANE_MASK_BYTES
-from colonnade.modelfile.program import Constants, Step, Storage, View
+from colonnade.modelfile.program import Constants, Step, View, room_for
 from colonnade.plan.problem import ConvProblem
 from colonnade.plan.ways.columns.cutting import strips_of
 from colonnade.plan.ways.columns.layout import DataLayout
@@ -56,12 +56,12 @@ def column_step(
         "x": x.shifted(first),
         "y": y.shifted(g.target.origin),
         "r": residual and residual.shifted(g.target.origin),
-        "prepared": View(Storage(layout.floats)) if layout.prepared else None,
+        "prepared": View(room_for(layout.floats, g.arithmetic.data)) if layout.prepared else None,
     }
     strips = strips_of(problem, candidate, target)
     fields: dict[str, object] = {
-        "weights": constants.add_floats(weights),
-        "bias": constants.add_floats(problem.bias[tables.row_order]),
+        "weights": constants.add(weights, g.arithmetic.weights),
+        "bias": constants.add(problem.bias[tables.row_order], g.arithmetic.sums),
         "tile_table": constants.add_ints(tables.tiles),
         "row_table": constants.add_ints(tables.row_order),
         "off_table": constants.add_ints(tables.offsets),

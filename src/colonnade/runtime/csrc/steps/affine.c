@@ -22,7 +22,7 @@ const char *CLN_ISA(cln_check_affine)(cln_checker *c, const void *record) {
 
 void CLN_ISA(cln_run_affine)(cln_session *session, int32_t task, int thread) {
   RECORD(cln_affine);
-  const float *factor = session->model->floats + s->scale, *shift = session->model->floats + s->shift;
+  const float *factor = cln_constants(session->model, s->scale), *shift = cln_constants(session->model, s->shift);
   cln_act act = CLN_ACT_OF(s);
   bool clamp = act.kind == CLN_ACT_CLAMP;
   float lo = clamp ? act.lo : -INFINITY, hi = clamp ? act.hi : INFINITY;

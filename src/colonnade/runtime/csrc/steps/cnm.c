@@ -26,7 +26,7 @@ static const char *check_by_channels(const cln_model *m, const cln_cnm *s) {
 }
 
 static const char *check_kernels(const cln_model *m, const cln_cnm *s) {
-  return s->by_channels ? check_by_channels(m, s) : cln_check_kernels(m, s->tile_rows, s->vectors);
+  return s->by_channels ? check_by_channels(m, s) : cln_check_kernels(m, s->arithmetic, s->tile_rows, s->vectors);
 }
 
 static const char *check_sizes(const cln_model *m, const cln_cnm *s) {
@@ -109,6 +109,7 @@ static const char *check_chain(const cln_model *m, const cln_task *entry) {
 const char *CLN_ISA(cln_check_cnm)(cln_checker *c, const void *record) {
   const cln_cnm *s = record;
   const cln_model *m = c->model;
+  CLN_TRY(cln_check_types(m, s->arithmetic, s->x_buffer, s->y_buffer));
   cln_cnm_plan *plan = c->task->cnm;
   int64_t readable;
   CLN_TRY(check_sizes(m, s));
@@ -176,10 +177,10 @@ static work work_of(cln_session *session, int32_t task, int thread) {
       .ints = model->ints,
       .isa = model->isa,
       .x = cln_at(session, task, s->x_buffer, s->x_at),
-      .bias = model->floats + s->bias,
+      .bias = cln_constants(model, s->bias),
       .residual = s->r_buffer < 0 ? NULL : cln_at(session, task, s->r_buffer, s->r_at),
       .y = cln_at(session, task, s->y_buffer, s->y_at),
-      .scratch = session->scratch + thread * model->scratch_floats,
+      .scratch = cln_scratch(session, thread),
       .lanes = model->lanes,
       .width = s->vectors * model->lanes,
       .panel = panel_for(session, s, model->tasks[task].cnm),

@@ -101,7 +101,7 @@ static void zero_borders(const work *w, const cln_tile *tile, const cln_strip *s
  * there is nothing to add or to do afterwards. */
 static bool lies_apart(const work *w, const cln_strip *strip, cln_act act) {
   const cln_segment *s = w->plan->segments + strip->first;
-  return !w->isa->lanes && !w->residual && act.kind == CLN_ACT_CLAMP && strip->segments == 2 && !strip->tail &&
+  return !w->isa->vector_bytes && !w->residual && act.kind == CLN_ACT_CLAMP && strip->segments == 2 && !strip->tail &&
          !strip->lead && s[1].lane == s[0].len && s[1].y > s[0].y + s[0].len;
 }
 

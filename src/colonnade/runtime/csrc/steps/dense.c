@@ -14,14 +14,15 @@ static layout layout_of(const cln_dense *s, const cln_model *m) {
   layout l = {.width = (int64_t)s->vectors * m->lanes};
   l.strips = (s->outputs + l.width - 1) / l.width;
   l.edge_at = (int64_t)s->columns * s->chunk;
-  l.scratch_floats = l.edge_at + s->chunk * l.width + CLN_SLACK;
+  l.scratch_floats = l.edge_at + s->chunk * l.width + CLN_SLACK_FLOATS;
   return l;
 }
 
 const char *CLN_ISA(cln_check_dense)(cln_checker *c, const void *record) {
   const cln_dense *s = record;
   const cln_model *m = c->model;
-  CLN_TRY(cln_check_kernels(m, s->chunk, s->vectors));
+  CLN_TRY(cln_check_types(m, s->arithmetic, s->x_buffer, s->y_buffer));
+  CLN_TRY(cln_check_kernels(m, s->arithmetic, s->chunk, s->vectors));
   const layout l = layout_of(s, m);
   CLN_TRY(cln_check_floats(m, s->weights, CLN_PRODUCT(l.strips, s->columns, l.width)));
   CLN_TRY(cln_check_floats(m, s->bias, l.strips * l.width));
@@ -41,7 +42,7 @@ void CLN_ISA(cln_run_dense)(cln_session *session, int32_t task, int thread) {
   const layout l = layout_of(s, model);
   const int64_t width = l.width, strips = l.strips;
   const float *x = cln_at(session, task, s->x_buffer, s->x_at);
-  float *y = cln_at(session, task, s->y_buffer, s->y_at), *rows = session->scratch + thread * model->scratch_floats;
+  float *y = cln_at(session, task, s->y_buffer, s->y_at), *rows = cln_scratch(session, thread);
   float *edge = rows + l.edge_at;
   int64_t zero_rows[CLN_MAX_ROWS] = {0}, edge_rows[CLN_MAX_ROWS];
   cln_act act = CLN_ACT_OF(s);
@@ -57,19 +58,19 @@ void CLN_ISA(cln_run_dense)(cln_session *session, int32_t task, int thread) {
       scalars = rows;
     }
     cln_strip_args a = {
-        .x = model->floats + s->weights + strip * s->columns * width,
+        .x = (const float *)cln_constants(model, s->weights) + strip * s->columns * width,
         .off = model->ints + s->off_table,
         .w = scalars,
         .n = (size_t)s->columns,
         .count = (size_t)width,
-        .c = model->floats + s->bias + strip * width,
+        .c = (const float *)cln_constants(model, s->bias) + strip * width,
         .c_rows = zero_rows,
         .y = edge,
         .y_rows = edge_rows,
         .lo = -INFINITY,
         .hi = INFINITY,
     };
-    (*model->isa->kernels)[count][s->vectors](&a);
+    model->isa->kernels[s->arithmetic][count][s->vectors](&a);
     int64_t left = s->outputs - strip * width, len = left < width ? left : width;
     for (int32_t t = 0; t < count; ++t)
       cln_activate(y + (first + t) * s->outputs + strip * width, edge + t * width, len, act);

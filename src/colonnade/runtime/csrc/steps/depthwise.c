@@ -32,7 +32,7 @@ typedef struct {
 
 /* Where a step keeps what in a thread's scratch. Sizes that are too large end in CLN_ENDLESS floats of it, or more. */
 static layout layout_of(const cln_depthwise *s, const cln_isa *isa) {
-  const int32_t vectors = s->vectors * isa->lanes, outputs = s->out_w > vectors ? s->out_w : vectors;
+  const int32_t vectors = s->vectors * isa->vector_bytes, outputs = s->out_w > vectors ? s->out_w : vectors;
   layout of = {.width = vectors, .band = s->out_h, .pitch = s->x_pitch}, *l = &of;
   if (!s->direct) {
     int32_t even = (s->pad_left + s->stride - 1) / s->stride, odd = s->pad_left / s->stride; /* padding of a phase */
@@ -45,7 +45,7 @@ static layout layout_of(const cln_depthwise *s, const cln_isa *isa) {
     l->edge_at = CLN_PRODUCT((l->band - 1) * s->stride + s->kernel + 1, l->pitch);
   }
   l->lines = (s->out_h - 1) * s->stride + s->kernel;
-  l->table_at = cln_whole_lines(l->edge_at + s->lines * (int64_t)vectors + CLN_SLACK);
+  l->table_at = cln_whole_lines(l->edge_at + s->lines * (int64_t)vectors + CLN_SLACK_FLOATS);
   l->scratch_floats = l->table_at + l->lines * (int64_t)sizeof(float *) / (int64_t)sizeof(float);
   return of;
 }
@@ -67,6 +67,7 @@ static const char *check_direct(const cln_depthwise *s, const cln_model *m, cons
 const char *CLN_ISA(cln_check_depthwise)(cln_checker *c, const void *record) {
   const cln_depthwise *s = record;
   const cln_model *m = c->model;
+  CLN_TRY(cln_check_types(m, s->arithmetic, s->x_buffer, s->y_buffer));
   const int64_t planes = CLN_PRODUCT(s->channels, s->batch);
   CLN_NEED(kernel_of(s, m->isa), "no such micro-kernel");
   CLN_NEED(s->out_h >= s->lines, "fewer lines than the micro-kernel computes");
@@ -193,10 +194,10 @@ void CLN_ISA(cln_run_depthwise)(cln_session *session, int32_t task, int thread) 
       .l = layout_of(s, model->isa),
       .masks_lanes = model->isa->masks_lanes,
       .x = cln_at(session, task, s->x_buffer, s->x_at),
-      .weights = model->floats + s->weights,
-      .bias = model->floats + s->bias,
+      .weights = cln_constants(model, s->weights),
+      .bias = cln_constants(model, s->bias),
       .y = cln_at(session, task, s->y_buffer, s->y_at),
-      .rows = session->scratch + thread * model->scratch_floats,
+      .rows = cln_scratch(session, thread),
   };
   w.edge = w.rows + w.l.edge_at;
   w.table = (const float **)(void *)(w.rows + w.l.table_at);

@@ -81,7 +81,7 @@ const char *CLN_ISA(cln_check_pool)(cln_checker *c, const void *record) {
 
 void CLN_ISA(cln_run_pool)(cln_session *session, int32_t task, int thread) {
   RECORD(cln_pool);
-  const pooling work = pooling_of(s, session->scratch + thread * session->model->scratch_floats);
+  const pooling work = pooling_of(s, cln_scratch(session, thread));
   int64_t begin, end;
   cln_share(session, thread, s->planes, &begin, &end);
   for (int64_t p = begin; p < end; ++p) {

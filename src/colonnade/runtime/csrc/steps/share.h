@@ -10,4 +10,4 @@ static inline void cln_share(const cln_session *session, int thread, int64_t n, 
 
 /* In a run: the step's record, and where a view begins. */
 #define RECORD(type) const type *s = session->model->tasks[task].record
-#define AT(name) cln_at(session, task, s->name##_buffer, s->name##_at)
+#define AT(name) ((float *)cln_at(session, task, s->name##_buffer, s->name##_at))

@@ -70,17 +70,18 @@ static layout layout_of(const cln_vertical *s, int32_t lanes) {
   l->sums_at = l->data_at + l->n * l->data_step + cln_whole_lines(l->plane + l->width);
   l->lines_at = l->sums_at + l->n * l->sums_step + CLN_MAX_LANES;
   l->zeros_at = l->lines_at + LINES * s->stride_w * l->line;
-  l->scratch_floats = l->zeros_at + l->line + CLN_SLACK;
+  l->scratch_floats = l->zeros_at + l->line + CLN_SLACK_FLOATS;
   return of;
 }
 
 const char *CLN_ISA(cln_check_vertical)(cln_checker *c, const void *record) {
   const cln_vertical *s = record;
   const cln_model *m = c->model;
+  CLN_TRY(cln_check_types(m, s->arithmetic, s->x_buffer, s->y_buffer));
   CLN_TRY(cln_check_output_plane(s->out_h, s->out_w, s->y_pitch, s->y_plane, s->y_border));
   CLN_NEED(taps_of(s) <= CLN_MAX_WINOGRAD_TAPS, "no such transform");
   CLN_NEED((*m->isa->verticals)[s->m][taps_of(s)].in, "no such transform");
-  CLN_TRY(cln_check_kernels(m, s->tile_rows, s->vectors));
+  CLN_TRY(cln_check_kernels(m, s->arithmetic, s->tile_rows, s->vectors));
   const layout l = layout_of(s, m->lanes);
   const int64_t lines = CLN_PRODUCT(s->channels, s->stride_h, s->kernel_w);
   CLN_NEED(CLN_PRODUCT(s->batch, s->out_h, s->out_w) <= CLN_MAX_POSITIONS, "size out of range");
@@ -241,15 +242,15 @@ static void run_item(work *w, int64_t item, int64_t parts) {
 void CLN_ISA(cln_run_vertical)(cln_session *session, int32_t task, int thread) {
   const cln_model *model = session->model;
   const cln_vertical *s = model->tasks[task].record;
-  float *scratch = session->scratch + thread * model->scratch_floats;
+  float *scratch = cln_scratch(session, thread);
   work w = {
       .step = s,
-      .products = {.kernels = model->isa->kernels, .tile_rows = s->tile_rows, .lanes = model->lanes},
+      .products = {.kernels = model->isa->kernels + s->arithmetic, .tile_rows = s->tile_rows, .lanes = model->lanes},
       .transform_lines = (*model->isa->verticals)[s->m][taps_of(s)].in,
       .transform_sums = (*model->isa->verticals)[s->m][taps_of(s)].out,
       .x = cln_at(session, task, s->x_buffer, s->x_at),
-      .weights = model->floats + s->weights,
-      .bias = model->floats + s->bias,
+      .weights = cln_constants(model, s->weights),
+      .bias = cln_constants(model, s->bias),
       .residual = s->r_buffer < 0 ? NULL : cln_at(session, task, s->r_buffer, s->r_at),
       .tiles = (s->rows + s->tile_rows - 1) / s->tile_rows,
       .lines = (int64_t)s->channels * s->stride_h * s->kernel_w,

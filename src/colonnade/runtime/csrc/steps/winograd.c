@@ -59,17 +59,18 @@ static layout layout_of(const cln_winograd *s, int32_t lanes) {
   l->data_at = 0;
   l->sums_at = l->data_at + n * n * l->data_step;
   l->half_at = l->sums_at + n * n * l->sums_step;
-  l->lines_at = l->half_at + n * m * l->half_step + CLN_SLACK;
-  l->scratch_floats = l->lines_at + padded + CLN_SLACK;
+  l->lines_at = l->half_at + n * m * l->half_step + CLN_SLACK_FLOATS;
+  l->scratch_floats = l->lines_at + padded + CLN_SLACK_FLOATS;
   return of;
 }
 
 const char *CLN_ISA(cln_check_winograd)(cln_checker *c, const void *record) {
   const cln_winograd *s = record;
   const cln_model *m = c->model;
+  CLN_TRY(cln_check_types(m, s->arithmetic, s->x_buffer, s->y_buffer));
   CLN_TRY(cln_check_output_plane(s->out_h, s->out_w, s->y_pitch, s->y_plane, s->y_border));
   CLN_NEED((*m->isa->transforms)[s->m][s->kernel].lines, "no such transform");
-  CLN_TRY(cln_check_kernels(m, s->tile_rows, s->vectors));
+  CLN_TRY(cln_check_kernels(m, s->arithmetic, s->tile_rows, s->vectors));
   const layout l = layout_of(s, m->lanes);
   CLN_NEED(l.positions <= CLN_MAX_POSITIONS && l.scratch_floats <= CLN_MAX_COUNT, "size out of range");
   CLN_VIEW(x, cln_planes_span(CLN_PRODUCT(s->channels, s->batch), s->in_h, s->in_w, s->x_pitch, s->x_plane));
@@ -212,14 +213,14 @@ static void run_item(work *w, int64_t item, int64_t parts) {
 void CLN_ISA(cln_run_winograd)(cln_session *session, int32_t task, int thread) {
   const cln_model *model = session->model;
   const cln_winograd *s = model->tasks[task].record;
-  float *scratch = session->scratch + thread * model->scratch_floats;
+  float *scratch = cln_scratch(session, thread);
   const cln_winograd_transforms *transforms = model->isa->transforms;
   work w = {
       .step = s,
-      .products = {.kernels = model->isa->kernels, .tile_rows = s->tile_rows, .lanes = model->lanes},
+      .products = {.kernels = model->isa->kernels + s->arithmetic, .tile_rows = s->tile_rows, .lanes = model->lanes},
       .x = cln_at(session, task, s->x_buffer, s->x_at),
-      .weights = model->floats + s->weights,
-      .bias = model->floats + s->bias,
+      .weights = cln_constants(model, s->weights),
+      .bias = cln_constants(model, s->bias),
       .residual = s->r_buffer < 0 ? NULL : cln_at(session, task, s->r_buffer, s->r_at),
       .off = model->ints + s->off_table,
       .y = cln_at(session, task, s->y_buffer, s->y_at),
