@@ -38,4 +38,6 @@ def _share_strips(first: ConvProblem, one: Columns, second: ConvProblem, other: 
         return False
     same = made.field("y", "len") == read.field("x", "len")
     alike = made.strips[:, 5:7] == read.strips[:, 5:7]  # first and segments
-    return bool(np.all(same) and np.all(alike)) and read.reads_its_outputs_only(target.isa.vector_bytes)
+    return bool(np.all(same) and np.all(alike)) and read.reads_its_outputs_only(
+        target.lanes if target.isa.vector_bytes else 0
+    )
