@@ -94,7 +94,7 @@ def candidates(layer: Layer) -> Iterator[Candidate]:
             access=access,
             panel=PANELS[turn // len(accesses) % len(PANELS)],
             blocks=blocks,
-            all_columns=layer.pruned and turn % 5 == 0,
+            dense=layer.pruned and turn % 5 == 0,
         )
 
 
@@ -102,7 +102,7 @@ def turned(problem: ConvProblem, target: Target) -> Iterator[Candidate]:
     """Every panel, without and with KC blocks, all columns and the kept ones in turn; and with fewer output channels
     than the vectors hold."""
     for turn, (rows, blocks, panel) in enumerate(itertools.product((channel_rows(target), 5), (1, 3), PANELS)):
-        candidate = Columns(rows, VECTORS, lanes="channels", panel=panel, blocks=blocks, all_columns=turn % 3 == 0)
+        candidate = Columns(rows, VECTORS, lanes="channels", panel=panel, blocks=blocks, dense=turn % 3 == 0)
         if candidate.fits(problem, target):
             yield candidate
 

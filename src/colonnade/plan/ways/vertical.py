@@ -12,14 +12,14 @@ import numpy as np
 from colonnade.kernels.shapes import MAX_VECTOR_BYTES, Shape
 from colonnade.kernels.vertical import MAX_STRIDE, VERTICAL_FILTERS
 from colonnade.kernels.winograd import Filter
-from colonnade.modelfile.program import Constants, Step, View
+from colonnade.modelfile.program import Step
 from colonnade.modelfile.records import ALIGNMENT
 from colonnade.modelfile.steps import Fields, Work
 from colonnade.plan.problem import ConvProblem, Geometry
 from colonnade.plan.ways.costs import call_cycles, column_cycles, good_shapes, store_cycles
-from colonnade.plan.ways.records import activation_fields, moved_numbers, plane_fields, plane_views
+from colonnade.plan.ways.step_fields import activation_fields, moved_numbers, plane_fields, plane_views
 from colonnade.plan.ways.transformed import Transformed, packed_products
-from colonnade.plan.ways.way import ALL_STRIPS, FLOAT_BYTES, panel_text
+from colonnade.plan.ways.way import ALL_STRIPS, FLOAT_BYTES, Operands, panel_text
 from colonnade.target.targets import Target
 
 PANELS = (1, 2, 4, 8, ALL_STRIPS)  # lines of patches
@@ -94,22 +94,14 @@ class Vertical(Transformed):
         """Lines of the arena are read as they are, those of the caller are copied first."""
         return in_arena
 
-    def step(
-        self,
-        problem: ConvProblem,
-        target: Target,
-        constants: Constants,
-        x: View,
-        y: View,
-        residual: View | None,
-    ) -> Step:
+    def step(self, problem: ConvProblem, target: Target, operands: Operands) -> Step:
         g, lines = problem.geometry, PatchLines(problem.geometry, self)
         fields: dict[str, object] = {
-            "weights": constants.add(
+            "weights": operands.constants.add(
                 packed_products(transformed_lines(problem, self.m), self.rows), g.arithmetic.weights
             ),
-            "bias": constants.add(problem.bias, g.arithmetic.sums),
-            "off_table": constants.add_ints(lines.offsets * FLOAT_BYTES),
+            "bias": operands.constants.add(problem.bias, g.arithmetic.sums),
+            "off_table": operands.constants.add_ints(lines.offsets * FLOAT_BYTES),
             "m": self.m,
             "kernel_h": g.kernel[0],
             "kernel_w": g.kernel[1],
@@ -123,7 +115,7 @@ class Vertical(Transformed):
             "panel": self.panel,
             **activation_fields(problem.act),
         }
-        return Step("vertical", problem.name, plane_views(g, x, y, residual), fields)
+        return Step("vertical", problem.name, plane_views(g, operands), fields)
 
     @classmethod
     def work(cls, fields: Fields, ints: np.ndarray) -> Work:
