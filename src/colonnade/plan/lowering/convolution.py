@@ -14,7 +14,7 @@ from colonnade.plan.ways.way import Operands
 
 @lowers(Conv)
 def conv(to: Lowering, node: Node, op: Conv) -> None:
-    problem, candidate = to.problems[node.name], to.chosen[node.name]
+    problem, candidate = to.plan.problems[node.name], to.plan.choices[node.name].candidate
     x = to.read_image(node.inputs[0])
     order = to.places.image_order(node.output)
     residual = to.read(node.inputs[3], order) if op.residual else None
