@@ -80,13 +80,11 @@ class Winograd(Transformed):
 
     def step(self, problem: ConvProblem, target: Target, operands: Operands) -> Step:
         g, patches = problem.geometry, Patches(problem.geometry, self, target.lanes)
-        offsets = np.arange(g.channels, dtype=np.int64) * patches.panel * self.vectors * target.lanes * FLOAT_BYTES
         weights = transformed_weights(problem, self.m)
         by_products = weights.reshape(*weights.shape[:2], -1)  # [rows, channels, n * n]
         fields: dict[str, object] = {
             "weights": operands.constants.add(packed_products(by_products, self.rows), g.arithmetic.weights),
             "bias": operands.constants.add(problem.bias, g.arithmetic.sums),
-            "off_table": operands.constants.add_ints(offsets),
             "m": self.m,
             "kernel": g.kernel[0],
             **plane_fields(g),
