@@ -32,9 +32,9 @@ from colonnade.graph.reference import run_reference
 from colonnade.modelfile.program import Program
 from colonnade.modelfile.writer import write
 from colonnade.plan.choose.borders import border_groups
-from colonnade.plan.choose.tuner import default_plan
+from colonnade.plan.choose.tuner import Choice, NetworkPlan, default_plan
 from colonnade.plan.lower import lower
-from colonnade.plan.problem import conv_problems
+from colonnade.plan.problem import ConvProblem, conv_problems
 from colonnade.plan.ways import ALL_STRIPS, Candidate, Columns, Vertical, Windows, Winograd
 from colonnade.runtime.binding import checksum, targets
 from colonnade.runtime.session import Session
@@ -133,6 +133,13 @@ def random_feeds(graph: Graph, seed: int = 0) -> dict[str, np.ndarray]:
     return {name: random_array(graph.shape(name), seed + index) for index, name in enumerate(graph.inputs)}
 
 
+def network_plan(
+    problems: Mapping[str, ConvProblem], chosen: Mapping[str, Candidate], chains: AbstractSet[str] = frozenset()
+) -> NetworkPlan:
+    """One that nobody has measured."""
+    return NetworkPlan(problems, {name: Choice(candidate) for name, candidate in chosen.items()}, frozenset(chains))
+
+
 def program_of(
     graph: Graph,
     target: Target,
@@ -141,13 +148,13 @@ def program_of(
     chains: AbstractSet[str] = frozenset(),
 ) -> Program:
     """The graph lowered: all convolutions by `candidate`, those named in it by theirs, others by the default plan.
-    chains: see `lower`."""
+    chains: see `NetworkPlan`."""
     problems = conv_problems(graph)
     chosen = dict.fromkeys(problems, candidate) if isinstance(candidate, Candidate) else dict(candidate or {})
     if border_groups(graph) or problems.keys() - chosen.keys():  # else there is nothing left to plan
         plan = default_plan(graph, target)
         problems, chosen = dict(plan.problems), plan.candidates | chosen
-    return lower(graph, target, problems, chosen, chains=chains)
+    return lower(graph, target, network_plan(problems, chosen, chains))
 
 
 def model_of(

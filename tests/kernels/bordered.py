@@ -16,6 +16,7 @@ from colonnade.plan.copy import Strided, copy_step, row_major
 from colonnade.plan.planes import Borders, Planes
 from colonnade.plan.problem import conv_problems
 from colonnade.plan.ways import Candidate
+from colonnade.plan.ways.way import Operands
 from colonnade.runtime.binding import checksum
 from colonnade.runtime.session import Session
 from colonnade.target.targets import Target
@@ -51,7 +52,7 @@ def check_borders(
     program.outputs.append(Value("y0", (out.elements,), out))
     inside = Strided(x.shifted(g.source.origin), g.source.strides(g.batch))
     program.steps.append(copy_step("x0", shape, Strided(View(given), row_major(shape)), inside))
-    program.steps.append(candidate.step(problem, target, program.constants, x, View(out), None))
+    program.steps.append(candidate.step(problem, target, Operands(program.constants, x, View(out), None)))
     session = Session(Compiled(write(program, checksum)), threads=threads)
     flat = session.run(None, {"x0": np.swapaxes(feeds["x0"], 0, 1)})[0]
     assert_close(_inside(flat, g.target, expected.shape), expected, tolerance)

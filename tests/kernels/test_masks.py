@@ -65,7 +65,7 @@ def test_any_layer(threads: int) -> None:
                 access="lane masks" if problem.geometry.maskable else "direct",
                 panel=data.draw(st.sampled_from([1, 2, ALL_STRIPS])),
                 blocks=data.draw(st.integers(1, 3)),
-                all_columns=data.draw(st.booleans()),
+                dense=data.draw(st.booleans()),
             )
             check_graph(graph, target, None, candidate, threads)
 

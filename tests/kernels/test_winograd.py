@@ -142,7 +142,7 @@ def test_error_of_a_layer_of_many_channels(target: Target, m: int, bound: float)
 
 def test_it_is_described(target: Target) -> None:
     assert str(candidate(4, 6, 2, panel=3)) == "winograd F(4x4) 6x2v, panel 3"
-    assert "winograd" not in str(Columns(6, 2, all_columns=True))
+    assert "winograd" not in str(Columns(6, 2, dense=True))
 
 
 def test_lanes_beyond_the_output_are_not_written(target: Target) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from layers import (
+    RUNNABLE,
     Compiled,
     GraphBuilder,
     model_of,
@@ -25,7 +26,7 @@ from colonnade.modelfile import records
 from colonnade.plan.compiler import compile_graph
 from colonnade.plan.ways import Columns, Windows
 from colonnade.runtime.session import Session
-from colonnade.target.targets import target_named
+from colonnade.target.targets import Target, target_named
 
 GENERIC = target_named("generic")
 MOST = 2**24  # of a side of an image
@@ -232,6 +233,7 @@ def _changed_strip(data: bytes, table: str, index: int = 0, **values: int) -> by
         ("strip_table", {"segments": 3}, "segments out of order"),
         ("strip_table", {"full": 1}, "outputs outside their plane"),
         ("strip_table", {"x": 2**30}, "column outside the data"),
+        ("strip_table", {"x": -1}, "column outside the data"),
         ("segment_table", {"y": 2**30}, "outputs outside their plane"),
         ("segment_table", {"len": 2**23}, "outputs outside their plane|lanes out of order"),
         ("segment_table", {"gap": 2**30}, "outputs outside their plane"),
@@ -244,6 +246,17 @@ def test_strips_that_do_not_fit_their_segments(table: str, values: dict[str, int
     data = _two_lines()
     Session(Compiled(data))
     _refused_step(_changed_strip(data, table, **values), says)
+
+
+@pytest.mark.parametrize("target", [t for t in RUNNABLE if t.isa.masks_lanes], ids=lambda target: target.name)
+def test_lanes_that_lie_outside_the_data(target: Target) -> None:
+    """A strip whose first lanes are padding may lie before the data, but not by one float more; nor after it."""
+    b = GraphBuilder()
+    graph = b.graph(b.conv(Conv(pads=(1, 1, 1, 1)), b.input(1, 2, 3, 6), random_array((3, 2, 3, 3))))
+    data = model_of(graph, target, Columns(3, 3, access="lane masks")).data
+    Session(Compiled(data))
+    for x in (-8, -6, 2**30, -(2**24)):
+        _refused_step(_changed_strip(data, "strip_table", x=x), "column outside the data")
 
 
 def test_strips_of_channels_are_lines() -> None:

@@ -12,6 +12,7 @@ from layers import (
     assert_close,
     bottlenecks,
     check_graph,
+    network_plan,
     program_of,
     random_array,
     random_feeds,
@@ -88,7 +89,7 @@ def test_the_first_finds_its_input_in_later_panels(target: Target, threads: int)
                 problems[name] = problems[name].with_borders(x, y)
             problems["n3"] = problems["n3"].with_borders(around, inside)
         chosen = dict.fromkeys(problems, plain) | {"n1": replace(plain, access=access)}
-        program = lower(graph, target, problems, chosen, chains={"n1"})
+        program = lower(graph, target, network_plan(problems, chosen, {"n1"}))
         steps = {step.name: step for step in program.steps}
         read, written = steps["n1"].views["x"], steps["n2"].views["y"]
         assert read
@@ -198,7 +199,7 @@ def test_the_planner_chains_what_does_not_fit_the_caches() -> None:
         graph = bottlenecks(side)
         plan = chained(default_plan(graph, X60), graph, X60)
         assert sorted(plan.chains) == expected
-        program = lower(graph, X60, plan.problems, plan.candidates, chains=plan.chains)
+        program = lower(graph, X60, plan)
         assert [step.name for step in program.steps if step.chained] == expected
         for name, after in (("n0", "n1"), ("n3", "n4")):
             if name in expected:

@@ -20,7 +20,7 @@ from colonnade.modelfile.reader import read_steps
 from colonnade.plan.compiler import compile_graph
 from colonnade.plan.lowering import table
 from colonnade.plan.lowering.context import Lowering
-from colonnade.plan.ways.records import activation_fields
+from colonnade.plan.ways.step_fields import activation_fields
 
 FAMILIES = Path(operators.__file__).parent
 RUN_BY = ("graph/", "plan/", "modelfile/", "runtime/")  # the folders that an operator passes through

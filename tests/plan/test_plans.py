@@ -181,7 +181,7 @@ def test_nan_is_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_times_are_of_the_candidates_asked_for(op: dict[str, object]) -> None:
     layer = problem() if "strides" not in op else _strided()
     layer = replace(layer, residual=bool(op.get("residual")), act=RELU)
-    candidates = [Columns(4, 1), Columns(2, 2, access="packed"), Columns(4, 1, all_columns=True)]
+    candidates = [Columns(4, 1), Columns(2, 2, access="packed"), Columns(4, 1, dense=True)]
     times = LayerBench(layer, BEST, threads=2).time(candidates, 3)
     assert list(times) == candidates
     assert all(ms > 0 for ms in times.values())

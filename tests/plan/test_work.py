@@ -51,7 +51,7 @@ def test_work_counted_by_hand() -> None:
     assert layer.weight_bytes == 4 * (12 + 8)
     assert layer.data_bytes == 4 * (3 * 60 + 2 * 8 * 60)
     (dense,) = (
-        found for found in layers(model_of(graph, GENERIC, Columns(4, 1, all_columns=True)).data) if found.op == "cnm"
+        found for found in layers(model_of(graph, GENERIC, Columns(4, 1, dense=True)).data) if found.op == "cnm"
     )
     assert (dense.macs, dense.sparse) == (dense.dense_macs, False)
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 from emulated import TOLERANCE, VECTOR, VLENS, cpu_without_vectors, cpus, laid_out_for
-from layers import GraphBuilder, random_array, random_feeds
+from layers import GraphBuilder, network_plan, random_array, random_feeds
 
 from colonnade.graph.ir import IDENTITY, RELU, Activation, Concat, Conv, Graph, Reshape
 from colonnade.graph.reference import run_reference
@@ -94,7 +94,7 @@ def candidates(layer: Layer) -> Iterator[Candidate]:
             access=access,
             panel=PANELS[turn // len(accesses) % len(PANELS)],
             blocks=blocks,
-            all_columns=layer.pruned and turn % 5 == 0,
+            dense=layer.pruned and turn % 5 == 0,
         )
 
 
@@ -102,7 +102,7 @@ def turned(problem: ConvProblem, target: Target) -> Iterator[Candidate]:
     """Every panel, without and with KC blocks, all columns and the kept ones in turn; and with fewer output channels
     than the vectors hold."""
     for turn, (rows, blocks, panel) in enumerate(itertools.product((channel_rows(target), 5), (1, 3), PANELS)):
-        candidate = Columns(rows, VECTORS, lanes="channels", panel=panel, blocks=blocks, all_columns=turn % 3 == 0)
+        candidate = Columns(rows, VECTORS, lanes="channels", panel=panel, blocks=blocks, dense=turn % 3 == 0)
         if candidate.fits(problem, target):
             yield candidate
 
@@ -138,7 +138,7 @@ def test_every_candidate(name: str, layout: int, threads: int) -> None:
     problem = problems[node.name]
     others = (windows, filtered, turned)
     tried = [*candidates(LAYERS[name]), *(c for found in others for c in found(problem, target))]
-    models = [write(lower(graph, target, problems, {node.name: c}), checksum) for c in tried]
+    models = [write(lower(graph, target, network_plan(problems, {node.name: c})), checksum) for c in tried]
     for cpu in cpus():
         errors = [
             trial.error
@@ -226,7 +226,7 @@ def test_chained(threads: int) -> None:
             x = b.conv(Conv(residual=True, act=RELU), inner, random_array((20, 17, 1, 1), len(b.nodes)), x)
         graph = b.graph(x)
         problems, chains = conv_problems(graph), {node.name for node in graph.nodes[::2]}
-        program = lower(graph, target, problems, dict.fromkeys(problems, Columns(15, 2, panel=2)), chains=chains)
+        program = lower(graph, target, network_plan(problems, dict.fromkeys(problems, Columns(15, 2, panel=2)), chains))
         assert sum(step.chained for step in program.steps) == 2
         feeds = random_feeds(graph)
         expected = run_reference(graph, feeds)[graph.outputs[0]]
@@ -252,7 +252,7 @@ def test_outputs_with_borders_of_inputs_without(layout: int) -> None:
         expected = run_reference(graph, feeds)[graph.outputs[0]]
         for shape in SHAPES[::5]:
             chosen = dict.fromkeys(problems, Columns(shape.rows, shape.vectors, panel=2))
-            model = write(lower(graph, target, problems, chosen), checksum)
+            model = write(lower(graph, target, network_plan(problems, chosen)), checksum)
             for cpu in cpus():
                 (y,) = cpu.run(model, feeds)
                 assert relative_error([y], [expected]) <= TOLERANCE, f"{cpu.name}: {shape}"
@@ -263,7 +263,7 @@ def _check_parts(graph: Graph, chosen: dict[str, Candidate], target: Target) -> 
     feeds, problems = random_feeds(graph), conv_problems(graph)
     values = run_reference(graph, feeds)
     (output,) = graph.outputs
-    model = write(lower(graph, target, problems, chosen), checksum)
+    model = write(lower(graph, target, network_plan(problems, chosen)), checksum)
     ends = np.cumsum([graph.shape(part)[1] for part in graph.nodes[-1].inputs])[:-1]
     for cpu in cpus():
         (joined,) = cpu.run(model, feeds)

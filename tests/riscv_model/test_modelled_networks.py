@@ -46,7 +46,7 @@ def test_the_nodes_add_up_to_the_network(runner: SpikeRunner) -> None:
     graph = optimize(import_model(zoo.build("mobilenet_v2", input_size=32, classes=10)))
     plan = default_plan(graph, X60)
     nodes = model_network(graph, X60, plan, runner, lambda *_: None)
-    program = write(lower(graph, X60, plan.problems, plan.candidates), checksum)
+    program = write(lower(graph, X60, plan), checksum)
     x = np.random.default_rng(0).standard_normal(graph.shape(graph.inputs[0]), dtype=np.float32)
     whole = runner.measure(program, {graph.inputs[0]: x}, evict_bytes=EVICT_BYTES).cost
     assert len(nodes) > 50
@@ -62,7 +62,7 @@ def test_chained_pairs_are_one_row_and_take_less(runner: SpikeRunner) -> None:
     nodes, single = (model_network(graph, X60, p, runner, lambda *_: None) for p in (plan, apart))
     assert [node.names for node in nodes] == [("n0", "n1"), ("n2",), ("n3", "n4"), ("n5",), ("n6",)]
     assert nodes[0].name == "n0, n1"
-    program = write(lower(graph, X60, plan.problems, plan.candidates, chains=plan.chains), checksum)
+    program = write(lower(graph, X60, plan), checksum)
     x = np.random.default_rng(0).standard_normal(graph.shape(graph.inputs[0]), dtype=np.float32)
     whole = runner.measure(program, {graph.inputs[0]: x}, evict_bytes=EVICT_BYTES).cost
     assert sum(node.cost.instructions for node in nodes) == pytest.approx(whole.instructions, rel=0.02)

@@ -46,7 +46,7 @@ def test_every_kind_of_step_matches_the_oracle_at_any_vector_length(vlen: int) -
 def test_multiply_adds_are_counted_exactly(runner: SpikeRunner, rows: int, vectors: int) -> None:
     """8 columns x 8 rows x 64 positions, of which an instruction does 8 lanes x LMUL."""
     graph = _layer()
-    model = model_of(graph, X60, Columns(rows, vectors, all_columns=True)).data
+    model = model_of(graph, X60, Columns(rows, vectors, dense=True)).data
     cost = runner.measure(model, random_feeds(graph)).cost
     macs = {o.group: count for o, count in cost.by_operation.items() if o.mac}
     assert macs == {vectors: 8 * 8 * 64 // (8 * vectors)}
@@ -138,7 +138,7 @@ def test_columns_that_a_tile_drops_cost_nothing(runner: SpikeRunner) -> None:
         cost = runner.measure(model_of(sparse, X60, candidate).data, feeds).cost
         return sum(part.mac_cycles for part in cost.by_function.values())
 
-    assert macs(Columns(8, 2, all_columns=True)) == 4 * macs(Columns(8, 2)) > 0
+    assert macs(Columns(8, 2, dense=True)) == 4 * macs(Columns(8, 2)) > 0
 
 
 def test_the_same_numbers_every_time() -> None:

@@ -310,7 +310,7 @@ def _draw_choices(
 
 def _alike(pick: Picker, first: Columns) -> Columns:
     """One whose panels may follow those of another."""
-    free = {name: fields_of(Columns)[name] for name in ("blocks", "all_columns")}
+    free = {name: fields_of(Columns)[name] for name in ("blocks", "dense")}
     chosen = {name: levels[pick.level(name, [*levels])] for name, levels in free.items()}
     return replace(first, access="direct", lanes="positions", **chosen)
 

@@ -128,7 +128,7 @@ def _measure(
     """Cost of nodes that run together; None if they make no step."""
     alone = _alone(graph, unit)
     borders = borders_of(graph, plan.problems)
-    program = lower(alone, target, plan.problems, plan.candidates, borders, plan.chains)
+    program = lower(alone, target, plan, borders)
     data = write(program, checksum)
     names = [node.name for node in unit]
     own = [i for i, (name, _) in enumerate(describe(data).steps) if any(_is_of(name, node) for node in names)]

@@ -55,7 +55,7 @@ def output_errors(
     plan = default_plan(graph, target)
 
     def scores(problems: Mapping[str, ConvProblem]) -> np.ndarray:
-        data = write(lower(graph, target, problems, plan.candidates), checksum)
+        data = write(lower(graph, target, replace(plan, problems=problems)), checksum)
         return Classifier(graph.name, Session(_Image(data), threads=threads), threads).scores(images)[0]
 
     variants = [conv_problems(optimize(import_model(model, input_size=input_size))) for model in pruned]

@@ -117,5 +117,6 @@ class _Sums:
             yield f"{name} = {ops.fma('both', ops.lanes_of('some', (p, p + 1)), name)};"
 
     def finish(self) -> Iterator[str]:
+        lanes = F32.lanes(self.isa.vector_bytes)
         for p, name in zip(range(0, self.positions, 2), self.fused.accumulators, strict=True):
-            yield f"{self._ops.store(f'a->tail + {p * F32.lanes(self.isa.vector_bytes)}', name)};"
+            yield f"{self._ops.store(f'a->tail + {p * lanes}', name)};"

@@ -18,10 +18,7 @@ MAX_VECTOR_BYTES = 128  # largest register that a model may be laid out for (VLE
 # position.
 SLACK = MAX_VECTORS * MAX_VECTOR_BYTES
 
-# Of convolutions whose padding masks leave out of loads: the most kernel elements, and the most of those times output
-# positions.
-MAX_TAPS = 49
-MAX_LANE_MASKED = 1 << 24
+MAX_TAPS = 49  # kernel elements of convolutions whose padding lane masks leave out of loads, at most
 # A mask has a bit for each lane of the widest strip.
 _WIDEST = max(isa.vector_bytes for isa in ISAS if isa.masks_lanes)
 LANE_MASK_BYTES = max(MAX_VECTORS * arithmetic.lanes(_WIDEST) for arithmetic in ARITHMETICS) // 8

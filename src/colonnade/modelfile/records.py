@@ -79,7 +79,7 @@ _POSITION = ("-MAX_SIDE", "INT32_MAX", "position out of range")
 STRIP = record(
     "strip",
     "One strip of a convolution by columns, in INTS.",
-    number("x", 0, "INT32_MAX", "position out of range", "float that lane 0 reads, from a column's first one"),
+    number("x", *_POSITION, "float that lane 0 reads, from a column's first one; negative only with lane masks"),
     number("y", *_POSITION, "float that lane 0 writes, from the first output"),
     number("vectors", 0, "MAX_VECTORS", "no such micro-kernel", "V of its micro-kernel; 0: lanes are output channels"),
     size("span", "lanes up to its last output"),

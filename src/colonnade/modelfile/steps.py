@@ -115,8 +115,7 @@ _CNM = record(
     flag(
         "lane_masked",
         "padding is not in memory, but left out of loads: columns are read from x as it is or, with a stride, from "
-        "its phases, and their offsets count from ceil(pad_top / stride_h) lines and ceil(pad_left / stride_w) floats "
-        "before those",
+        "its phases; lanes in the padding lie before x, after it, or in another line",
     ),
     size("kernel_h", "lines of the kernel"),
     size("kernel_w", "columns of the kernel"),
@@ -141,7 +140,6 @@ _WINOGRAD = record(
     view("r", _R, optional=True),
     place("weights", "data", "per tile of rows [n][n][channels][rows of the tile], transformed"),
     _BIAS,
-    place("off_table", "ints", "per channel the byte offset of its data among the transforms"),
     _of_kernels("m", "MAX_WINOGRAD", "no such transform", "side of an output patch"),
     _of_kernels("kernel", "MAX_WINOGRAD_TAPS", "no such transform", "r, both sides of the kernel"),
     _PLANES,
@@ -162,7 +160,6 @@ _VERTICAL = record(
     view("r", _R, optional=True),
     place("weights", "data", "per tile of rows [n][weight lines][rows of the tile], transformed"),
     _BIAS,
-    place("off_table", "ints", "byte offset of each weight line's data among the transforms"),
     _of_kernels("m", "MAX_WINOGRAD", "no such transform", "lines of an output patch"),
     _of_kernels("kernel_h", "MAX_WINOGRAD_TAPS * MAX_WINOGRAD_STRIDE", "no such transform", "lines of the kernel"),
     stride("kernel_w", "columns of the kernel"),

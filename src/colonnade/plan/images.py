@@ -42,7 +42,7 @@ def plan_parts(graph: ir.Graph, plan_of: Callable[[ir.Graph], NetworkPlan]) -> t
 def lower_parts(parts: tuple[Part, ...], target: Target) -> Program:
     """The program of a network in one part or two."""
     first = parts[0]
-    program = lower(first.graph, target, first.plan.problems, first.plan.candidates, chains=first.plan.chains)
+    program = lower(first.graph, target, first.plan)
     if len(parts) == 1:
         return program
     second = parts[1]
@@ -53,7 +53,7 @@ def lower_parts(parts: tuple[Part, ...], target: Target) -> Program:
     program.inputs = [replace(image, shape=(images, *image.shape[1:])) for image in program.inputs]
     whole = _collect(program, program.outputs.pop(), images, channels, elements_of(tuple(plane)))
     made: dict[str, tuple[Order, View]] = {value: ("cn", whole)}
-    lower_into(program, second.graph, made, second.plan.problems, second.plan.candidates, chains=second.plan.chains)
+    lower_into(program, second.graph, made, second.plan)
     return program
 
 

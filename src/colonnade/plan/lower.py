@@ -3,38 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from collections.abc import Set as AbstractSet
 from itertools import pairwise
 
 import colonnade.plan.lowering  # noqa: F401  (fills the table of lowering functions)
 from colonnade.graph.ir import Graph
-from colonnade.modelfile.program import Program, Step, View, bound_value
+from colonnade.modelfile.program import Program, View, bound_value
+from colonnade.plan.choose.tuner import NetworkPlan
 from colonnade.plan.lowering.context import Lowering
 from colonnade.plan.lowering.places import Order
 from colonnade.plan.lowering.table import lower_node
 from colonnade.plan.planes import Borders
-from colonnade.plan.problem import ConvProblem, borders_of
-from colonnade.plan.ways import Candidate, Columns
+from colonnade.plan.problem import borders_of
+from colonnade.plan.ways import Columns
 from colonnade.plan.ways.columns.follow import can_follow
 from colonnade.target.targets import Target
 
 
-def lower(
-    graph: Graph,
-    target: Target,
-    problems: Mapping[str, ConvProblem],
-    chosen: Mapping[str, Candidate],
-    borders: Mapping[str, Borders] | None = None,
-    chains: AbstractSet[str] = frozenset(),
-) -> Program:
-    """The program of `graph` for `target`; `problems` and `chosen` by the names of the convolutions. `borders`: of the
-    values that have some in memory, unless the problems say so. `chains`: convolutions whose panels are each to be
-    followed by the next one's, where that is possible."""
+def lower(graph: Graph, target: Target, plan: NetworkPlan, borders: Mapping[str, Borders] | None = None) -> Program:
+    """The program of `graph` for `target` by `plan`. `borders`: of the values that have some in memory, unless the
+    plan's problems say so."""
     program = Program(target)
     for index, name in enumerate(graph.inputs):
         program.inputs.append(bound_value(name, graph.shape(name), graph.element(name), "input", index))
     made: dict[str, tuple[Order, View]] = {value.name: ("plain", View(value.storage)) for value in program.inputs}
-    lower_into(program, graph, made, problems, chosen, borders, chains)
+    lower_into(program, graph, made, plan, borders)
     return program
 
 
@@ -42,30 +34,27 @@ def lower_into(
     program: Program,
     graph: Graph,
     made: Mapping[str, tuple[Order, View]],
-    problems: Mapping[str, ConvProblem],
-    chosen: Mapping[str, Candidate],
+    plan: NetworkPlan,
     borders: Mapping[str, Borders] | None = None,
-    chains: AbstractSet[str] = frozenset(),
 ) -> None:
     """Append the steps of `graph`, and its outputs, to `program`; `made`: where its inputs are, and in what order. The
     others as in `lower`."""
-    lowering = Lowering(graph, program, made, problems, chosen, borders or borders_of(graph, problems))
+    lowering = Lowering(graph, program, made, plan, borders or borders_of(graph, plan.problems))
     for node in graph.nodes:
         lower_node(lowering, node)
     lowering.finish()
-    _chain(program, problems, chosen, chains)
+    _chain(program, plan)
 
 
-def _chain(
-    program: Program, problems: Mapping[str, ConvProblem], chosen: Mapping[str, Candidate], names: AbstractSet[str]
-) -> None:
-    """Marks the steps of these names whose next step can follow panel by panel. One that follows is not followed."""
-    follower: Step | None = None
+def _chain(program: Program, plan: NetworkPlan) -> None:
+    """Marks the steps of the plan's chains whose next step can follow panel by panel. One that follows is not
+    followed."""
+    chosen, follower = plan.candidates, None
     for step, after in pairwise(program.steps):
         one, other = chosen.get(step.name), chosen.get(after.name)
-        wanted = step.name in names and step is not follower
+        wanted = step.name in plan.chains and step is not follower
         if wanted and isinstance(one, Columns) and isinstance(other, Columns):
-            first, second = problems[step.name], problems[after.name]
+            first, second = plan.problems[step.name], plan.problems[after.name]
             apart = not _meet(step.views["x"], after.views["y"])
             reads = step.views["y"] == after.views["x"]
             if apart and reads and can_follow(first, one, second, other, program.target):

@@ -12,9 +12,11 @@ import numpy as np
 
 from colonnade.graph.ir import Activation, Conv, Graph
 from colonnade.kernels.arithmetic import ARITHMETICS, Arithmetic, arithmetic_for
-from colonnade.kernels.shapes import MAX_LANE_MASKED, MAX_TAPS
+from colonnade.kernels.shapes import MAX_TAPS
 from colonnade.plan.planes import NO_BORDERS, Borders, Planes
 from colonnade.sparse.recover import Tile, recover_tiles
+
+MOST_LANE_MASKED = 1 << 24  # kernel elements times output positions: lane masks are found for all at once
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,7 @@ class Geometry:
         """Whether padding is all that columns of X are short of in the input, or in its phases; rows of outputs lie in
         rows of those, and there are few enough lanes to mask."""
         plain = self.dilations == (1, 1) and self.groups == 1 and (self.strides != (1, 1) or not any(self.x_borders))
-        few = len(self.taps) <= MAX_TAPS and len(self.taps) * self.positions <= MAX_LANE_MASKED
+        few = len(self.taps) <= MAX_TAPS and len(self.taps) * self.positions <= MOST_LANE_MASKED
         sides = zip(
             (self.height, self.width), (self.out_h, self.out_w), self.kernel, self.strides, self.pads[:2], strict=True
         )

@@ -15,7 +15,6 @@ from colonnade.kernels.fused import VECTORS as FUSED_VECTORS
 from colonnade.kernels.peak import peak_positions, peak_shape, peak_source
 from colonnade.kernels.shapes import (
     LANE_MASK_BYTES,
-    MAX_LANE_MASKED,
     MAX_ROWS,
     MAX_TAPS,
     MAX_VECTOR_BYTES,
@@ -44,7 +43,6 @@ def limits_header() -> str:
         "SLACK": SLACK,
         "LOOKAHEAD": LOOKAHEAD,
         "LANE_MASK_BYTES": LANE_MASK_BYTES,
-        "MAX_LANE_MASKED": MAX_LANE_MASKED,
         "MAX_TAPS": MAX_TAPS,
         "MAX_TAIL": max(max(positions) for positions in TAILS.values()),
         "MAX_FUSED_ROWS": max(TAILS),

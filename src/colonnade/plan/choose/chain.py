@@ -42,13 +42,10 @@ def chained(plan: NetworkPlan, graph: Graph, target: Target) -> NetworkPlan:
 
 
 def _pairs(graph: Graph) -> Iterator[tuple[str, str]]:
-    """Names of convolutions that follow each other, of which the second is a 1x1 one of what the first makes."""
+    """Names of convolutions that follow each other, of which the second reads what the first makes."""
     for first, second in pairwise(graph.nodes):
         if isinstance(first.op, Conv) and isinstance(second.op, Conv) and second.inputs[0] == first.output:
-            kernel = graph.constants[second.inputs[1]].shape[2:]
-            plain = kernel == (1, 1) and second.op.strides == (1, 1) and not any(second.op.pads)
-            if plain and second.op.groups == 1 and first.output not in graph.outputs:
-                yield first.name, second.name
+            yield first.name, second.name
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from colonnade.plan.copy import Strided, copy_step, dense
 from colonnade.plan.planes import Planes
 from colonnade.plan.problem import ConvProblem
 from colonnade.plan.ways import Candidate
+from colonnade.plan.ways.way import Operands
 from colonnade.remote.local import LocalRunner
 from colonnade.remote.runner import Runner
 from colonnade.runtime.binding import checksum
@@ -87,7 +88,7 @@ class LayerBench:
             program.steps.append(copy_step(value.name, value.shape, dense(View(value.storage), value.shape), walked))
         y, walked = _stored(self._expected.shape, g.target)
         x, r = views["x"], views.get("r")
-        step = candidate.step(self._problem, self._target, program.constants, x, y, r)
+        step = candidate.step(self._problem, self._target, Operands(program.constants, x, y, r))
         program.steps.append(step)
         out = bound_value("y", self._expected.shape, g.arithmetic.outputs, "output", 0)
         program.outputs.append(out)

@@ -6,7 +6,7 @@ from colonnade.graph.ir import Act, Node
 from colonnade.modelfile.program import elements_of
 from colonnade.plan.lowering.context import Lowering
 from colonnade.plan.lowering.table import lowers
-from colonnade.plan.ways.records import activation_fields
+from colonnade.plan.ways.step_fields import activation_fields
 
 
 @lowers(Act)

@@ -9,7 +9,7 @@ from colonnade.graph.ir import Affine, Binary, Node
 from colonnade.modelfile.program import elements_of
 from colonnade.plan.lowering.context import Lowering
 from colonnade.plan.lowering.table import lowers
-from colonnade.plan.ways.records import activation_fields
+from colonnade.plan.ways.step_fields import activation_fields
 
 
 @lowers(Affine)

@@ -9,32 +9,29 @@ import numpy as np
 from colonnade.elements import element_of_dtype
 from colonnade.graph.ir import Graph, Node
 from colonnade.modelfile.program import Program, Step, Storage, View, bound_value
+from colonnade.plan.choose.tuner import NetworkPlan
 from colonnade.plan.copy import Strided, copy_step, dense
 from colonnade.plan.lowering.places import Order, Places, same_in_both_orders
 from colonnade.plan.planes import Borders
-from colonnade.plan.problem import ConvProblem
-from colonnade.plan.ways import Candidate
 
 _ORDERS: tuple[Order, ...] = ("cn", "plain", "bordered")
 
 
 class Lowering:
-    """One graph on its way into a program. `problems` and `chosen` are by the names of the convolutions."""
+    """One graph on its way into a program."""
 
     def __init__(
         self,
         graph: Graph,
         program: Program,
         made: Mapping[str, tuple[Order, View]],
-        problems: Mapping[str, ConvProblem],
-        chosen: Mapping[str, Candidate],
+        plan: NetworkPlan,
         borders: Mapping[str, Borders],
     ) -> None:
         self.graph = graph
         self.program = program
         self.target = program.target
-        self.problems = problems
-        self.chosen = chosen
+        self.plan = plan
         self.places = Places(graph, borders)
         self.readers = graph.consumers()
         self.number = {node.output: number for number, node in enumerate(graph.nodes)}  # of the node that makes a value

@@ -9,11 +9,12 @@ from colonnade.plan.copy import dense
 from colonnade.plan.lowering.context import Lowering
 from colonnade.plan.lowering.places import Order
 from colonnade.plan.lowering.table import lowers
+from colonnade.plan.ways.way import Operands
 
 
 @lowers(Conv)
 def conv(to: Lowering, node: Node, op: Conv) -> None:
-    problem, candidate = to.problems[node.name], to.chosen[node.name]
+    problem, candidate = to.plan.problems[node.name], to.plan.choices[node.name].candidate
     x = to.read_image(node.inputs[0])
     order = to.places.image_order(node.output)
     residual = to.read(node.inputs[3], order) if op.residual else None
@@ -23,7 +24,8 @@ def conv(to: Lowering, node: Node, op: Conv) -> None:
     in_arena = x.storage.kind == "arena"
     if candidate.reads_past(problem, in_arena) and (not in_arena or _meets(to, node, x, y)):
         x = _in_arena(to, node.inputs[0], x)
-    to.program.steps.append(candidate.step(problem, to.target, to.program.constants, x, y, residual))
+    operands = Operands(to.program.constants, x, y, residual)
+    to.program.steps.append(candidate.step(problem, to.target, operands))
 
 
 def _meets(to: Lowering, node: Node, x: View, y: View) -> bool:

@@ -9,7 +9,7 @@ from colonnade.kernels.arithmetic import ARITHMETICS, arithmetic_for
 from colonnade.kernels.shapes import Shape, shapes
 from colonnade.plan.lowering.context import Lowering
 from colonnade.plan.lowering.table import lowers
-from colonnade.plan.ways.records import activation_fields
+from colonnade.plan.ways.step_fields import activation_fields
 from colonnade.target.targets import Target
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from colonnade.graph.ir import IDENTITY, GlobalPool, Node, Pool
 from colonnade.plan.lowering.context import Lowering
 from colonnade.plan.lowering.table import lowers
-from colonnade.plan.ways.records import activation_fields
+from colonnade.plan.ways.step_fields import activation_fields
 
 
 @lowers(Pool)

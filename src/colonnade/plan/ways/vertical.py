@@ -9,17 +9,16 @@ from typing import ClassVar
 
 import numpy as np
 
-from colonnade.kernels.shapes import MAX_VECTOR_BYTES, Shape
+from colonnade.kernels.shapes import Shape
 from colonnade.kernels.vertical import MAX_STRIDE, VERTICAL_FILTERS
 from colonnade.kernels.winograd import Filter
-from colonnade.modelfile.program import Constants, Step, View
-from colonnade.modelfile.records import ALIGNMENT
+from colonnade.modelfile.program import Step
 from colonnade.modelfile.steps import Fields, Work
 from colonnade.plan.problem import ConvProblem, Geometry
 from colonnade.plan.ways.costs import call_cycles, column_cycles, good_shapes, store_cycles
-from colonnade.plan.ways.records import activation_fields, moved_numbers, plane_fields, plane_views
+from colonnade.plan.ways.step_fields import activation_fields, moved_numbers, plane_fields, plane_views
 from colonnade.plan.ways.transformed import Transformed, packed_products
-from colonnade.plan.ways.way import ALL_STRIPS, FLOAT_BYTES, panel_text
+from colonnade.plan.ways.way import ALL_STRIPS, FLOAT_BYTES, Operands, panel_text
 from colonnade.target.targets import Target
 
 PANELS = (1, 2, 4, 8, ALL_STRIPS)  # lines of patches
@@ -94,22 +93,13 @@ class Vertical(Transformed):
         """Lines of the arena are read as they are, those of the caller are copied first."""
         return in_arena
 
-    def step(
-        self,
-        problem: ConvProblem,
-        target: Target,
-        constants: Constants,
-        x: View,
-        y: View,
-        residual: View | None,
-    ) -> Step:
-        g, lines = problem.geometry, PatchLines(problem.geometry, self)
+    def step(self, problem: ConvProblem, target: Target, operands: Operands) -> Step:
+        g = problem.geometry
         fields: dict[str, object] = {
-            "weights": constants.add(
+            "weights": operands.constants.add(
                 packed_products(transformed_lines(problem, self.m), self.rows), g.arithmetic.weights
             ),
-            "bias": constants.add(problem.bias, g.arithmetic.sums),
-            "off_table": constants.add_ints(lines.offsets * FLOAT_BYTES),
+            "bias": operands.constants.add(problem.bias, g.arithmetic.sums),
             "m": self.m,
             "kernel_h": g.kernel[0],
             "kernel_w": g.kernel[1],
@@ -123,7 +113,7 @@ class Vertical(Transformed):
             "panel": self.panel,
             **activation_fields(problem.act),
         }
-        return Step("vertical", problem.name, plane_views(g, x, y, residual), fields)
+        return Step("vertical", problem.name, plane_views(g, operands), fields)
 
     @classmethod
     def work(cls, fields: Fields, ints: np.ndarray) -> Work:
@@ -141,7 +131,7 @@ class Vertical(Transformed):
 
 @dataclass(frozen=True)
 class PatchLines:
-    """Lines of patches, each of m lines of outputs, by one candidate; csrc lays them out so."""
+    """Lines of patches, each of m lines of outputs, by one candidate, as far as the cost rule asks."""
 
     geometry: Geometry
     candidate: Vertical
@@ -174,10 +164,8 @@ class PatchLines:
 
     @property
     def plane(self) -> int:
-        """Floats of one phase of one channel in one transform."""
-        line = ALIGNMENT // FLOAT_BYTES
-        beside = self.geometry.pads[1] if self.split == 1 else self.geometry.arithmetic.lanes(MAX_VECTOR_BYTES)
-        return -(-(beside + self.panel * self.pitch) // line) * line
+        """Floats of one phase of one channel in one transform, about."""
+        return self.panel * self.pitch
 
     @property
     def planes(self) -> int:
@@ -195,15 +183,6 @@ class PatchLines:
         """Lines of weights of one output channel."""
         g = self.geometry
         return g.channels * g.strides[0] * g.kernel[1]
-
-    @property
-    def offsets(self) -> np.ndarray:
-        """Float offset of the data of each line of weights (channel, phase, column), i64."""
-        g = self.geometry
-        columns = np.arange(g.kernel[1])
-        across = columns % self.split * self.plane + columns // self.split
-        down = np.arange(g.channels * g.strides[0], dtype=np.int64) * self.split * self.plane
-        return (down[:, None] + across).reshape(-1)
 
 
 def transformed_lines(problem: ConvProblem, m: int) -> np.ndarray:

@@ -25,6 +25,16 @@ FLOAT_BYTES = 4
 
 
 @dataclass(frozen=True)
+class Operands:
+    """What a step reads and writes: whole values, borders included; and where its weights and tables go."""
+
+    constants: Constants
+    x: View
+    y: View
+    residual: View | None
+
+
+@dataclass(frozen=True)
 class Candidate(ABC):
     """One way to compute a convolution, fully chosen. The docstring of a way says what each of its fields means; these
     lines are shown in docs/ways.md."""
@@ -82,17 +92,8 @@ class Candidate(ABC):
         return False
 
     @abstractmethod
-    def step(
-        self,
-        problem: ConvProblem,
-        target: Target,
-        constants: Constants,
-        x: View,
-        y: View,
-        residual: View | None,
-    ) -> Step:
-        """The step that computes `problem`. Views are of whole values, borders included. Weights and tables go to
-        `constants`."""
+    def step(self, problem: ConvProblem, target: Target, operands: Operands) -> Step:
+        """The step that computes `problem`."""
 
     @classmethod
     @abstractmethod

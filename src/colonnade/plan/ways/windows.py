@@ -9,12 +9,12 @@ from typing import ClassVar
 import numpy as np
 
 from colonnade.kernels.depthwise import Window, windows
-from colonnade.modelfile.program import Constants, Step, View
+from colonnade.modelfile.program import Step, View
 from colonnade.modelfile.steps import Fields, Work
 from colonnade.plan.problem import ConvProblem
 from colonnade.plan.ways.costs import call_cycles, store_cycles
-from colonnade.plan.ways.records import activation_fields, moved_numbers, plane_fields
-from colonnade.plan.ways.way import Candidate
+from colonnade.plan.ways.step_fields import activation_fields, moved_numbers, plane_fields
+from colonnade.plan.ways.way import Candidate, Operands
 from colonnade.target.targets import Target
 
 PAD_MOVES = 1.1  # of every vector of the input: copied, and lines that two bands share twice
@@ -77,21 +77,13 @@ class Windows(Candidate):
     def reads_past(self, problem: ConvProblem, in_arena: bool) -> bool:
         return problem.geometry.reads_as_is
 
-    def step(
-        self,
-        problem: ConvProblem,
-        target: Target,
-        constants: Constants,
-        x: View,
-        y: View,
-        residual: View | None,
-    ) -> Step:
-        assert residual is None
+    def step(self, problem: ConvProblem, target: Target, operands: Operands) -> Step:
+        assert operands.residual is None
         g = problem.geometry
         direct = g.reads_as_is
         fields: dict[str, object] = {
-            "weights": constants.add(problem.weights, g.arithmetic.weights),
-            "bias": constants.add(problem.bias, g.arithmetic.sums),
+            "weights": operands.constants.add(problem.weights, g.arithmetic.weights),
+            "bias": operands.constants.add(problem.bias, g.arithmetic.sums),
             "kernel": g.kernel[0],
             "stride": g.strides[0],
             "direct": direct,
@@ -101,7 +93,7 @@ class Windows(Candidate):
             **activation_fields(problem.act),
         }
         first = g.source.corner(g.pads) if direct else g.source.origin
-        views: dict[str, View | None] = {"x": x.shifted(first), "y": y.shifted(g.target.origin)}
+        views: dict[str, View | None] = {"x": operands.x.shifted(first), "y": operands.y.shifted(g.target.origin)}
         return Step("depthwise", problem.name, views, fields)
 
     @classmethod

@@ -10,13 +10,13 @@ import numpy as np
 
 from colonnade.kernels.shapes import Shape
 from colonnade.kernels.winograd import FILTERS, Filter
-from colonnade.modelfile.program import Constants, Step, View
+from colonnade.modelfile.program import Step
 from colonnade.modelfile.steps import Fields, Work
 from colonnade.plan.problem import ConvProblem, Geometry
 from colonnade.plan.ways.costs import call_cycles, column_cycles, good_shapes, store_cycles
-from colonnade.plan.ways.records import activation_fields, moved_numbers, plane_fields, plane_views
+from colonnade.plan.ways.step_fields import activation_fields, moved_numbers, plane_fields, plane_views
 from colonnade.plan.ways.transformed import Transformed, packed_products
-from colonnade.plan.ways.way import FLOAT_BYTES, panel_text
+from colonnade.plan.ways.way import FLOAT_BYTES, Operands, panel_text
 from colonnade.target.targets import Target
 
 PANELS = (1, 2, 4)  # strips
@@ -78,23 +78,13 @@ class Winograd(Transformed):
         g = problem.geometry
         return self.filters(g)[self.m].side ** 2 * g.rows * g.channels
 
-    def step(
-        self,
-        problem: ConvProblem,
-        target: Target,
-        constants: Constants,
-        x: View,
-        y: View,
-        residual: View | None,
-    ) -> Step:
+    def step(self, problem: ConvProblem, target: Target, operands: Operands) -> Step:
         g, patches = problem.geometry, Patches(problem.geometry, self, target.lanes)
-        offsets = np.arange(g.channels, dtype=np.int64) * patches.panel * self.vectors * target.lanes * FLOAT_BYTES
         weights = transformed_weights(problem, self.m)
         by_products = weights.reshape(*weights.shape[:2], -1)  # [rows, channels, n * n]
         fields: dict[str, object] = {
-            "weights": constants.add(packed_products(by_products, self.rows), g.arithmetic.weights),
-            "bias": constants.add(problem.bias, g.arithmetic.sums),
-            "off_table": constants.add_ints(offsets),
+            "weights": operands.constants.add(packed_products(by_products, self.rows), g.arithmetic.weights),
+            "bias": operands.constants.add(problem.bias, g.arithmetic.sums),
             "m": self.m,
             "kernel": g.kernel[0],
             **plane_fields(g),
@@ -104,7 +94,7 @@ class Winograd(Transformed):
             "panel": patches.panel,
             **activation_fields(problem.act),
         }
-        return Step("winograd", problem.name, plane_views(g, x, y, residual), fields)
+        return Step("winograd", problem.name, plane_views(g, operands), fields)
 
     @classmethod
     def work(cls, fields: Fields, ints: np.ndarray) -> Work:

@@ -302,21 +302,10 @@ static inline cln_channel_kernel cln_channel_kernel_of(const cln_isa *isa, const
   return inside ? (*isa->channels)[lines][width][stride] : NULL;
 }
 
-/* Lines and floats from the data of the first tap to that of position 0, in the planes of a step with lane masks. */
-static inline int32_t cln_lines_before(const cln_cnm *step) { return (step->pad_top + step->stride_h - 1) / step->stride_h; }
-static inline int32_t cln_floats_before(const cln_cnm *step) {
-  return (step->pad_left + step->stride_w - 1) / step->stride_w;
-}
-
-static inline int64_t cln_before(const cln_cnm *step) {
-  return (int64_t)cln_lines_before(step) * step->pitch + cln_floats_before(step);
-}
-
-/* strips.c: check the strips of the file, and their lane masks: `before` floats lie between the data of the first tap and
- * that of position 0, of which `readable` floats may be read. NULL, or why the file is refused. */
+/* strips.c: check the strips of the file, and their lane masks: `readable` floats may be read. NULL, or why the file is
+ * refused. */
 const char *cln_check_strips(const cln_model *model, const cln_cnm *step, cln_cnm_plan *plan);
-const char *cln_check_lane_masks(const cln_model *model, const cln_cnm *step, cln_cnm_plan *plan, int64_t before,
-                                 int64_t readable);
+const char *cln_check_lane_masks(const cln_model *model, const cln_cnm *step, cln_cnm_plan *plan, int64_t readable);
 
 /* Lay out tiles and scratch. 0, or -1 when memory is short. Everything of `step` must have been checked. */
 int cln_cnm_plan_build(const cln_model *model, const cln_cnm *step, cln_cnm_plan *plan);

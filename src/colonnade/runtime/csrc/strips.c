@@ -54,10 +54,9 @@ static const char *check_positions(const pass *p, const cln_strip *strip, const 
   CLN_NEED(whole >= 1 && whole <= (int64_t)strip->vectors * p->model->lanes, "more lanes than the micro-kernel has");
   for (int32_t rows = 1; rows <= s->tile_rows && strip->tail; ++rows)
     CLN_NEED(!(p->tile_rows >> rows & 1) || cln_fused_kernel(isa, rows, strip->vectors, strip->tail), "no such micro-kernel");
-  CLN_NEED(strip->tail <= segments[strip->segments - 1].len, "a tail of several segments");
   CLN_NEED(!s->packed || strip->span <= p->width, "more lanes than a packed strip");
-  CLN_NEED(!s->lane_masked || (strip->span <= 8 * CLN_LANE_MASK_BYTES && written <= 8 * CLN_LANE_MASK_BYTES && strip->lane_mask < s->lane_mask_blocks),
-           "lane masks outside the file");
+  CLN_NEED(strip->x >= 0 || s->lane_masked, "column outside the data");
+  CLN_NEED(!s->lane_masked || (written <= 8 * CLN_LANE_MASK_BYTES && strip->lane_mask < s->lane_mask_blocks), "lane masks outside the file");
   CLN_NEED(lies_in_plane(p, strip->y, strip->full && written > strip->lead ? written : strip->lead), "outputs outside their plane");
   if (!s->packed && strip->x + written > p->plan->reach) p->plan->reach = strip->x + written;
   if (written > p->plan->row_floats) p->plan->row_floats = cln_whole_lines(written);
@@ -84,28 +83,28 @@ typedef struct {
   int64_t low, high;
 } reach_of_tap;
 
-/* No lane that a strip with lane masks reads lies outside the data: `readable` floats, of which the first columns count from
- * `before` floats before. */
-static const char *check_lanes_read(const pass *p, const reach_of_tap *taps, int64_t before, int64_t readable) {
-  const cln_cnm *s = p->step;
+/* No lane that a strip with lane masks reads lies outside the data, `readable` floats. */
+static const char *check_lanes_read(const cln_cnm *s, const cln_cnm_plan *plan, const reach_of_tap *taps, int64_t readable) {
   const int32_t count = s->kernel_h * s->kernel_w;
   for (int32_t i = 0; i < s->strip_count; ++i) {
-    const uint8_t *mask = p->plan->lane_masks + (int64_t)p->plan->strips[i].lane_mask * count * CLN_LANE_MASK_BYTES;
+    const uint8_t *mask = plan->lane_masks + (int64_t)plan->strips[i].lane_mask * count * CLN_LANE_MASK_BYTES;
     for (int32_t tap = 0; tap < count; ++tap, mask += CLN_LANE_MASK_BYTES) {
       int32_t low = 0, high = 8 * CLN_LANE_MASK_BYTES - 1;
       while (low <= high && !(mask[low / 8] >> low % 8 & 1)) ++low;
       while (high >= low && !(mask[high / 8] >> high % 8 & 1)) --high;
       if (low > high || taps[tap].low > taps[tap].high) continue;
-      const int64_t x = p->plan->strips[i].x - before;
+      const int64_t x = plan->strips[i].x;
       CLN_NEED(x + low + taps[tap].low >= 0 && x + high + taps[tap].high < readable, "column outside the data");
     }
   }
   return NULL;
 }
 
-const char *cln_check_lane_masks(const cln_model *model, const cln_cnm *step, cln_cnm_plan *plan, int64_t before, int64_t readable) {
-  const int32_t count = step->kernel_h * step->kernel_w;
+const char *cln_check_lane_masks(const cln_model *model, const cln_cnm *step, cln_cnm_plan *plan, int64_t readable) {
+  const int64_t count = CLN_PRODUCT(step->kernel_h, step->kernel_w);
   reach_of_tap taps[CLN_MAX_TAPS];
+  CLN_NEED(model->isa->masks_lanes, "no such micro-kernel");
+  CLN_NEED(count <= CLN_MAX_TAPS, "kernel out of range");
   CLN_TRY(cln_check_ints(model, step->tap_table, (step->off_count + 3) / 4));
   CLN_TRY(cln_check_ints(model, step->lane_mask_table, CLN_PRODUCT(step->lane_mask_blocks, count, CLN_LANE_MASK_BYTES / 4)));
   plan->taps = (const uint8_t *)(model->ints + step->tap_table);
@@ -120,7 +119,7 @@ const char *cln_check_lane_masks(const cln_model *model, const cln_cnm *step, cl
     tap->low = at < tap->low ? at : tap->low;
     tap->high = at > tap->high ? at : tap->high;
   }
-  return check_lanes_read(&(pass){.model = model, .step = step, .plan = plan}, taps, before, readable);
+  return check_lanes_read(step, plan, taps, readable);
 }
 
 const char *cln_check_strips(const cln_model *model, const cln_cnm *step, cln_cnm_plan *plan) {

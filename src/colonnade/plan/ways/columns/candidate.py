@@ -9,7 +9,7 @@ import numpy as np
 
 from colonnade.kernels.channels import STRIDES, VECTORS
 from colonnade.kernels.shapes import MAX_ROWS, Shape, shapes
-from colonnade.modelfile.program import Constants, Step, View
+from colonnade.modelfile.program import Step
 from colonnade.modelfile.steps import Fields, Work
 from colonnade.plan.problem import ConvProblem
 from colonnade.plan.ways.columns.cost import channel_cycles, position_cycles, traffic_of
@@ -17,8 +17,8 @@ from colonnade.plan.ways.columns.cutting import channel_strips
 from colonnade.plan.ways.columns.loops import Loops
 from colonnade.plan.ways.columns.step import column_step
 from colonnade.plan.ways.costs import candidate_cycles, good_shapes, row_variants
-from colonnade.plan.ways.records import moved_numbers
-from colonnade.plan.ways.way import ALL_STRIPS, FLOAT_BYTES
+from colonnade.plan.ways.step_fields import moved_numbers
+from colonnade.plan.ways.way import ALL_STRIPS, FLOAT_BYTES, Operands
 from colonnade.target.targets import Target
 
 KC_LEAST = 128  # columns of a KC block; shorter ones spend their time on sums
@@ -72,26 +72,14 @@ class Columns(Loops):
     def cycles(self, problem: ConvProblem, target: Target) -> float:
         return (channel_cycles if self.by_channels else position_cycles)(problem, self, target)
 
-    def stored_weights(self, problem: ConvProblem) -> int:
-        sizes = problem.tile_sizes(self.rows, self.dense)
-        return sum(rows * columns * tiles for (rows, columns), tiles in sizes.items())
-
     def kept_weights(self, problem: ConvProblem) -> int:
         return self.stored_weights(problem)
 
     def reads_past(self, problem: ConvProblem, in_arena: bool) -> bool:
         return problem.geometry.reads_as_is and not (self.packed or self.by_channels)
 
-    def step(
-        self,
-        problem: ConvProblem,
-        target: Target,
-        constants: Constants,
-        x: View,
-        y: View,
-        residual: View | None,
-    ) -> Step:
-        return column_step(problem, self, target, constants, x, y, residual)
+    def step(self, problem: ConvProblem, target: Target, operands: Operands) -> Step:
+        return column_step(problem, self, target, operands)
 
     @classmethod
     def work(cls, fields: Fields, ints: np.ndarray) -> Work:
@@ -107,7 +95,7 @@ def _by_positions(problem: ConvProblem, target: Target, dense: bool) -> Iterable
     for shape in good_shapes(target, g.rows // g.groups):
         if max(rows for rows, _ in problem.tile_sizes(shape.rows, dense)) < shape.rows:
             continue  # the same tiles as with fewer rows
-        direct = Columns(shape.rows, shape.vectors, all_columns=dense)
+        direct = Columns(shape.rows, shape.vectors, dense=dense)
         kinds = [direct]
         if g.groups == 1:
             kinds.append(replace(direct, access="packed"))
@@ -152,4 +140,4 @@ def _by_channels(problem: ConvProblem, target: Target) -> Iterator[Columns]:
     for dense in (False, True) if problem.sparse else (True,):
         for panel in (panel for panel in PANELS_BY_CHANNELS if panel < count or panel == ALL_STRIPS):
             for blocks in (b for b in (1, *BLOCKS) if b == 1 or g.columns // b >= KC_LEAST):
-                yield replace(candidate, all_columns=dense, panel=panel, blocks=blocks)
+                yield replace(candidate, dense=dense, panel=panel, blocks=blocks)

@@ -109,17 +109,26 @@ class DataLayout:
         return self.geometry.channels * self.channel_floats
 
     @property
+    def _line_pitch(self) -> int:
+        """From line to line of the data."""
+        return self.geometry.source.pitch if self.gathered else self.pitch
+
+    @property
+    def first_at(self) -> int:
+        """Where position 0 reads by the first tap: with lane masks, in padding before the data of its phase."""
+        (sh, sw), (y, x) = self._split, self._taps[0]
+        return y // sh * self._line_pitch + x // sw
+
+    @property
     def offsets(self) -> np.ndarray:
-        """Float offset of each column, channel after channel, from the data of position 0; with lane masks, from that
-        of the first tap in phase 0."""
+        """Float offset of each column, channel after channel, from where the first tap reads."""
         g = self.geometry
         sh, sw = self._split
-        pitch = g.source.pitch if self.gathered else self.pitch
+        pitch = self._line_pitch
         phase_floats = g.batch * self.plane_floats
-        first_y, first_x = self._taps[0][0] // sh, self._taps[0][1] // sw
         taps = np.array(
             [
-                self.phases.index((y % sh, x % sw)) * phase_floats + (y // sh - first_y) * pitch + x // sw - first_x
+                self.phases.index((y % sh, x % sw)) * phase_floats + y // sh * pitch + x // sw - self.first_at
                 for y, x in self._taps
             ],
             np.int64,

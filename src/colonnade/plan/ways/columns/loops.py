@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal, Self
 
 from colonnade.modelfile.steps import Fields
-from colonnade.plan.problem import Geometry
+from colonnade.plan.problem import ConvProblem, Geometry
 from colonnade.plan.ways.columns.layout import DataLayout
 from colonnade.plan.ways.way import TiledCandidate, panel_text
 
@@ -26,7 +26,7 @@ class Loops(TiledCandidate):
     output channels (kernels/channels.py), with any stride, only with direct access.
     panel: the strips for which a tile's weights are used before the next tile.
     blocks: into how many KC blocks the columns are cut.
-    all_columns: whether columns that a tile does not keep are computed too, as zeros.
+    dense: whether columns that a tile does not keep are computed too, as zeros.
     """
 
     step_kind: ClassVar[str] = "cnm"
@@ -35,7 +35,7 @@ class Loops(TiledCandidate):
     lanes: Lanes = "positions"
     panel: int = 1
     blocks: int = 1
-    all_columns: bool = False
+    dense: bool = False
 
     @property
     def packed(self) -> bool:
@@ -51,16 +51,16 @@ class Loops(TiledCandidate):
         return self.lanes == "channels"
 
     @property
-    def dense(self) -> bool:
-        return self.all_columns
-
-    @property
     def kind(self) -> Hashable:
-        return self.lanes if self.by_channels else (self.lanes, self.all_columns)
+        return self.lanes if self.by_channels else (self.lanes, self.dense)
 
     @property
     def variety(self) -> Hashable:
         return self.vectors, self.access, self.lanes
+
+    def stored_weights(self, problem: ConvProblem) -> int:
+        sizes = problem.tile_sizes(self.rows, self.dense)
+        return sum(rows * columns * tiles for (rows, columns), tiles in sizes.items())
 
     def layout(self, geometry: Geometry) -> DataLayout:
         """Where the columns lie."""
@@ -82,5 +82,5 @@ class Loops(TiledCandidate):
             lanes="channels" if fields["by_channels"] else "positions",
             panel=fields["panel"],
             blocks=fields["blocks"],
-            all_columns=not sparse,
+            dense=not sparse,
         )

@@ -15,8 +15,8 @@ from colonnade.plan.ways.columns.layout import DataLayout
 from colonnade.plan.ways.columns.loops import Loops
 from colonnade.plan.ways.columns.masks import lane_masks
 from colonnade.plan.ways.columns.strips import Strips
-from colonnade.plan.ways.records import activation_fields, plane_fields
-from colonnade.plan.ways.way import FLOAT_BYTES
+from colonnade.plan.ways.step_fields import activation_fields, plane_fields, plane_views
+from colonnade.plan.ways.way import FLOAT_BYTES, Operands
 from colonnade.sparse.recover import Tile
 from colonnade.target.targets import Target
 
@@ -33,18 +33,9 @@ class _Tables:
     taps: np.ndarray  # u8: of each offset the kernel element that it is of, where there are lane masks
 
 
-def column_step(
-    problem: ConvProblem,
-    candidate: Loops,
-    target: Target,
-    constants: Constants,
-    x: View,
-    y: View,
-    residual: View | None,
-) -> Step:
-    """The step that computes `problem` by `candidate`. Views are of whole values, borders included. Weights and tables
-    go to `constants`."""
-    g = problem.geometry
+def column_step(problem: ConvProblem, candidate: Loops, target: Target, operands: Operands) -> Step:
+    """The step that computes `problem` by `candidate`."""
+    g, constants = problem.geometry, operands.constants
     layout = candidate.layout(g)
     tiles = problem.tiles(candidate.rows, candidate.dense)
     tables = _tables(problem, candidate, layout, tiles, target.lanes)
@@ -52,10 +43,8 @@ def column_step(
         [problem.weights[np.ix_(np.array(tile.rows), tile.columns)].T.reshape(-1) for tile in tiles] or [np.zeros(0)]
     )
     first = g.source.origin if layout.prepared or layout.lane_masked else g.source.corner(g.pads)
-    views: dict[str, View | None] = {
-        "x": x.shifted(first),
-        "y": y.shifted(g.target.origin),
-        "r": residual and residual.shifted(g.target.origin),
+    views = plane_views(g, operands) | {
+        "x": operands.x.shifted(first),
         "prepared": View(room_for(layout.floats, g.arithmetic.data)) if layout.prepared else None,
     }
     strips = strips_of(problem, candidate, target)
@@ -119,6 +108,7 @@ def _strip_fields(
         masks, of_strip = lane_masks(layout, strips)
     padding = np.zeros((len(strips), 1), np.int64)
     rows = np.column_stack((strips.strips, of_strip, padding))
+    rows[:, 0] += layout.first_at
     segments = np.column_stack((strips.segments, np.zeros(len(strips.segments), np.int64)))
     return {
         "by_channels": candidate.by_channels,

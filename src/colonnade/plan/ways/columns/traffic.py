@@ -50,8 +50,7 @@ class Traffic:
     @cached_property
     def weights(self) -> float:
         """Bytes of the kept columns of all tiles."""
-        sizes = self.problem.tile_sizes(self.candidate.rows, self.candidate.dense)
-        return FLOAT_BYTES * sum(rows * columns * tiles for (rows, columns), tiles in sizes.items())
+        return FLOAT_BYTES * self.candidate.stored_weights(self.problem)
 
     @property
     def passing(self) -> float:

@@ -17,27 +17,10 @@ static bool is_chained(const cln_task *entry) {
   return entry->op == CLN_OP_CNM && ((const cln_cnm *)entry->record)->chained;
 }
 
-/* A step that leaves padding out of loads reads x as it is, or the phases of all of x. */
-static const char *check_lane_masks(const cln_model *m, const cln_cnm *s) {
-  if (!s->lane_masked) return NULL;
-  const bool whole = s->prepare || (s->phases == 1 && s->stride_h == 1 && s->stride_w == 1 && s->pitch == s->x_pitch &&
-                                    s->plane == s->x_plane);
-  const int64_t lines = ((int64_t)s->in_h + s->stride_h - 1) / s->stride_h;
-  const int64_t pitch = ((int64_t)s->in_w + s->stride_w - 1) / s->stride_w;
-  CLN_NEED(m->isa->masks_lanes, "no such micro-kernel");
-  CLN_NEED(whole && !s->packed, "contradictory flags");
-  CLN_NEED(s->pitch == pitch && s->plane_lines == lines && s->plane == lines * pitch, "contradictory flags");
-  CLN_NEED(CLN_PRODUCT(s->kernel_h, s->kernel_w) <= CLN_MAX_TAPS, "kernel out of range");
-  CLN_NEED(cln_lines_before(s) <= lines && cln_floats_before(s) <= pitch, "padding out of range");
-  CLN_NEED(CLN_PRODUCT(s->kernel_h, s->kernel_w, s->batch, s->out_h, s->out_w) <= CLN_MAX_LANE_MASKED, "size out of range");
-  return NULL;
-}
-
 /* A step of kernels by channels: their lanes are a tile's output channels. Where those lie fits their vectors of bytes. */
 static const char *check_by_channels(const cln_model *m, const cln_cnm *s) {
   CLN_NEED(s->vectors == CLN_CHANNEL_VECTORS, "no such micro-kernel");
   CLN_NEED(s->tile_rows <= s->vectors * m->lanes, "no such micro-kernel");
-  CLN_NEED(!s->packed && !s->lane_masked, "contradictory flags");
   CLN_NEED(CLN_PRODUCT(s->rows, s->batch, s->y_plane, sizeof(float)) <= UINT32_MAX, "size out of range");
   return NULL;
 }
@@ -50,13 +33,10 @@ static const char *check_sizes(const cln_model *m, const cln_cnm *s) {
   CLN_NEED(CLN_PRODUCT(s->plane_lines, s->stride_h) < INT32_MAX / 2, "size out of range");
   CLN_NEED(CLN_PRODUCT(s->pitch, s->stride_w) < INT32_MAX / 2, "size out of range");
   CLN_NEED(CLN_PRODUCT(s->plane_lines, s->pitch) <= s->plane, "lines larger than their plane");
-  CLN_NEED(s->out_h <= s->plane_lines && CLN_PRODUCT(s->out_w, cln_x_step(s)) <= s->pitch, "output larger than the data");
   CLN_TRY(cln_check_output_plane(s->out_h, s->out_w, s->y_pitch, s->y_plane, s->y_border));
-  CLN_NEED(CLN_PRODUCT(s->batch, s->out_h, s->out_w) <= CLN_MAX_POSITIONS, "size out of range");
   CLN_NEED(CLN_PRODUCT(s->batch, s->y_plane) < INT32_MAX, "size out of range");
-  CLN_NEED(CLN_PRODUCT(s->batch, s->plane) < INT32_MAX, "size out of range");
   CLN_NEED(s->prepare == (s->prepared_buffer >= 0), "contradictory flags");
-  CLN_TRY(check_lane_masks(m, s));
+  CLN_NEED(s->packed + s->lane_masked + s->by_channels <= 1, "contradictory flags");
   return check_kernels(m, s);
 }
 
@@ -102,20 +82,10 @@ static const char *check_tiles(const cln_model *m, const cln_cnm *s) {
   return cln_check_floats(m, s->bias, s->rows);
 }
 
-/* Phases of a step with lane masks are those of its stride: so a column's lane masks are those of what it reads. */
-static const char *check_phases(const cln_model *m, const cln_cnm *s) {
-  const int64_t count = 2 * (int64_t)s->phases;
-  CLN_TRY(cln_check_entries(m, s->phase_table, count, CLN_MAX_STEP, "phase out of range"));
-  const int32_t *phases = m->ints + s->phase_table;
-  for (int64_t i = 0; i < count && s->lane_masked; ++i)
-    CLN_NEED(phases[i] < (i % 2 ? s->stride_w : s->stride_h), "phase out of range");
-  return NULL;
-}
-
 /* Where the columns are that the strips of `plan` read. */
 static const char *check_columns(const cln_model *m, const cln_cnm *s, cln_cnm_plan *plan, int64_t readable) {
   const int64_t width = (int64_t)s->vectors * m->lanes;
-  if (s->lane_masked) return cln_check_lane_masks(m, s, plan, cln_before(s), readable);
+  if (s->lane_masked) return cln_check_lane_masks(m, s, plan, readable);
   if (!s->packed)
     return cln_check_offsets(m, s->off_table, s->off_count, readable - plan->reach + 1, "column outside the data");
   CLN_NEED(s->pack_count >= 1, "nothing to pack");
@@ -145,9 +115,8 @@ const char *CLN_ISA(cln_check_cnm)(cln_checker *c, const void *record) {
   CLN_TRY(check_sizes(m, s));
   CLN_TRY(check_views(m, s, &readable));
   CLN_TRY(check_tiles(m, s));
-  CLN_TRY(check_phases(m, s));
-  CLN_TRY(cln_check_ints(m, s->off_table, s->off_count));
-  CLN_TRY(cln_check_ints(m, s->off_table + s->off_count, CLN_LOOKAHEAD));
+  CLN_TRY(cln_check_entries(m, s->phase_table, 2 * (int64_t)s->phases, CLN_MAX_STEP, "phase out of range"));
+  CLN_TRY(cln_check_ints(m, s->off_table, s->off_count + CLN_LOOKAHEAD));
   CLN_TRY(cln_check_strips(m, s, plan));
   CLN_TRY(check_columns(m, s, plan, readable));
   CLN_NEED(!cln_cnm_plan_build(m, s, plan), "not enough memory");
@@ -244,7 +213,6 @@ void CLN_ISA(cln_run_cnm)(cln_session *session, int32_t task, int thread) {
     cln_barrier(session);
     x = prepared;
   }
-  if (s->lane_masked) x -= cln_before(s);
   int64_t parts = s->chained ? 1 : cln_shares(session, panels(&w), s->tiles);
   while ((i = cln_claim(session, task, 1, thread, panels(&w) * parts)) >= 0) {
     run_item(&w, i, parts, x);

@@ -29,7 +29,8 @@ typedef struct {
   int64_t data_step;           /* from one of the n transforms to the next */
   int64_t sum_row, sums_step;  /* from one row's sums to the next; from one product to the next */
   int64_t line;                /* floats of a line that is copied */
-  int64_t data_at, sums_at, lines_at, zeros_at, scratch_floats;
+  int64_t weight_lines;
+  int64_t data_at, sums_at, lines_at, zeros_at, off_at, scratch_floats;
 } layout;
 
 /* r: weights of a line. */
@@ -57,6 +58,7 @@ static layout layout_of(const cln_vertical *s, int32_t lanes) {
   /* A line that runs over the end of one phase must not meet another, whose lines may be there already. */
   l->plane = cln_whole_lines(left + rows + (s->stride_w > 1 ? CLN_MAX_LANES : 0));
   l->planes = CLN_PRODUCT(s->channels, s->stride_h, s->stride_w);
+  l->weight_lines = CLN_PRODUCT(s->channels, s->stride_h, s->kernel_w);
   l->positions = rows - l->pitch + s->out_w;
   l->width = (int64_t)s->vectors * lanes;
   l->sum_row = (l->positions + l->width - 1) / l->width * l->width;
@@ -70,7 +72,8 @@ static layout layout_of(const cln_vertical *s, int32_t lanes) {
   l->sums_at = l->data_at + l->n * l->data_step + cln_whole_lines(l->plane + l->width);
   l->lines_at = l->sums_at + l->n * l->sums_step + CLN_MAX_LANES;
   l->zeros_at = l->lines_at + LINES * s->stride_w * l->line;
-  l->scratch_floats = l->zeros_at + l->line + CLN_SLACK_FLOATS;
+  l->off_at = l->zeros_at + l->line + CLN_SLACK_FLOATS;
+  l->scratch_floats = l->off_at + l->weight_lines + CLN_LOOKAHEAD;
   return of;
 }
 
@@ -83,15 +86,13 @@ const char *CLN_ISA(cln_check_vertical)(cln_checker *c, const void *record) {
   CLN_NEED((*m->isa->verticals)[s->m][taps_of(s)].in, "no such transform");
   CLN_TRY(cln_check_kernels(m, s->arithmetic, s->tile_rows, s->vectors));
   const layout l = layout_of(s, m->lanes);
-  const int64_t lines = CLN_PRODUCT(s->channels, s->stride_h, s->kernel_w);
   CLN_NEED(CLN_PRODUCT(s->batch, s->out_h, s->out_w) <= CLN_MAX_POSITIONS, "size out of range");
   CLN_NEED(l.scratch_floats <= CLN_MAX_COUNT, "size out of range");
+  CLN_NEED(CLN_PRODUCT(l.planes, l.plane, sizeof(float)) <= INT32_MAX, "size out of range");
   CLN_VIEW(x, cln_planes_span(CLN_PRODUCT(s->channels, s->batch), s->in_h, s->in_w, s->x_pitch, s->x_plane));
   CLN_VIEWS_OF_OUTPUTS(CLN_PRODUCT(s->rows, s->batch, s->y_plane));
   CLN_TRY(cln_check_floats(m, s->bias, s->rows));
-  CLN_TRY(cln_check_floats(m, s->weights, CLN_PRODUCT(l.n, lines, s->rows)));
-  CLN_TRY(cln_check_ints(m, s->off_table, lines + CLN_LOOKAHEAD));
-  CLN_TRY(cln_check_offsets(m, s->off_table, lines, l.planes * l.plane, "column outside the data"));
+  CLN_TRY(cln_check_floats(m, s->weights, CLN_PRODUCT(l.n, l.weight_lines, s->rows)));
   c->scratch = l.scratch_floats;
   return NULL;
 }
@@ -103,8 +104,8 @@ typedef struct {
   void (*transform_lines)(const cln_vertical_in *);
   void (*transform_sums)(const cln_vertical_out *);
   const float *x, *weights, *bias, *residual;
-  const int32_t *off;
-  int64_t tiles, lines; /* of output channels; of weights */
+  int32_t *off;  /* of each weight line's data, in bytes, and zeros; in scratch */
+  int64_t tiles; /* of output channels */
   float *y, *data, *sums, *copies, *zeros; /* the last four in scratch */
   line_span spans[2];                      /* of a line, by phase of columns */
   bool copied;                            /* lines of x, unless they are split anyway */
@@ -212,13 +213,13 @@ static void run_tile(const work *w, int32_t first, int32_t rows) {
   const int64_t positions = (w->count - 1) * w->l.pitch + w->step->out_w;
   cln_strip_args a = {
       .off = w->off,
-      .n = (size_t)w->lines,
+      .n = (size_t)w->l.weight_lines,
       .y_rows = w->sum_rows,
       .lo = -INFINITY,
       .hi = INFINITY,
-      .w = w->weights + first * w->l.n * w->lines,
+      .w = w->weights + first * w->l.n * w->l.weight_lines,
   };
-  for (int32_t k = 0; k < w->l.n; ++k, a.w += w->lines * rows)
+  for (int32_t k = 0; k < w->l.n; ++k, a.w += w->l.weight_lines * rows)
     cln_multiply(&w->products, rows, &a, w->data + k * w->l.data_step, w->sums + k * w->l.sums_step, positions);
   for (int32_t i = 0; i < rows; ++i) output_channel(w, w->sums + i * w->l.sum_row, first + i);
 }
@@ -239,6 +240,16 @@ static void run_item(work *w, int64_t item, int64_t parts) {
   }
 }
 
+/* Of weight lines (channel, phase of lines, column). */
+static void fill_offsets(const work *w) {
+  const cln_vertical *s = w->step;
+  for (int64_t i = 0; i < w->l.weight_lines; ++i) {
+    const int64_t plane = i / s->kernel_w * s->stride_w + i % s->kernel_w % s->stride_w;
+    w->off[i] = (int32_t)((plane * w->l.plane + i % s->kernel_w / s->stride_w) * (int64_t)sizeof(float));
+  }
+  memset(w->off + w->l.weight_lines, 0, CLN_LOOKAHEAD * sizeof *w->off);
+}
+
 void CLN_ISA(cln_run_vertical)(cln_session *session, int32_t task, int thread) {
   const cln_model *model = session->model;
   const cln_vertical *s = model->tasks[task].record;
@@ -253,8 +264,6 @@ void CLN_ISA(cln_run_vertical)(cln_session *session, int32_t task, int thread) {
       .bias = cln_constants(model, s->bias),
       .residual = s->r_buffer < 0 ? NULL : cln_at(session, task, s->r_buffer, s->r_at),
       .tiles = (s->rows + s->tile_rows - 1) / s->tile_rows,
-      .lines = (int64_t)s->channels * s->stride_h * s->kernel_w,
-      .off = model->ints + s->off_table,
       .y = cln_at(session, task, s->y_buffer, s->y_at),
       .apart = (int64_t)s->out_h * s->out_w < s->y_plane,
       .copied = !cln_has_slack(model, s->x_buffer),
@@ -268,6 +277,8 @@ void CLN_ISA(cln_run_vertical)(cln_session *session, int32_t task, int thread) {
   w.zeros = scratch + w.l.zeros_at;
   for (int32_t i = 0; i < s->stride_w; ++i)
     w.spans[i] = span_of_line((int32_t)w.l.pitch, s->in_w, i - s->pad_left, s->stride_w);
+  w.off = (int32_t *)(scratch + w.l.off_at);
+  fill_offsets(&w);
   memset(w.zeros, 0, (size_t)w.l.line * sizeof *w.zeros);
   for (int32_t t = 0; t < s->tile_rows; ++t) w.sum_rows[t] = t * w.l.sum_row;
   int64_t panels = (w.l.total + w.l.panel - 1) / w.l.panel, parts = cln_shares(session, panels, w.tiles), item;

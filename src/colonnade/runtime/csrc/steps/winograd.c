@@ -27,7 +27,7 @@ typedef struct {
   int64_t lines;                /* of a phase that a panel is made from, at most */
   int64_t half_step;            /* from one of the m * n transforms of lines to the next */
   int64_t data_step, sums_step; /* from one of the n * n products' operands (results) to the next */
-  int64_t data_at, sums_at, half_at, lines_at, scratch_floats;
+  int64_t data_at, sums_at, half_at, lines_at, off_at, scratch_floats;
 } layout;
 
 /* Multiples of the longest vector, so that what runs over the end of a line of outputs meets no other line. */
@@ -60,7 +60,8 @@ static layout layout_of(const cln_winograd *s, int32_t lanes) {
   l->sums_at = l->data_at + n * n * l->data_step;
   l->half_at = l->sums_at + n * n * l->sums_step;
   l->lines_at = l->half_at + n * m * l->half_step + CLN_SLACK_FLOATS;
-  l->scratch_floats = l->lines_at + padded + CLN_SLACK_FLOATS;
+  l->off_at = l->lines_at + padded + CLN_SLACK_FLOATS;
+  l->scratch_floats = l->off_at + s->channels + CLN_LOOKAHEAD;
   return of;
 }
 
@@ -73,12 +74,11 @@ const char *CLN_ISA(cln_check_winograd)(cln_checker *c, const void *record) {
   CLN_TRY(cln_check_kernels(m, s->arithmetic, s->tile_rows, s->vectors));
   const layout l = layout_of(s, m->lanes);
   CLN_NEED(l.positions <= CLN_MAX_POSITIONS && l.scratch_floats <= CLN_MAX_COUNT, "size out of range");
+  CLN_NEED(CLN_PRODUCT(s->channels, l.panel, sizeof(float)) <= INT32_MAX, "size out of range");
   CLN_VIEW(x, cln_planes_span(CLN_PRODUCT(s->channels, s->batch), s->in_h, s->in_w, s->x_pitch, s->x_plane));
   CLN_VIEWS_OF_OUTPUTS(CLN_PRODUCT(s->rows, s->batch, s->y_plane));
   CLN_TRY(cln_check_floats(m, s->bias, s->rows));
   CLN_TRY(cln_check_floats(m, s->weights, CLN_PRODUCT(l.n, l.n, s->channels, s->rows)));
-  CLN_TRY(cln_check_ints(m, s->off_table, s->channels + CLN_LOOKAHEAD));
-  CLN_TRY(cln_check_offsets(m, s->off_table, s->channels, (s->channels - 1) * l.panel + 1, "column outside the data"));
   c->scratch = l.scratch_floats;
   return NULL;
 }
@@ -89,7 +89,7 @@ typedef struct {
   cln_products products;
   cln_transform_kernel transform_lines, transform_columns, transform_sums;
   const float *x, *weights, *bias, *residual;
-  const int32_t *off;
+  int32_t *off; /* of each channel's data, in bytes, and zeros; in scratch too */
   float *y, *data, *sums, *half, *lines; /* the last four in scratch */
   int64_t tiles; /* of output channels */
   int64_t held; /* panel whose data are in scratch */
@@ -222,7 +222,6 @@ void CLN_ISA(cln_run_winograd)(cln_session *session, int32_t task, int thread) {
       .weights = cln_constants(model, s->weights),
       .bias = cln_constants(model, s->bias),
       .residual = s->r_buffer < 0 ? NULL : cln_at(session, task, s->r_buffer, s->r_at),
-      .off = model->ints + s->off_table,
       .y = cln_at(session, task, s->y_buffer, s->y_at),
       .transform_lines = (*transforms)[s->m][s->kernel].lines,
       .transform_columns = (*transforms)[s->m][s->kernel].columns,
@@ -236,6 +235,9 @@ void CLN_ISA(cln_run_winograd)(cln_session *session, int32_t task, int thread) {
   w.sums = scratch + w.l.sums_at;
   w.half = scratch + w.l.half_at;
   w.lines = scratch + w.l.lines_at;
+  w.off = (int32_t *)(scratch + w.l.off_at);
+  for (int32_t c = 0; c < s->channels + CLN_LOOKAHEAD; ++c)
+    w.off[c] = c < s->channels ? (int32_t)(c * w.l.panel * (int64_t)sizeof(float)) : 0;
   for (int32_t t = 0; t < s->tile_rows; ++t) w.sum_rows[t] = t * w.l.panel;
   int64_t panels = (w.l.positions + w.l.panel - 1) / w.l.panel, parts = cln_shares(session, panels, w.tiles), item;
   while ((item = cln_claim(session, task, 0, thread, panels * parts)) >= 0) run_item(&w, item, parts);

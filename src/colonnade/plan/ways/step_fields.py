@@ -8,6 +8,7 @@ from colonnade.modelfile.program import View
 from colonnade.modelfile.records import ACTIVATIONS
 from colonnade.modelfile.steps import Fields
 from colonnade.plan.problem import Geometry
+from colonnade.plan.ways.way import Operands
 
 
 def activation_fields(act: Activation) -> dict[str, object]:
@@ -36,12 +37,12 @@ def plane_fields(g: Geometry) -> dict[str, object]:
     }
 
 
-def plane_views(g: Geometry, x: View, y: View, residual: View | None) -> dict[str, View | None]:
-    """Whole values, borders included, as views of the first element of each."""
+def plane_views(g: Geometry, operands: Operands) -> dict[str, View | None]:
+    """The first element of each value."""
     return {
-        "x": x.shifted(g.source.origin),
-        "y": y.shifted(g.target.origin),
-        "r": residual and residual.shifted(g.target.origin),
+        "x": operands.x.shifted(g.source.origin),
+        "y": operands.y.shifted(g.target.origin),
+        "r": operands.residual and operands.residual.shifted(g.target.origin),
     }
 
 
