@@ -39,5 +39,5 @@ def _share_strips(first: ConvProblem, one: Columns, second: ConvProblem, other: 
     same = made.field("y", "len") == read.field("x", "len")
     alike = made.strips[:, 5:7] == read.strips[:, 5:7]  # first and segments
     return bool(np.all(same) and np.all(alike)) and read.reads_its_outputs_only(
-        target.lanes if target.isa.vector_bytes else 0
+        second.geometry.lanes(target) if target.isa.vector_bytes else 0
     )
