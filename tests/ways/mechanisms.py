@@ -19,7 +19,6 @@ from colonnade.plan.images import Part
 from colonnade.plan.problem import Geometry
 from colonnade.plan.ways import WAYS, Columns
 from colonnade.plan.ways.columns.cutting import strips_of
-from colonnade.plan.ways.columns.strips import STRIP_FIELDS
 
 Pair = frozenset[str]
 
@@ -49,8 +48,7 @@ COMMON: dict[str, tuple[str, ...]] = {
 OWN: dict[str, dict[str, tuple[str, ...]]] = {
     way: {name: tuple(levels) for name, levels in fields.items()} for way, fields in FIELDS.items()
 }
-if "tail" in STRIP_FIELDS:
-    OWN["Columns"]["tail"] = ("no tail", "tail")
+OWN["Columns"]["tail"] = ("no tail", "tail")
 
 
 def mechanisms(case: Case, program: Program) -> Iterator[dict[str, str]]:

@@ -123,7 +123,8 @@ class Record:
         return self.packing.size
 
     def pack(self, /, **values: object) -> bytes:
-        """Bytes of one record. Every field must be given; extra names are an error."""
+        """Bytes of one record. Every field but a reserved one must be given; extra names are an error."""
+        values = {f.name: 0 for f in self.fields if f.name == "reserved"} | values
         if values.keys() != {f.name for f in self.fields}:
             raise TypeError(f"{self.name}: wrong fields {sorted(values.keys() ^ {f.name for f in self.fields})}")
         flat: list[object] = []

@@ -89,10 +89,8 @@ def _steps(program: Program, storages: dict[Storage, int], strings: _Strings) ->
             fields[f"{name}_buffer"] = -1 if view is None else storages[view.storage]
             fields[f"{name}_at"] = 0 if view is None else view.at
         record = records.STEPS[records.OPCODES[step.op]]
-        if any(f.name == "reserved" for f in record.fields):
-            fields["reserved"] = 0
         op, index = records.OPCODES[step.op], len(rows[step.op])
-        order.append(records.ORDER.pack(op=op, index=index, name=strings.add(step.name), reserved=0))
+        order.append(records.ORDER.pack(op=op, index=index, name=strings.add(step.name)))
         rows[step.op].append(record.pack(**fields))
     return {"order": b"".join(order), **{name: b"".join(packed) for name, packed in rows.items()}}
 

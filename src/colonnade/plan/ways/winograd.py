@@ -93,7 +93,7 @@ class Winograd(Transformed):
             "rows": g.rows,
             "tile_rows": self.rows,
             "vectors": self.vectors,
-            "panel": patches.panel,
+            "panel": Patches(g, self, g.lanes(target)).panel,
             **activation_fields(problem.act),
         }
         return Step("winograd", problem.name, plane_views(g, operands), fields)

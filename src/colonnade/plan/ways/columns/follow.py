@@ -36,8 +36,7 @@ def _share_strips(first: ConvProblem, one: Columns, second: ConvProblem, other: 
     made, read = strips_of(first, one, target), strips_of(second, other, target)
     if made.segments.shape != read.segments.shape or len(made) != len(read):
         return False
-    same = made.field("y", "len") == read.field("x", "len")
-    alike = made.strips[:, 5:7] == read.strips[:, 5:7]  # first and segments
-    return bool(np.all(same) and np.all(alike)) and read.reads_its_outputs_only(
-        second.geometry.lanes(target) if target.isa.vector_bytes else 0
-    )
+    same = made.segments[["y", "len"]].tolist() == read.segments[["x", "len"]].tolist()
+    alike = made.strips["segments"] == read.strips["segments"]
+    lanes = second.geometry.lanes(target) if target.isa.vector_bytes else 0
+    return same and bool(np.all(alike)) and read.reads_its_outputs_only(lanes)

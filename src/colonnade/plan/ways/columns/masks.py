@@ -13,10 +13,10 @@ def lane_masks(layout: DataLayout, strips: Strips) -> tuple[np.ndarray, np.ndarr
     """Blocks of masks, u8 [blocks, kernel elements, LANE_MASK_BYTES], and the block of each strip. Strips that leave
     the same lanes out share a block: lines of one plane repeat, and so do images."""
     g = layout.geometry
-    x, _, lane, length, _ = strips.segments.T
+    x, lane, length = (strips.segments[name].astype(np.int64) for name in ("x", "lane", "len"))
     segment = np.repeat(np.arange(len(length)), length)
     along = np.arange(length.sum()) - np.repeat(np.cumsum(length) - length, length)  # from the segment's first output
-    strip = np.repeat(np.arange(len(strips)), strips.strips[:, 6])[segment]
+    strip = np.repeat(np.arange(len(strips)), strips.strips["segments"])[segment]
     line, column = np.divmod((x[segment] + along) % layout.plane_elements, layout.pitch)
     inside = np.zeros((len(strips), len(g.taps), 8 * LANE_MASK_BYTES), bool)
     for tap, (down, across) in enumerate(g.taps):

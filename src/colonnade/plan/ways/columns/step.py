@@ -106,16 +106,15 @@ def _strip_fields(
     of_strip, masks = np.zeros(len(strips), np.int64), np.zeros((0, 0, LANE_MASK_BYTES), np.uint8)
     if candidate.lane_masked:
         masks, of_strip = lane_masks(layout, strips)
-    padding = np.zeros((len(strips), 1), np.int64)
-    rows = np.column_stack((strips.strips, of_strip, padding))
-    rows[:, 0] += layout.first_at
-    segments = np.column_stack((strips.segments, np.zeros(len(strips.segments), np.int64)))
+    placed = strips.strips.copy()
+    placed["x"] += layout.first_at
+    placed["lane_mask"] = of_strip
     return {
         "by_channels": candidate.by_channels,
-        "strip_table": constants.add_ints(rows),
-        "strip_count": len(rows),
-        "segment_table": constants.add_ints(segments),
-        "segment_count": len(segments),
+        "strip_table": constants.add_ints(placed.view("<i4")),
+        "strip_count": len(placed),
+        "segment_table": constants.add_ints(strips.segments.view("<i4")),
+        "segment_count": len(strips.segments),
         "tap_table": constants.add_bytes(taps if candidate.lane_masked else taps[:0]),
         "lane_mask_table": constants.add_bytes(masks),
         "lane_mask_blocks": len(masks),

@@ -23,9 +23,8 @@ from functools import lru_cache
 import numpy as np
 
 from colonnade.kernels.channels import LINES
-
-STRIP_FIELDS = ("x", "y", "vectors", "span", "tail", "first", "segments", "lead", "full", "borders")
-SEGMENT_FIELDS = ("x", "y", "lane", "len", "gap")
+from colonnade.modelfile.fields import Record
+from colonnade.modelfile.records import SEGMENT, STRIP
 
 
 @dataclass(frozen=True)
@@ -69,12 +68,7 @@ class Cut:
 
 @dataclass(frozen=True, eq=False)
 class Strips:
-    """Tables of i64. strips: [n, STRIP_FIELDS], segments: [m, SEGMENT_FIELDS].
-
-    x, y: of a strip's lane 0, of a segment's first output. span: lanes up to the last output. first, segments: which
-    segments. lead: lanes before the first output. full: outputs lie as lanes do, and whatever else whole vectors write
-    are borders. gap: elements of y's borders after a segment. borders: some of y's borders are the strip's to make
-    zero."""
+    """The tables of the model file, by the names of the records' fields; lane masks are still to be filled in."""
 
     strips: np.ndarray
     segments: np.ndarray
@@ -84,18 +78,14 @@ class Strips:
 
     def total(self, field: str) -> int:
         """The sum of one field over all strips."""
-        return int(self.strips[:, STRIP_FIELDS.index(field)].sum())
-
-    def field(self, *names: str) -> np.ndarray:
-        """Columns of the segments."""
-        return self.segments[:, [SEGMENT_FIELDS.index(name) for name in names]]
+        return int(self.strips[field].sum())
 
     def reads_its_outputs_only(self, lanes: int) -> bool:
         """Whether no strip reads anything but the positions of its outputs, by kernels whose vectors have `lanes`; 0:
         any length."""
-        _, _, vectors, span, tail, first, *_ = self.strips.T
-        outputs = np.add.reduceat(self.segments[:, 3], first)
-        read = vectors * lanes + tail if lanes else span
+        s = self.strips
+        outputs = np.add.reduceat(self.segments["len"], s["first"])
+        read = s["vectors"] * lanes + s["tail"] if lanes else s["span"]
         return bool(np.all(read == outputs))
 
     @property
@@ -184,8 +174,28 @@ def _finished(cut: Cut, pieces: np.ndarray, strip: np.ndarray) -> Strips:
     gap[last] = following - y[last] - length[last]
     borders = (lead > 0) | np.logical_or.reduceat(gap > 0, first)
     borders[0] |= cut.border > 0
-    columns = (strip_x, strip_y, vectors, span, tail, first, count, lead, full, borders)
-    return Strips(np.column_stack(columns).astype(np.int64), np.column_stack((x, y, lane, length, gap)))
+    strips = _table(
+        STRIP,
+        x=strip_x,
+        y=strip_y,
+        vectors=vectors,
+        span=span,
+        tail=tail,
+        first=first,
+        segments=count,
+        lead=lead,
+        full=full,
+        borders=borders,
+    )
+    return Strips(strips, _table(SEGMENT, x=x, y=y, lane=lane, len=length, gap=gap))
+
+
+def _table(record: Record, **columns: np.ndarray) -> np.ndarray:
+    """Records with these fields, all others zero."""
+    found = np.zeros(len(columns["x"]), [(field.name, "<i4") for field in record.fields])
+    for name, values in columns.items():
+        found[name] = values
+    return found
 
 
 def _merged(pieces: np.ndarray, strip: np.ndarray, step: int) -> tuple[np.ndarray, np.ndarray]:
@@ -252,6 +262,5 @@ def cut_channels(cut: Cut, most: int) -> Strips:
     pieces = np.column_stack((x, y, line % s.lines * length, length))
     whole = Kernels(s.lines * s.width, (1,), exact=True)  # a strip is one call, whatever its shape
     found = _finished(replace(cut, kernels=whole), pieces, strip)
-    found.strips[:, STRIP_FIELDS.index("full")] = 1
-    found.strips[:, STRIP_FIELDS.index("vectors")] = 0
+    found.strips["full"], found.strips["vectors"] = 1, 0
     return found
