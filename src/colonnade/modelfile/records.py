@@ -75,7 +75,8 @@ ORDER = record(
 
 _POSITION = ("-MAX_SIDE", "INT32_MAX", "position out of range")
 
-# NR positions or fewer, or NR and a tail, computed together. By channels, its outputs are its segments, nothing else.
+# Positions that one call of a micro-kernel computes: at most NR, and a tail. With position lanes, what lies between its
+# segments is computed too and thrown away. With channel lanes, only the segments are computed.
 STRIP = record(
     "strip",
     "One strip of a convolution by columns, in INTS.",

@@ -47,8 +47,8 @@ def lower_into(
 
 
 def _chain(program: Program, plan: NetworkPlan) -> None:
-    """Marks the steps of the plan's chains whose next step can follow panel by panel. One that follows is not
-    followed."""
+    """Mark the steps of the plan's chains whose next step can run with them, panel by panel. The second of a pair does
+    not begin another."""
     chosen, follower = plan.candidates, None
     for step, after in pairwise(program.steps):
         one, other = chosen.get(step.name), chosen.get(after.name)
@@ -63,5 +63,6 @@ def _chain(program: Program, plan: NetworkPlan) -> None:
 
 
 def _meet(x: View | None, y: View | None) -> bool:
-    """Whether what lies after `x`, which is read although it means nothing, may be written meanwhile, as `y`."""
+    """Whether `y`, which the second step writes, lies after `x` in the same storage. The first step reads past the end
+    of `x` in panels that come later, and would find what is being written."""
     return x is not None and y is not None and x.storage is y.storage and x.at < y.at

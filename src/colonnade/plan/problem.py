@@ -93,8 +93,9 @@ class Geometry:
 
 
 def _fits_unpadded(size: int, out: int, kernel: int, stride: int, pad: int) -> bool:
-    """Whether, along one side, a phase without padding is as long as the outputs, as far as taps lie apart, and as the
-    padding: so that a tap can be told from its offset."""
+    """Along one side: whether a phase of the input, without padding, is long enough for lane masks. It must be at least as
+    long as the outputs, longer than taps lie apart, and as long as the padding. Then no two taps of a channel read from
+    the same offset."""
     length, before = -(-size // stride), -(-pad // stride)
     return out <= length and (kernel - 1 - pad) // stride + before < length and before <= length and kernel <= size
 

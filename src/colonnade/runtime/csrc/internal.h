@@ -34,7 +34,7 @@ typedef struct cln_strip_args {
   const int64_t *r_rows;
   size_t split, gap;
   float lo, hi;
-  float *tail; /* for sums of the positions that follow, each in a vector that holds T, of kernels that compute these too */
+  float *tail; /* of kernels that compute a tail too: where its sums go, one vector of T sums for each position */
 } cln_strip_args;
 
 /* Bits of 8 or 16 lanes of a lane mask. */

@@ -16,7 +16,7 @@ TAIL_COLUMNS = 4  # that a tile keeps, on average, for each position of a tail: 
 
 
 def strips_of(problem: ConvProblem, candidate: Loops, target: Target) -> Strips:
-    """As the runtime computes them."""
+    """Strips of a candidate whose lanes are positions: what the file's tables will hold, and the cost rule counts."""
     cut = _cut(problem, candidate, target)
     return cut_channels(cut, target.isa.channel_positions) if candidate.by_channels else cut_positions(cut)
 

@@ -24,7 +24,7 @@ typedef struct {
   int64_t positions;            /* patches of all images */
   int64_t width, panel;         /* NR; positions of a panel */
   int64_t line;                 /* floats of a padded line of inputs */
-  int64_t lines;                /* of a phase that a panel is made from, at most */
+  int64_t lines;                /* of the padded image that a panel is made from, at most */
   int64_t half_step;            /* from one of the m * n transforms of lines to the next */
   int64_t data_step, sums_step; /* from one of the n * n products' operands (results) to the next */
   int64_t data_at, sums_at, half_at, lines_at, off_at, scratch_floats;
