@@ -72,26 +72,17 @@ class Geometry:
 
     @property
     def maskable(self) -> bool:
-        """Whether padding is all that columns of X are short of in the input, or in its phases; rows of outputs lie in
-        rows of those, and there are few enough lanes to mask."""
-        plain = self.dilations == (1, 1) and self.groups == 1 and (self.strides != (1, 1) or not any(self.x_borders))
+        """Whether padding may be left out of loads: lines of outputs lie in lines of the input as it is, or of its
+        phases, and there are few enough lanes to mask."""
+        plain = self.groups == 1 and (self.strides != (1, 1) or not any(self.x_borders))
         few = len(self.taps) <= MAX_TAPS and len(self.taps) * self.positions <= MOST_LANE_MASKED
-        sides = zip(
-            (self.height, self.width), (self.out_h, self.out_w), self.kernel, self.strides, self.pads[:2], strict=True
-        )
-        return plain and any(self.pads) and few and all(_fits_unpadded(*side) for side in sides)
+        sides = zip((self.out_h, self.out_w), (self.height, self.width), self.strides, strict=True)
+        return plain and any(self.pads) and few and all(out <= -(-size // stride) for out, size, stride in sides)
 
     @property
     def reads_as_is(self) -> bool:
         """Whether every column of X is the input itself at an offset: stride 1, no padding beyond its borders."""
         return self.strides == (1, 1) and self.source.covers(self.pads) and self.out_w <= self.source.pitch
-
-
-def _fits_unpadded(size: int, out: int, kernel: int, stride: int, pad: int) -> bool:
-    """Whether, along one side, a phase without padding is as long as the outputs, as far as taps lie apart, and as the
-    padding: so that a tap can be told from its offset."""
-    length, before = -(-size // stride), -(-pad // stride)
-    return out <= length and (kernel - 1 - pad) // stride + before < length and before <= length and kernel <= size
 
 
 class WeightMatrix:

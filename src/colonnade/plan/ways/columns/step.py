@@ -84,7 +84,6 @@ def _geometry_fields(layout: DataLayout) -> dict[str, object]:
         "lane_masked": layout.lane_masked,
         "kernel_h": g.kernel[0],
         "kernel_w": g.kernel[1],
-        "prepare": layout.prepared,
     }
 
 
