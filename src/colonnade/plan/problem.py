@@ -164,14 +164,6 @@ class ConvProblem:
         text = repr((asdict(self.geometry), self.residual, self.act.kind)) + self.matrix.support
         return hashlib.sha256(text.encode()).hexdigest()[:32]
 
-    def tile_sizes(self, rows: int, dense: bool) -> Counter[tuple[int, int]]:
-        """See WeightMatrix."""
-        return self.matrix.tile_sizes(rows, dense)
-
-    def tiles(self, rows: int, dense: bool) -> tuple[Tile, ...]:
-        """See WeightMatrix."""
-        return self.matrix.tiles(rows, dense)
-
     def with_borders(self, x: Borders, y: Borders) -> ConvProblem:
         """The same convolution of data laid out otherwise."""
         return replace(self, geometry=replace(self.geometry, x_borders=x, y_borders=y))

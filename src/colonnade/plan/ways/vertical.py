@@ -9,7 +9,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from colonnade.kernels.shapes import Shape
+from colonnade.kernels.cnm import LINE_FLOATS
+from colonnade.kernels.shapes import MAX_VECTOR_BYTES, Shape
 from colonnade.kernels.vertical import MAX_STRIDE, VERTICAL_FILTERS
 from colonnade.kernels.winograd import Filter
 from colonnade.modelfile.program import Step
@@ -164,8 +165,10 @@ class PatchLines:
 
     @property
     def plane(self) -> int:
-        """Floats of one phase of one channel in one transform, about."""
-        return self.panel * self.pitch
+        """Floats of one phase of one channel in one transform."""
+        g = self.geometry
+        beside = g.pads[1] if self.split == 1 else g.arithmetic.lanes(MAX_VECTOR_BYTES)
+        return -(-(beside + self.panel * self.pitch) // LINE_FLOATS) * LINE_FLOATS
 
     @property
     def planes(self) -> int:

@@ -211,7 +211,6 @@ typedef struct {
 typedef struct {
   const cln_strip *strips; /* of the file */
   const cln_segment *segments;
-  cln_channel_kernel *kernels; /* by channels: of each strip */
   cln_tile *tiles;
   int64_t *row_at;      /* float offset of the output plane of each position in row order */
   uint32_t *places;     /* with kernels by channels: the same in bytes */
