@@ -14,6 +14,7 @@ from layers import ACTIVATIONS, GraphBuilder, check_graph, random_array, random_
 
 from colonnade.graph.ir import RELU, Conv, Graph
 from colonnade.graph.reference import run_reference
+from colonnade.kernels.arithmetic import F32
 from colonnade.kernels.depthwise import KERNELS, STRIDES, windows
 from colonnade.plan.choose.space import default_candidate, shape_candidates
 from colonnade.plan.planes import Borders
@@ -71,7 +72,7 @@ def test_sizes_around_the_rows_and_the_vector(target: Target, threads: int) -> N
     @settings(max_examples=80, deadline=None)
     @given(st.data())
     def check(data: st.DataObject) -> None:
-        graph = data.draw(cases(target.lanes))
+        graph = data.draw(cases(F32.lanes(target.vector_bytes)))
         candidate = data.draw(st.sampled_from(offered(graph, target)))
         check_graph(graph, target, None, candidate, threads)
 

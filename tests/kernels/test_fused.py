@@ -45,7 +45,7 @@ def test_sizes_one_below_at_and_above() -> None:
 
 
 def _check_sizes(target: Target, fused: Fused) -> None:
-    rows, width = fused.shape.rows, fused.shape.vectors * target.lanes
+    rows, width = fused.shape.rows, fused.shape.vectors * F32.lanes(target.vector_bytes)
     candidate = Columns(rows, fused.shape.vectors, panel=ALL_STRIPS)
     for count in (strips * width + fused.positions + more for strips in (1, 2) for more in (-1, 0, 1)):
         for channels, more in ((fused.positions * TAIL_COLUMNS, 0), (fused.positions * TAIL_COLUMNS + 1, 1)):
@@ -61,7 +61,11 @@ def _check_sizes(target: Target, fused: Fused) -> None:
 @st.composite
 def _padded_layers(draw: st.DrawFn, target: Target, fused: Fused) -> Graph:
     """Lines of which one or more end, or all end, in the kernel's positions, or near them."""
-    count = fused.shape.vectors * target.lanes * draw(st.integers(1, 2)) + fused.positions + draw(st.integers(-1, 1))
+    count = (
+        fused.shape.vectors * F32.lanes(target.vector_bytes) * draw(st.integers(1, 2))
+        + fused.positions
+        + draw(st.integers(-1, 1))
+    )
     lines = draw(st.sampled_from([n for n in range(1, count + 1) if count % n == 0 or n == 3]))
     sides = (lines, count // lines)
     kernel = tuple(2 * draw(st.integers(0, min(1, (side - 1) // 2))) + 1 for side in sides)
@@ -107,7 +111,7 @@ def test_what_lies_beside_the_image_is_not_read() -> None:
 def test_nan_reaches_its_position_alone() -> None:
     for target in FUSING:
         for fused in fused_kernels(target.isa):
-            count = fused.shape.vectors * target.lanes + fused.positions
+            count = fused.shape.vectors * F32.lanes(target.vector_bytes) + fused.positions
             graph = _layer(Conv(act=Activation(lo=0, hi=6)), (1, count), fused.shape.rows, 20)
             for at in (count - 1, count - fused.positions, count - fused.positions - 1):
                 values = random_array((1, 20, 1, count))
@@ -131,7 +135,7 @@ def test_what_they_are_made_of(isa: Isa) -> None:
 def test_where_they_are_used() -> None:
     """Where a plane leaves one position or four, from few columns on, if every tile has a kernel for it."""
     for target, fused in EVERY_KERNEL:
-        count, rows = fused.shape.vectors * target.lanes + fused.positions, fused.shape.rows
+        count, rows = fused.shape.vectors * F32.lanes(target.vector_bytes) + fused.positions, fused.shape.rows
         candidate = Columns(rows, fused.shape.vectors)
         columns = fused.positions * TAIL_COLUMNS
         assert _tail((1, count), rows, columns, candidate, target) == fused.positions

@@ -160,7 +160,7 @@ def test_a_strided_input_is_split_without_padding() -> None:
     (problem,) = conv_problems(_layer(Conv((2, 2), (1, 1, 1, 1)), (6, 10), (3, 3))).values()
     layout = Columns(2, 2, access="lane masks").layout(problem.geometry)
     assert (layout.prepared, layout.phases) == (True, ((0, 0), (0, 1), (1, 0), (1, 1)))
-    assert (layout.plane_lines, layout.pitch, layout.plane_floats) == (3, 5, 15)
+    assert (layout.plane_lines, layout.pitch, layout.plane_elements) == (3, 5, 15)
 
 
 def test_no_copy_of_the_input() -> None:

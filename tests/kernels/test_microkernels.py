@@ -10,6 +10,7 @@ import pytest
 from layers import RUNNABLE, GraphBuilder, check_graph, random_array
 
 from colonnade.graph.ir import IDENTITY, Activation, Conv
+from colonnade.kernels.arithmetic import F32
 from colonnade.kernels.shapes import MAX_ROWS, MAX_VECTORS, Shape, shapes
 from colonnade.plan.ways import ALL_STRIPS, Columns
 from colonnade.target.isa import ISAS, Isa
@@ -34,7 +35,7 @@ def _check(target: Target, rows: int, positions: int, columns: int, candidate: C
 
 @pytest.mark.parametrize(("target", "shape"), EVERY_SHAPE)
 def test_sizes_one_below_at_and_above_the_tile(target: Target, shape: Shape) -> None:
-    width = shape.vectors * target.lanes
+    width = shape.vectors * F32.lanes(target.vector_bytes)
     plain = Columns(shape.rows, shape.vectors)
     packed_in_blocks = Columns(shape.rows, shape.vectors, access="packed", panel=ALL_STRIPS, blocks=2)
     around = range(max(1, shape.rows - 1), shape.rows + 2), range(width - 1, width + 2)
@@ -46,7 +47,14 @@ def test_sizes_one_below_at_and_above_the_tile(target: Target, shape: Shape) -> 
 @pytest.mark.parametrize("columns", range(1, 12))
 def test_every_tail_of_the_column_loop(target: Target, columns: int) -> None:
     for shape in (Shape(1, 1), Shape(4, 2), Shape(2, 3)):
-        _check(target, 2 * shape.rows, 3 * target.lanes, columns, Columns(shape.rows, shape.vectors), residual=False)
+        _check(
+            target,
+            2 * shape.rows,
+            3 * F32.lanes(target.vector_bytes),
+            columns,
+            Columns(shape.rows, shape.vectors),
+            residual=False,
+        )
 
 
 def _fits(isa: Isa, rows: int, vectors: int) -> bool:
@@ -77,7 +85,7 @@ def test_every_smaller_shape_exists_for_tails(isa: Isa) -> None:
 def test_lanes_beyond_the_output_are_not_written(target: Target) -> None:
     """Channel planes lie side by side: a store past one plane's end would show in the next."""
     builder = GraphBuilder()
-    positions = 3 * target.lanes - 1
+    positions = 3 * F32.lanes(target.vector_bytes) - 1
     x = builder.input(1, 3, 1, positions)
     first = builder.conv(Conv(), x, np.zeros((1, 3, 1, 1)))
     second = builder.conv(Conv(), x, np.ones((5, 3, 1, 1)))

@@ -12,6 +12,7 @@ from layers import ACTIVATIONS, GraphBuilder, assert_close, check_graph, random_
 
 from colonnade.graph.ir import RELU, Activation, Conv, Graph
 from colonnade.graph.reference import run_reference
+from colonnade.kernels.arithmetic import F32
 from colonnade.kernels.shapes import shapes
 from colonnade.kernels.vertical import MAX_STRIDE, VERTICAL_FILTERS
 from colonnade.plan.problem import conv_problems
@@ -79,7 +80,7 @@ def test_sizes_around_the_tile_and_the_vector(target: Target, threads: int) -> N
     @settings(max_examples=120, deadline=None)
     @given(st.data())
     def any_case(data: st.DataObject) -> None:
-        graph, m = data.draw(cases(target.lanes))
+        graph, m = data.draw(cases(F32.lanes(target.vector_bytes)))
         shape = data.draw(st.sampled_from(shapes(target.isa)))
         panel = data.draw(st.sampled_from([1, 2, 3, ALL_STRIPS]))
         check(graph, target, candidate(m, shape.rows, shape.vectors, panel=panel), threads)

@@ -14,6 +14,7 @@ from layers import ACTIVATIONS, GraphBuilder, assert_close, check_graph, random_
 
 from colonnade.graph.ir import RELU, Activation, Conv, Graph
 from colonnade.graph.reference import run_reference
+from colonnade.kernels.arithmetic import F32
 from colonnade.kernels.shapes import shapes
 from colonnade.kernels.winograd import FILTERS, POINTS, Filter
 from colonnade.plan.ways import ALL_STRIPS, Columns, Winograd
@@ -81,7 +82,7 @@ def test_sizes_around_the_tile_and_the_vector(target: Target, threads: int) -> N
     @settings(max_examples=120, deadline=None)
     @given(st.data())
     def check(data: st.DataObject) -> None:
-        graph, m = data.draw(cases(target.lanes))
+        graph, m = data.draw(cases(F32.lanes(target.vector_bytes)))
         shape = data.draw(st.sampled_from(shapes(target.isa)))
         panel = data.draw(st.integers(1, 3))
         check_graph(graph, target, None, candidate(m, shape.rows, shape.vectors, panel=panel), threads)

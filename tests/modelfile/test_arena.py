@@ -43,7 +43,7 @@ def test_the_arena_is_no_larger_than_all_storages(drawn: list[tuple[int, Lifetim
 
 
 def test_a_chain_needs_its_two_largest_neighbours() -> None:
-    sizes = [1600, 3200, 320, 160, 4800]
+    sizes = [6400, 12800, 1280, 640, 19200]
     alive = {Storage(DEFAULT, count): Lifetime(i, i + 1) for i, count in enumerate(sizes)}
     assert place(alive)[1] == max(a + b + 2 * SLACK for a, b in itertools.pairwise(sizes))
 

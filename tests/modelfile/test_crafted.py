@@ -88,7 +88,7 @@ def test_the_last_image_keeps_its_slack() -> None:
             room = header["arena_bytes"] - fields["offset"] - fields["bytes"]  # type: ignore[operator]
             repeats = header["repeats"]
             assert isinstance(repeats, int)
-            changed = with_record(data, "buffers", index, advance=room // (repeats - 1))
+            changed = with_record(data, "buffers", index, advance=room // (repeats - 1) // 4 * 4)
             _refused(changed, "buffer [0-9]+: outside the arena")
             refused += 1
     assert refused > 2
@@ -111,10 +111,11 @@ def test_columns_that_end_after_their_own_storage() -> None:
     y = b.conv(Conv(), x, random_array((1000, 2, 1, 1), 1))
     z = b.conv(Conv(), x, random_array((1, 2, 1, 1), 2))
     data = model_of(b.graph(b.add(Act(RELU), (1, 1000, 4, 4), y), z), GENERIC, Columns(2, 1)).data
-    assert open_header(data)["arena_bytes"] > 16000  # type: ignore[operator]
-    for end in (32, 32 + SLACK):
+    assert open_header(data)["arena_bytes"] > 4 * 16000  # type: ignore[operator]
+    slack = SLACK // 4
+    for end in (32, 32 + slack):
         Session(Compiled(_last_column(data, 4 * (end - 16))))
-    for end in (32 + SLACK + 1, 8000):
+    for end in (32 + slack + 1, 8000):
         _refused_step(_last_column(data, 4 * (end - 16)), "column outside the data")
 
 
@@ -127,9 +128,9 @@ def test_windows_that_end_after_their_own_storage() -> None:
     candidates = {"n0": Columns(2, 1), "n1": Windows(2, 1), "n2": Columns(2, 1)}
     data = model_of(b.graph(y), GENERIC, candidates).data
     assert _fields(data, "depthwise")["direct"] == 1
-    floats = _fields(data, "buffers", _fields(data, "depthwise")["x_buffer"])["floats"]  # type: ignore[arg-type]
-    assert floats == 30 * 81
-    for at in (floats, floats - 1, SLACK + 9):
+    size = _fields(data, "buffers", _fields(data, "depthwise")["x_buffer"])["bytes"]  # type: ignore[arg-type]
+    assert size == 4 * 30 * 81
+    for at in (size, size - 4, SLACK + 36):
         _refused_step(with_record(data, "depthwise", 0, x_at=at), "x: data outside its buffer")
 
 

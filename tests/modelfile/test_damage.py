@@ -27,7 +27,7 @@ from colonnade.plan.compiler import compile_graph
 from colonnade.runtime.session import Session
 
 GOOD = model_of(small_network(), RUNNABLE[-1], small_network_candidates(1)).data
-MISPLACED = "buffer [0-9]+: (outside the arena|of another size than its input or output|advance: count out of range)"
+MISPLACED = "buffer [0-9]+: (outside the arena|not as its input or output is|advance: count out of range)"
 DAMAGE = "|".join(
     [
         "not a Colonnade model file",

@@ -51,7 +51,7 @@ def _outside(field: Field, section: str) -> Iterator[tuple[dict[str, object], st
         case Index(into):
             for value in (-1, counts[into], -most, most - 1):
                 yield {field.name: value}, f"{field.name}: (unknown buffer|name outside the file)"
-        case ViewBuffer(view, optional, written):
+        case ViewBuffer(view, _, optional, written):
             for value in (-2, -1, counts["buffers"], -most, most - 1):
                 if value != -1 or not optional:
                     yield {field.name: value}, f"{view}: unknown buffer"

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from layers import model_of, random_feeds, small_network
 
+from colonnade.elements import DEFAULT
 from colonnade.errors import ColonnadeError
 from colonnade.modelfile.reader import Argument, describe
 from colonnade.runtime.session import Session
@@ -22,8 +23,8 @@ def test_same_as_the_runtime_says() -> None:
     description, session = describe(MODEL.data), Session(MODEL)
     assert description.target == session.target == "generic"
     assert description.planned_for == "generic"
-    assert description.inputs == tuple(Argument(arg.name, arg.shape) for arg in session.get_inputs())
-    assert description.outputs == tuple(Argument(arg.name, arg.shape) for arg in session.get_outputs())
+    assert description.inputs == tuple(Argument(arg.name, arg.shape, DEFAULT) for arg in session.get_inputs())
+    assert description.outputs == tuple(Argument(arg.name, arg.shape, DEFAULT) for arg in session.get_outputs())
     feeds = random_feeds(small_network(2))
     assert description.steps == tuple((name, op) for name, op, _ in session.profile(feeds, repeat=1))
 

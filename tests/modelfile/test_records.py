@@ -56,15 +56,15 @@ def test_wide_fields_are_aligned(record: records.Record) -> None:
 
 
 def test_wrong_fields_are_refused() -> None:
-    with pytest.raises(TypeError, match="floats"):
-        records.BUFFER.pack(offset=0, kind=0, reserved=0)
+    with pytest.raises(TypeError, match="bytes"):
+        records.BUFFER.pack(offset=0, kind=0, element=0)
     with pytest.raises(TypeError, match="more"):
-        records.BUFFER.pack(offset=0, floats=0, kind=0, reserved=0, more=0)
+        records.BUFFER.pack(offset=0, bytes=0, kind=0, element=0, more=0)
 
 
 def test_numbers_that_do_not_fit_are_refused() -> None:
     with pytest.raises(struct.error):
-        records.BUFFER.pack(offset=0, floats=0, advance=0, kind=2**31, reserved=0)
+        records.BUFFER.pack(offset=0, bytes=0, advance=0, kind=2**31, element=0)
     with pytest.raises(ColonnadeError, match="larger than 2 GiB; use a smaller batch or image"):
         Constants().add_ints(np.array([2**31]))
 
@@ -97,7 +97,7 @@ def test_equal_tables_are_stored_once() -> None:
     first = constants.add_ints(np.array([1, 2, 3]))
     assert constants.add_ints(np.array([4])) != first
     assert constants.add_ints(np.array([1, 2, 3])) == first
-    assert constants.pools()[1].tolist() == [1, 2, 3, 4]
+    assert np.frombuffer(constants.pools()[1], np.int32).tolist() == [1, 2, 3, 4]
 
 
 def test_constants_start_at_cache_lines() -> None:

@@ -28,9 +28,9 @@ def bordered(problem: ConvProblem) -> float:
 
 def test_planes() -> None:
     planes = Planes(3, 4, (1, 2, 1, 2))
-    assert (planes.rows, planes.pitch, planes.origin) == (5, 6, 16)
+    assert (planes.lines, planes.pitch, planes.origin) == (5, 6, 16)
     assert planes.corner((1, 2, 1, 2)) == 8
-    assert planes.elements == 48  # 8 + 5 rows of 6 + 2, up to the next cache line
+    assert planes.elements == 48  # 8 + 5 lines of 6 + 2, up to the next cache line
     assert planes.corner(SAME) == 9
     assert planes.covers(SAME)
     assert not planes.covers((2, 0, 0, 0))

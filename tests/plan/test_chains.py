@@ -21,6 +21,7 @@ from layers import (
 
 from colonnade.graph.ir import Activation, Conv, Graph
 from colonnade.graph.reference import run_reference
+from colonnade.kernels.arithmetic import F32
 from colonnade.kernels.shapes import Shape, shapes
 from colonnade.modelfile.arena import lifetimes, place
 from colonnade.modelfile.program import Program
@@ -154,7 +155,9 @@ def test_what_does_not_follow_is_not_chained(graph: Graph, changed: dict[str, di
 def test_panels_that_end_in_the_middle_of_a_vector_are_not_chained(sides: tuple[int, int], target: Target) -> None:
     """Another thread may be writing the beginning of the next plane, which the last vector reads."""
     program = program_of(_pair(sides), target, _alike(), chains={"n0"})
-    assert _is_chained(program) == (not target.isa.vector_bytes or sides[0] * sides[1] % target.lanes == 0)
+    assert _is_chained(program) == (
+        not target.isa.vector_bytes or sides[0] * sides[1] % F32.lanes(target.vector_bytes) == 0
+    )
 
 
 def test_a_convolution_alone_is_not_chained() -> None:

@@ -10,6 +10,7 @@ import pytest
 from layers import GraphBuilder, random_array
 
 from colonnade.graph.ir import RELU, Conv, Graph
+from colonnade.kernels.arithmetic import F32
 from colonnade.plan.choose import tuner
 from colonnade.plan.choose.space import default_candidate, default_column_candidate, shape_candidates
 from colonnade.plan.compiler import compile_graph
@@ -125,8 +126,8 @@ def test_not_offered_down_the_rows_for_anything_else(other: dict[str, object]) -
 def test_no_strip_is_wider_than_the_work(target: Target) -> None:
     problem = _problem(side=4)
     for candidate in _offered(problem, target):
-        patches = Patches(problem.geometry, candidate, target.lanes)
-        assert (candidate.vectors - 1) * target.lanes < patches.positions
+        patches = Patches(problem.geometry, candidate, F32.lanes(target.vector_bytes))
+        assert (candidate.vectors - 1) * F32.lanes(target.vector_bytes) < patches.positions
         assert patches.panel == patches.panels == 1
 
 

@@ -16,6 +16,7 @@ from layers import GraphBuilder, network_plan, random_array, random_feeds
 
 from colonnade.graph.ir import IDENTITY, RELU, Activation, Concat, Conv, Graph, Reshape
 from colonnade.graph.reference import run_reference
+from colonnade.kernels.arithmetic import F32
 from colonnade.kernels.channels import STRIDES, VECTORS
 from colonnade.kernels.shapes import shapes
 from colonnade.modelfile.writer import write
@@ -203,7 +204,7 @@ def _around(size: int) -> range:
 def test_sizes_around_the_tile(lmul: int, layout: int) -> None:
     """Data laid out for one vector length runs at all."""
     target = laid_out_for(layout)
-    _check_parts(*_tile_edges(lmul, target.lanes), target)
+    _check_parts(*_tile_edges(lmul, F32.lanes(target.vector_bytes)), target)
 
 
 @pytest.mark.parametrize("layout", VLENS)

@@ -28,6 +28,7 @@ from colonnade.graph.ir import (
     Softmax,
     Transpose,
 )
+from colonnade.kernels.arithmetic import F32
 from colonnade.target.targets import Target
 
 SIGMOID, SILU, LEAKY = Activation("sigmoid"), Activation("silu"), Activation("leaky_relu", alpha=0.1)
@@ -269,7 +270,7 @@ def test_lrn(target: Target, size: int, beta: float, bias: float) -> None:
 
 @pytest.mark.parametrize("batch", range(1, 21))
 def test_dense(target: Target, batch: int) -> None:
-    width = target.lanes
+    width = F32.lanes(target.vector_bytes)
     for outputs in (1, width - 1, width, 2 * width + 1, 101):
         weights, bias = random_array((outputs, 37), 1), random_array((outputs,), 2)
         graph = one_op(Dense(Activation(lo=-1.0)), (batch, outputs), (batch, 37), constants=(weights, bias))

@@ -22,7 +22,7 @@ from colonnade.kernels.vector import AnyLengthOps, MaskedOps, VectorOps, vector_
 from colonnade.target.isa import Isa
 
 LOOKAHEAD = 8  # columns between a row's prefetch and its use; `off` has this many readable entries past its end
-LINE_FLOATS = 16  # f32 elements of a cache line
+LINE_BYTES = 64  # of a cache line
 WEIGHTS_AHEAD = 512  # floats between a weight's prefetch and its use: weights are read once a run, from far away
 
 
@@ -123,7 +123,7 @@ def _columns(ops: VectorOps, isa: Isa, shape: Shape, count: int, masked: bool, b
 
 def _prefetches(ops: VectorOps, base: str, first: int, floats: int) -> Iterator[str]:
     """Of every cache line of some floats, from the first one on."""
-    for start in range(first, first + floats, LINE_FLOATS):
+    for start in range(first, first + floats, LINE_BYTES // F32.data.bytes):
         prefetch = ops.prefetch(f"{base} + {start}")
         if prefetch:
             yield f"{prefetch};"

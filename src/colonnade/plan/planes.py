@@ -50,10 +50,6 @@ class Planes:
         used = self.corner(self.borders) + self.lines * self.pitch + min(self.borders[1], self.borders[3])
         return self._whole_lines(used) if any(self.borders) else used
 
-    @property
-    def floats(self) -> int:
-        return self.elements
-
     def corner(self, pads: Borders) -> int:
         """Where an image padded by `pads`, which the borders cover, begins."""
         return self.origin - pads[0] * self.pitch - pads[1]

@@ -15,6 +15,7 @@ from colonnade.kernels.arithmetic import ARITHMETICS, Arithmetic, arithmetic_for
 from colonnade.kernels.shapes import MAX_TAPS
 from colonnade.plan.planes import NO_BORDERS, Borders, Planes
 from colonnade.sparse.recover import Tile, recover_tiles
+from colonnade.target.targets import Target
 
 MOST_LANE_MASKED = 1 << 24  # kernel elements times output positions: lane masks are found for all at once
 
@@ -47,6 +48,10 @@ class Geometry:
     @property
     def target(self) -> Planes:
         return Planes(self.out_h, self.out_w, self.y_borders, self.arithmetic.outputs)
+
+    def lanes(self, target: Target) -> int:
+        """Positions of a vector."""
+        return self.arithmetic.lanes(target.vector_bytes)
 
     @property
     def columns(self) -> int:

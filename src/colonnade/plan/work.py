@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from colonnade.kernels.arithmetic import ARITHMETICS
 from colonnade.modelfile.reader import StepRecord, intact, read_steps
 from colonnade.modelfile.steps import WORK, Fields, Work
 from colonnade.plan.ways import WAY_OF_STEP
-from colonnade.plan.ways.way import FLOAT_BYTES
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,6 @@ def _layer(step: StepRecord, ints: np.ndarray) -> Layer:
         work = Work(2 * int(np.prod(dims, dtype=np.int64)))
     else:
         work = WAY_OF_STEP[op].work(f, ints) if op in WAY_OF_STEP else WORK[op](f)
-    n = step.repeats
-    weight_bytes, data_bytes = FLOAT_BYTES * work.weights, n * FLOAT_BYTES * work.moved
+    n, size = step.repeats, ARITHMETICS[f.get("arithmetic", 0)].data.bytes
+    weight_bytes, data_bytes = size * work.weights, n * size * work.moved
     return Layer(step.name, op, n * work.macs, n * work.dense_macs, weight_bytes, data_bytes, f)

@@ -44,7 +44,7 @@ def open_spike(target: Target) -> SpikeRunner:
         known = ", ".join(name for name in TARGET_NAMES if core_of(name))
         raise ColonnadeError(f"the spike runner has no cost model of {target.name}; it has one of: {known}")
     find_spike()
-    return SpikeRunner(image(), core, 32 * target.lanes, jobs=len(os.sched_getaffinity(0)))
+    return SpikeRunner(image(), core, 8 * target.vector_bytes, jobs=len(os.sched_getaffinity(0)))
 
 
 class SpikeRunner(Closing):

@@ -33,10 +33,6 @@ class Target:
     accumulators: int | None = None  # most that are worth using; None: as many as registers hold
 
     @property
-    def lanes(self) -> int:
-        return self.vector_bytes // 4
-
-    @property
     def vlen(self) -> int | None:
         """Bits of a vector register, where a CPU may choose them."""
         return None if self.isa.vector_bytes else 8 * self.vector_bytes

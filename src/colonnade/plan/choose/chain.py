@@ -17,7 +17,6 @@ from colonnade.plan.ways.columns.cost import traffic_of
 from colonnade.plan.ways.columns.follow import can_follow
 from colonnade.plan.ways.columns.traffic import Traffic
 from colonnade.plan.ways.costs import candidate_cycles
-from colonnade.plan.ways.way import FLOAT_BYTES
 from colonnade.target.targets import Target
 
 PANELS = (4, 16)  # strips, beside those that the two have by themselves
@@ -80,7 +79,7 @@ def _saved(one: _Layer, other: _Layer, panel: int) -> float:
     first, second = one.with_panel(panel), other.with_panel(panel)
     lost = first.cycles + second.cycles - one.cycles - other.cycles
     a, b, g = first.traffic, second.traffic, one.problem.geometry
-    made = FLOAT_BYTES * g.rows * g.batch * g.target.floats
+    made = g.arithmetic.outputs.bytes * g.rows * g.batch * g.target.elements
     together = (a.panels - 1) * (a.weights + b.weights) * a.lost_far(a.passing + b.passing)
     apart = sum((t.panels - 1) * t.weights * t.lost_far(t.passing) for t in (a, b))
     return (made * a.lost_far(made) - together + apart) * one.target.far_cycles - lost

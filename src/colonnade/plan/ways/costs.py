@@ -10,10 +10,10 @@ from dataclasses import replace
 from functools import cache
 from typing import TypeVar
 
-from colonnade.kernels.cnm import LINE_FLOATS
+from colonnade.kernels.cnm import LINE_BYTES
 from colonnade.kernels.shapes import Shape, shapes
 from colonnade.plan.problem import ConvProblem
-from colonnade.plan.ways.way import FLOAT_BYTES, Candidate, TiledCandidate
+from colonnade.plan.ways.way import Candidate, TiledCandidate
 from colonnade.target.targets import Target
 
 CALL_INSTRUCTIONS = 220
@@ -29,9 +29,10 @@ def candidate_cycles(problem: ConvProblem, candidate: Candidate, target: Target)
     """The cost rule, for every way to compute a convolution: estimated cycles of one thread."""
     g = problem.geometry
     # All that must come from memory: input, output and residual, which depend on borders, and the weights.
-    data = g.batch * (g.channels * g.source.floats + g.rows * g.target.floats * (1 + problem.residual))
-    data += candidate.stored_weights(problem)
-    return candidate.cycles(problem, target) + FLOAT_BYTES * data * target.far_cycles
+    data = g.batch * g.channels * g.source.elements * g.arithmetic.data.bytes
+    data += g.batch * g.rows * g.target.elements * (1 + problem.residual) * g.arithmetic.outputs.bytes
+    data += candidate.stored_weights(problem) * g.arithmetic.weights.bytes
+    return candidate.cycles(problem, target) + data * target.far_cycles
 
 
 @cache
@@ -64,7 +65,7 @@ def column_cycles(shape: Shape, target: Target) -> float:
     """Cycles of one column of one strip."""
     accumulators = shape.rows * shape.vectors
     arithmetic = accumulators * target.fma_cycles
-    lines = -(-shape.vectors * target.lanes // LINE_FLOATS)
+    lines = -(-shape.vectors * target.vector_bytes // LINE_BYTES)
     scalars = shape.rows + OFFSET_LOADS + lines  # prefetches take a load's place too
     loads = shape.vectors * target.load_cycles + scalars * target.broadcast_cycles
     issue = (accumulators + shape.vectors + scalars + LOOP_INSTRUCTIONS) * target.issue_cycles

@@ -26,13 +26,13 @@ def plane_fields(g: Geometry) -> dict[str, object]:
         "in_h": g.height,
         "in_w": g.width,
         "x_pitch": g.source.pitch,
-        "x_plane": g.source.floats,
+        "x_plane": g.source.elements,
         "pad_top": g.pads[0],
         "pad_left": g.pads[1],
         "out_h": g.out_h,
         "out_w": g.out_w,
         "y_pitch": g.target.pitch,
-        "y_plane": g.target.floats,
+        "y_plane": g.target.elements,
         "y_border": g.target.origin,
     }
 

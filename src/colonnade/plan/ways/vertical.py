@@ -9,17 +9,17 @@ from typing import ClassVar
 
 import numpy as np
 
-from colonnade.kernels.cnm import LINE_FLOATS
 from colonnade.kernels.shapes import MAX_VECTOR_BYTES, Shape
 from colonnade.kernels.vertical import MAX_STRIDE, VERTICAL_FILTERS
 from colonnade.kernels.winograd import Filter
 from colonnade.modelfile.program import Step
+from colonnade.modelfile.records import ALIGNMENT
 from colonnade.modelfile.steps import Fields, Work
 from colonnade.plan.problem import ConvProblem, Geometry
 from colonnade.plan.ways.costs import call_cycles, column_cycles, good_shapes, store_cycles
 from colonnade.plan.ways.step_fields import activation_fields, moved_numbers, plane_fields, plane_views
 from colonnade.plan.ways.transformed import Transformed, packed_products
-from colonnade.plan.ways.way import ALL_STRIPS, FLOAT_BYTES, Operands, panel_text
+from colonnade.plan.ways.way import ALL_STRIPS, Operands, panel_text
 from colonnade.target.targets import Target
 
 PANELS = (1, 2, 4, 8, ALL_STRIPS)  # lines of patches
@@ -54,19 +54,20 @@ class Vertical(Transformed):
     @classmethod
     def candidates(cls, problem: ConvProblem, target: Target) -> Iterator[Vertical]:
         """Every m, shape and panel; none where Winograd does not fit. Shapes wider than the work are left out."""
+        lanes = problem.geometry.lanes(target)
         for m in cls.filters(problem.geometry):
             for shape in good_shapes(target, problem.geometry.rows):
                 total = PatchLines(problem.geometry, cls(shape.rows, shape.vectors, m, 1)).total
                 for panel in PANELS:
                     candidate = cls(shape.rows, shape.vectors, m, panel)
                     positions = PatchLines(problem.geometry, candidate).positions
-                    if (panel == ALL_STRIPS or panel < total) and positions > (shape.vectors - 1) * target.lanes:
+                    if (panel == ALL_STRIPS or panel < total) and positions > (shape.vectors - 1) * lanes:
                         yield candidate
 
     def cycles(self, problem: ConvProblem, target: Target) -> float:
         g, lines = problem.geometry, PatchLines(problem.geometry, self)
         n = self.filters(g)[self.m].side
-        strips = _strips(lines.positions, self, target)
+        strips = _strips(lines, target)
         vectors, tiles = sum(strips), -(-g.rows // self.rows)
 
         def pushed_out(held: float) -> float:
@@ -77,9 +78,9 @@ class Vertical(Transformed):
         column = sum(column_cycles(Shape(self.rows, v), target) for v in strips) / self.rows
         product = g.rows * (lines.weight_lines * column + vectors * store_cycles(target))
         product += tiles * len(strips) * call_cycles(target)
-        data = FLOAT_BYTES * n * lines.planes * lines.plane
-        weights = FLOAT_BYTES * n * g.rows * lines.weight_lines
-        read = FLOAT_BYTES * n * lines.weight_lines * vectors * target.lanes
+        data = g.arithmetic.data.bytes * n * lines.planes * lines.plane
+        weights = g.arithmetic.weights.bytes * n * g.rows * lines.weight_lines
+        read = g.arithmetic.data.bytes * n * lines.weight_lines * vectors * g.lanes(target)
         near = lines.panels * (weights + tiles * read * (data > target.l1_bytes / 2))
         far = lines.panels * tiles * min(data, read) * pushed_out(data + weights / tiles)
         far += (lines.panels - 1) * weights * pushed_out(data + weights)
@@ -144,7 +145,7 @@ class PatchLines:
 
     @cached_property
     def pitch(self) -> int:
-        """Floats from line to line of a transform: with stride 1 the padding after a line is that before the next."""
+        """Elements from line to line of a transform: with stride 1 the padding after a line is that before the next."""
         g = self.geometry
         if self.split > 1:
             return g.out_w + (g.kernel[1] - 1) // self.split
@@ -165,10 +166,11 @@ class PatchLines:
 
     @property
     def plane(self) -> int:
-        """Floats of one phase of one channel in one transform."""
+        """Elements of one phase of one channel in one transform."""
         g = self.geometry
         beside = g.pads[1] if self.split == 1 else g.arithmetic.lanes(MAX_VECTOR_BYTES)
-        return -(-(beside + self.panel * self.pitch) // LINE_FLOATS) * LINE_FLOATS
+        line = ALIGNMENT // g.arithmetic.data.bytes
+        return -(-(beside + self.panel * self.pitch) // line) * line
 
     @property
     def planes(self) -> int:
@@ -198,17 +200,18 @@ def transformed_lines(problem: ConvProblem, m: int) -> np.ndarray:
     return np.asarray(lines.reshape(g.rows, -1, f.taps) @ np.array(f.weight_matrix()).T)
 
 
-def _strips(positions: int, candidate: Vertical, target: Target) -> list[int]:
+def _strips(lines: PatchLines, target: Target) -> list[int]:
     """Vectors of each strip of one product: the last one's are the fewest that a kernel has."""
-    whole, rest = divmod(-(-positions // target.lanes), candidate.vectors)
-    return [candidate.vectors] * whole + [min(v for v in target.isa.vectors if v >= rest)] * (rest > 0)
+    g, vectors = lines.geometry, lines.candidate.vectors
+    whole, rest = divmod(-(-lines.positions // g.lanes(target)), vectors)
+    return [vectors] * whole + [min(v for v in target.isa.vectors if v >= rest)] * (rest > 0)
 
 
 def _transform_cycles(lines: PatchLines, n: int, target: Target) -> float:
     """Of every line into and out of the transforms: 2 n multiply-adds a vector, loads and stores; lines that are split
     are moved first."""
     g = lines.geometry
-    phases, vectors = g.channels * g.strides[0] * lines.split, -(-lines.pitch // target.lanes)
+    phases, vectors = g.channels * g.strides[0] * lines.split, -(-lines.pitch // g.lanes(target))
     vector = 2 * n * target.fma_cycles + n * (target.load_cycles + 1)
     cycles = (phases + g.rows) * (lines.total * (vectors * vector + LINE_CYCLES) + lines.panels * PANEL_CYCLES)
     if lines.split > 1:

@@ -21,7 +21,6 @@ from colonnade.plan.problem import ConvProblem
 from colonnade.target.targets import Target
 
 ALL_STRIPS = 1 << 24  # a panel of all strips: tile-outer loops
-FLOAT_BYTES = 4
 
 
 @dataclass(frozen=True)

@@ -50,7 +50,7 @@ class Windows(Candidate):
             return
         for window in windows(target.isa):
             same = (window.kernel, window.stride) == (g.kernel[0], g.strides[0])
-            if same and window.lines <= g.out_h and (window.vectors - 1) * target.lanes < g.out_w:
+            if same and window.lines <= g.out_h and (window.vectors - 1) * g.lanes(target) < g.out_w:
                 yield cls(window.lines, window.vectors)
 
     def fits(self, problem: ConvProblem, target: Target) -> bool:
@@ -64,10 +64,10 @@ class Windows(Candidate):
         loads = window.input_lines * window.kernel * self.vectors * target.load_cycles
         compute = arithmetic + loads if target.in_order else max(arithmetic, loads)
         bands = -(-g.out_h // window.lines)
-        strips = bands * -(-g.out_w // (window.vectors * target.lanes))
+        strips = bands * -(-g.out_w // (window.vectors * g.lanes(target)))
         cycles = strips * (compute + outputs * store_cycles(target)) + bands * call_cycles(target)
         if not g.reads_as_is and not target.isa.masks_lanes:
-            moved = PAD_MOVES * g.height * -(-g.width // target.lanes)
+            moved = PAD_MOVES * g.height * -(-g.width // g.lanes(target))
             cycles += moved * target.move_cycles
         return g.batch * g.channels * cycles
 

@@ -16,7 +16,7 @@ from colonnade.plan.problem import ConvProblem, Geometry
 from colonnade.plan.ways.costs import call_cycles, column_cycles, good_shapes, store_cycles
 from colonnade.plan.ways.step_fields import activation_fields, moved_numbers, plane_fields, plane_views
 from colonnade.plan.ways.transformed import Transformed, packed_products
-from colonnade.plan.ways.way import FLOAT_BYTES, Operands, panel_text
+from colonnade.plan.ways.way import Operands, panel_text
 from colonnade.target.targets import Target
 
 PANELS = (1, 2, 4)  # strips
@@ -46,29 +46,31 @@ class Winograd(Transformed):
     @classmethod
     def candidates(cls, problem: ConvProblem, target: Target) -> Iterator[Winograd]:
         """Every m, shape and panel; none where Winograd does not fit. Shapes wider than the work are left out."""
+        lanes = problem.geometry.lanes(target)
         for m in cls.filters(problem.geometry):
             for shape in good_shapes(target, problem.geometry.rows):
-                patches = Patches(problem.geometry, cls(shape.rows, shape.vectors, m, 1), target.lanes)
-                if patches.positions > (shape.vectors - 1) * target.lanes:
+                patches = Patches(problem.geometry, cls(shape.rows, shape.vectors, m, 1), lanes)
+                if patches.positions > (shape.vectors - 1) * lanes:
                     for panel in PANELS:
                         if panel == 1 or panel <= patches.strips:
                             yield cls(shape.rows, shape.vectors, m, panel)
 
     def cycles(self, problem: ConvProblem, target: Target) -> float:
-        g, p = problem.geometry, Patches(problem.geometry, self, target.lanes)
+        g, lanes = problem.geometry, problem.geometry.lanes(target)
+        p = Patches(g, self, lanes)
         f = self.filters(g)[self.m]
-        strip_vectors = -(-p.positions // target.lanes) if target.isa.vector_bytes else p.strips * self.vectors
+        strip_vectors = -(-p.positions // lanes) if target.isa.vector_bytes else p.strips * self.vectors
         tiles = -(-g.rows // self.rows)
         column = column_cycles(Shape(self.rows, self.vectors), target) / self.vectors
         product = g.rows / self.rows * g.channels * strip_vectors * column
         product += tiles * p.strips * call_cycles(target) + strip_vectors * g.rows * store_cycles(target)
-        line_vectors = p.lines * -(-p.per_line // target.lanes)
+        line_vectors = p.lines * -(-p.per_line // lanes)
         transforms = line_vectors * (g.channels + g.rows) * _transform_cycles(f, target)
         # Weights are read once per panel, a panel's data once per tile: from the second-level cache, or from beyond it
         # again.
         products = f.side**2
-        weights = FLOAT_BYTES * products * g.channels * g.rows
-        data = FLOAT_BYTES * products * g.channels * p.panel * self.vectors * target.lanes
+        weights = g.arithmetic.weights.bytes * products * g.channels * g.rows
+        data = g.arithmetic.data.bytes * products * g.channels * p.panel * self.vectors * lanes
         again = (p.panels - 1) * weights * (weights + data > target.l2_bytes)
         far = again + p.panels * data * tiles * (data > target.l2_bytes)
         near = p.panels * (weights + data * tiles)
@@ -79,7 +81,7 @@ class Winograd(Transformed):
         return self.filters(g)[self.m].side ** 2 * g.rows * g.channels
 
     def step(self, problem: ConvProblem, target: Target, operands: Operands) -> Step:
-        g, patches = problem.geometry, Patches(problem.geometry, self, target.lanes)
+        g = problem.geometry
         weights = transformed_weights(problem, self.m)
         by_products = weights.reshape(*weights.shape[:2], -1)  # [rows, channels, n * n]
         fields: dict[str, object] = {
@@ -91,7 +93,7 @@ class Winograd(Transformed):
             "rows": g.rows,
             "tile_rows": self.rows,
             "vectors": self.vectors,
-            "panel": patches.panel,
+            "panel": Patches(g, self, g.lanes(target)).panel,
             **activation_fields(problem.act),
         }
         return Step("winograd", problem.name, plane_views(g, operands), fields)

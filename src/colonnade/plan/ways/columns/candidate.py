@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from colonnade.kernels.arithmetic import ARITHMETICS, Arithmetic
 from colonnade.kernels.channels import STRIDES, VECTORS
 from colonnade.kernels.shapes import MAX_ROWS, Shape, shapes
 from colonnade.modelfile.program import Step
@@ -18,7 +19,7 @@ from colonnade.plan.ways.columns.loops import Loops
 from colonnade.plan.ways.columns.step import column_step
 from colonnade.plan.ways.costs import candidate_cycles, good_shapes, row_variants
 from colonnade.plan.ways.step_fields import moved_numbers
-from colonnade.plan.ways.way import ALL_STRIPS, FLOAT_BYTES, Operands
+from colonnade.plan.ways.way import ALL_STRIPS, Operands
 from colonnade.target.targets import Target
 
 KC_LEAST = 128  # columns of a KC block; shorter ones spend their time on sums
@@ -116,24 +117,24 @@ def _cached_panel(problem: ConvProblem, candidate: Columns, target: Target) -> i
     return next((panel for panel in (ALL_STRIPS, 64, 32, 16, 8, 4, 2) if fits(panel)), 1)
 
 
-def channel_rows(target: Target) -> int:
+def channel_rows(target: Target, arithmetic: Arithmetic = ARITHMETICS[0]) -> int:
     """T of kernels by channels: as many output channels as their vectors hold."""
-    return min(VECTORS * target.lanes, MAX_ROWS)
+    return min(VECTORS * arithmetic.lanes(target.vector_bytes), MAX_ROWS)
 
 
 def _fits_by_channels(candidate: Columns, problem: ConvProblem, target: Target) -> bool:
     g = problem.geometry
-    kernels = candidate.rows <= channel_rows(target) and candidate.vectors == VECTORS
+    kernels = candidate.rows <= channel_rows(target, problem.geometry.arithmetic) and candidate.vectors == VECTORS
     # Where vectors are scalar registers these hold too few sums for it (Target.accumulators).
     small = g.groups == 1 and target.accumulators is None
-    small = small and FLOAT_BYTES * g.rows * g.batch * g.target.floats <= MOST_BYTES
+    small = small and g.rows * g.batch * g.target.elements * g.arithmetic.outputs.bytes <= MOST_BYTES
     return kernels and small and candidate.access == "direct" and candidate.layout(g).x_step in STRIDES
 
 
 def _by_channels(problem: ConvProblem, target: Target) -> Iterator[Columns]:
     """Every panel and number of KC blocks; none where it does not fit."""
     g = problem.geometry
-    candidate = Columns(channel_rows(target), VECTORS, lanes="channels")
+    candidate = Columns(channel_rows(target, g.arithmetic), VECTORS, lanes="channels")
     if not candidate.fits(problem, target):
         return
     count = g.batch * channel_strips(g, candidate, target).count

@@ -29,7 +29,7 @@ SCATTER_CYCLES = 1.3  # per element
 def position_cycles(problem: ConvProblem, candidate: Loops, target: Target) -> float:
     """Estimated cycles of one thread, lanes being positions."""
     layout, strips = candidate.layout(problem.geometry), strips_of(problem, candidate, target)
-    vectors, tail = strips.total("vectors"), strips.total("tail")
+    vectors, tail, lanes = strips.total("vectors"), strips.total("tail"), problem.geometry.lanes(target)
     apart = not target.isa.vector_bytes and not problem.residual
     edge = (APART_INSTRUCTIONS if apart else EDGE_INSTRUCTIONS) * instruction_cycles(target)
     tail_column = target.fma_cycles + target.load_cycles / 2 + target.broadcast_cycles
@@ -40,7 +40,7 @@ def position_cycles(problem: ConvProblem, candidate: Loops, target: Target) -> f
         of_one = columns * vectors * per_column
         of_one += len(strips) * call_cycles(target) * candidate.blocks + vectors * rows * output
         of_one += strips.edges * rows * candidate.vectors * edge
-        of_one += tail * (columns * tail_column + rows * edge / target.lanes)
+        of_one += tail * (columns * tail_column + rows * edge / lanes)
         cycles += tiles * of_one
     if candidate.packed:
         moves = problem.geometry.columns * vectors * (STRIDED_MOVE if layout.gathered else 1)
@@ -50,22 +50,22 @@ def position_cycles(problem: ConvProblem, candidate: Loops, target: Target) -> f
 
 def traffic_of(problem: ConvProblem, candidate: Loops, target: Target) -> Traffic:
     """That of a candidate whose strips are vectors of positions."""
-    strips, width = strips_of(problem, candidate, target), candidate.vectors * target.lanes
+    strips, width = strips_of(problem, candidate, target), candidate.vectors * problem.geometry.lanes(target)
     return Traffic(problem, candidate, target, len(strips), 1, width)
 
 
 def prepare_cycles(layout: DataLayout, target: Target) -> float:
     """Of padding and splitting X."""
-    return layout.floats / target.lanes * target.move_cycles if layout.prepared else 0.0
+    return layout.elements / layout.geometry.lanes(target) * target.move_cycles if layout.prepared else 0.0
 
 
 def channel_cycles(problem: ConvProblem, candidate: Loops, target: Target) -> float:
     """Estimated cycles of one thread, lanes being output channels."""
     g, layout = problem.geometry, candidate.layout(problem.geometry)
     strips = channel_strips(g, candidate, target)
-    count, elements = g.batch * strips.count, g.positions * VECTORS * target.lanes
+    count, elements = g.batch * strips.count, g.positions * VECTORS * g.lanes(target)
     output = elements * SCATTER_CYCLES * (1 + problem.residual)
-    sums = elements / target.lanes * 2 * store_cycles(target) * (candidate.blocks - 1)
+    sums = g.positions * VECTORS * 2 * store_cycles(target) * (candidate.blocks - 1)
     of_one = count * candidate.blocks * call_cycles(target) * LONGER_CALLS + output + sums
     cycles = prepare_cycles(layout, target)
     for (_, columns), tiles in problem.matrix.tile_sizes(candidate.rows, candidate.dense).items():

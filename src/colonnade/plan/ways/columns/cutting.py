@@ -51,12 +51,14 @@ def _planes(geometry: Geometry, candidate: Loops, target: Target, tails: tuple[t
         batch=geometry.batch,
         lines=geometry.out_h,
         length=geometry.out_w,
-        x=Plane(layout.pitch, layout.plane_floats, layout.x_step),
-        y=Plane(geometry.target.pitch, geometry.target.floats),
+        x=Plane(layout.pitch, layout.plane_elements, layout.x_step),
+        y=Plane(geometry.target.pitch, geometry.target.elements),
         border=geometry.target.origin,
-        width=candidate.vectors * target.lanes,
+        width=candidate.vectors * geometry.lanes(target),
         by_output=candidate.packed,
-        kernels=Kernels(target.lanes, _vectors(target.isa, candidate.rows), not target.isa.vector_bytes, tails),
+        kernels=Kernels(
+            geometry.lanes(target), _vectors(target.isa, candidate.rows), not target.isa.vector_bytes, tails
+        ),
     )
 
 

@@ -38,4 +38,5 @@ def _share_strips(first: ConvProblem, one: Columns, second: ConvProblem, other: 
         return False
     same = made.segments[["y", "len"]].tolist() == read.segments[["x", "len"]].tolist()
     alike = made.strips["segments"] == read.strips["segments"]
-    return same and bool(np.all(alike)) and read.reads_its_outputs_only(target.lanes if target.isa.vector_bytes else 0)
+    lanes = second.geometry.lanes(target) if target.isa.vector_bytes else 0
+    return same and bool(np.all(alike)) and read.reads_its_outputs_only(lanes)

@@ -16,7 +16,7 @@ class DataLayout:
     """Where the columns of X lie: as the input is, or padded and split into the phases of the stride.
 
     Element (y, x) of the padded input is in phase (y mod stride, x mod stride) at (y div stride, x div stride); a
-    plane has `plane_lines` lines of `pitch` floats, and is [channel][phase][image][plane].
+    plane has `plane_lines` lines of `pitch` elements, and is [channel][phase][image][plane].
 
     strided: strips are gathered, or read by kernels by channels, for which an input whose borders hold its padding may
     lie as it is, with any stride; `pitch` is then from what one line of outputs reads to what the next one does.
@@ -38,7 +38,7 @@ class DataLayout:
         """Whether strips are of the input as it is, with its stride."""
         g, (down, across) = self.geometry, self.geometry.strides
         strided = self.strided and g.strides != (1, 1)
-        inside = g.out_h * down * g.source.pitch <= g.source.floats and g.out_w * across <= down * g.source.pitch
+        inside = g.out_h * down * g.source.pitch <= g.source.elements and g.out_w * across <= down * g.source.pitch
         return strided and g.source.covers(g.pads) and inside
 
     @property
@@ -90,23 +90,23 @@ class DataLayout:
         return self._padded.lines if g.strides == (1, 1) else g.taps[-1][0] // g.strides[0] + g.out_h
 
     @cached_property
-    def plane_floats(self) -> int:
+    def plane_elements(self) -> int:
         """Whole lines and, with stride 1, the last one's right border."""
         if self.lane_masked:
             return self.plane_lines * self.pitch
         if not self.prepared:
-            return self._padded.floats
+            return self._padded.elements
         tail = min(self._padded.borders[1], self._padded.borders[3]) if self.geometry.strides == (1, 1) else 0
         return self.plane_lines * self.pitch + tail
 
     @property
-    def channel_floats(self) -> int:
-        return len(self.phases) * self.geometry.batch * self.plane_floats
+    def channel_elements(self) -> int:
+        return len(self.phases) * self.geometry.batch * self.plane_elements
 
     @property
-    def floats(self) -> int:
+    def elements(self) -> int:
         """Of the prepared data, all channels."""
-        return self.geometry.channels * self.channel_floats
+        return self.geometry.channels * self.channel_elements
 
     @property
     def _line_pitch(self) -> int:
@@ -121,17 +121,17 @@ class DataLayout:
 
     @property
     def offsets(self) -> np.ndarray:
-        """Float offset of each column, channel after channel, from where the first tap reads."""
+        """Element offset of each column, channel after channel, from where the first tap reads."""
         g = self.geometry
         sh, sw = self._split
         pitch = self._line_pitch
-        phase_floats = g.batch * self.plane_floats
+        phase_elements = g.batch * self.plane_elements
         taps = np.array(
             [
-                self.phases.index((y % sh, x % sw)) * phase_floats + y // sh * pitch + x // sw - self.first_at
+                self.phases.index((y % sh, x % sw)) * phase_elements + y // sh * pitch + x // sw - self.first_at
                 for y, x in self._taps
             ],
             np.int64,
         )
-        channels = np.arange(g.channels, dtype=np.int64) * self.channel_floats
+        channels = np.arange(g.channels, dtype=np.int64) * self.channel_elements
         return (channels[:, None] + taps[None, :]).reshape(-1)

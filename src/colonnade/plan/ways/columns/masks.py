@@ -17,7 +17,7 @@ def lane_masks(layout: DataLayout, strips: Strips) -> tuple[np.ndarray, np.ndarr
     segment = np.repeat(np.arange(len(length)), length)
     along = np.arange(length.sum()) - np.repeat(np.cumsum(length) - length, length)  # from the segment's first output
     strip = np.repeat(np.arange(len(strips)), strips.strips["segments"])[segment]
-    line, column = np.divmod((x[segment] + along) % layout.plane_floats, layout.pitch)
+    line, column = np.divmod((x[segment] + along) % layout.plane_elements, layout.pitch)
     inside = np.zeros((len(strips), len(g.taps), 8 * LANE_MASK_BYTES), bool)
     for tap, (down, across) in enumerate(g.taps):
         down_at = line * g.strides[0] + down - g.pads[0]

@@ -16,7 +16,7 @@ from colonnade.plan.ways.columns.loops import Loops
 from colonnade.plan.ways.columns.masks import lane_masks
 from colonnade.plan.ways.columns.strips import Strips
 from colonnade.plan.ways.step_fields import activation_fields, plane_fields, plane_views
-from colonnade.plan.ways.way import FLOAT_BYTES, Operands
+from colonnade.plan.ways.way import Operands
 from colonnade.sparse.recover import Tile
 from colonnade.target.targets import Target
 
@@ -38,14 +38,14 @@ def column_step(problem: ConvProblem, candidate: Loops, target: Target, operands
     g, constants = problem.geometry, operands.constants
     layout = candidate.layout(g)
     tiles = problem.matrix.tiles(candidate.rows, candidate.dense)
-    tables = _tables(problem, candidate, layout, tiles, target.lanes)
+    tables = _tables(problem, candidate, layout, tiles, g.lanes(target))
     weights = np.concatenate(
         [problem.weights[np.ix_(np.array(tile.rows), tile.columns)].T.reshape(-1) for tile in tiles] or [np.zeros(0)]
     )
     first = g.source.origin if layout.prepared or layout.lane_masked else g.source.corner(g.pads)
     views = plane_views(g, operands) | {
         "x": operands.x.shifted(first),
-        "prepared": View(room_for(layout.floats, g.arithmetic.data)) if layout.prepared else None,
+        "prepared": View(room_for(layout.elements, g.arithmetic.data)) if layout.prepared else None,
     }
     strips = strips_of(problem, candidate, target)
     fields: dict[str, object] = {
@@ -78,7 +78,7 @@ def _geometry_fields(layout: DataLayout) -> dict[str, object]:
         "phases": len(layout.phases),
         "plane_lines": layout.plane_lines,
         "pitch": layout.pitch,
-        "plane": layout.plane_floats,
+        "plane": layout.plane_elements,
         "rows": g.rows,
         "columns": g.columns,
         "lane_masked": layout.lane_masked,
@@ -133,14 +133,14 @@ def _tables(problem: ConvProblem, candidate: Loops, layout: DataLayout, tiles: S
         records.append((len(tile.rows), first, columns.add(tile.columns + group * g.columns), blocks.add(counts)))
         first += len(tile.rows)
     where = layout.offsets
-    kept = columns.joined()
+    kept, size = columns.joined(), g.arithmetic.data.bytes
     packed_columns = np.zeros(0, np.int64)
     if candidate.packed:
         used, kept = np.unique(kept, return_inverse=True)
         used = used if used.size else np.zeros(1, np.int64)
-        packed_columns, offsets = where[used], kept * candidate.vectors * lanes * FLOAT_BYTES
+        packed_columns, offsets = where[used], kept * candidate.vectors * lanes * size
     else:
-        offsets = where[kept] * FLOAT_BYTES
+        offsets = where[kept] * size
     row_order = np.array([row for tile in tiles for row in tile.rows], np.int64)
     taps = (columns.joined() % len(g.taps)).astype(np.uint8)
     return _Tables(np.array(records), row_order, offsets, blocks.joined(), packed_columns, taps)

@@ -12,13 +12,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
+from colonnade.kernels.arithmetic import Arithmetic
+from colonnade.kernels.cnm import LINE_BYTES
 from colonnade.plan.problem import ConvProblem
 from colonnade.plan.ways.columns.layout import DataLayout
 from colonnade.plan.ways.columns.loops import Loops
-from colonnade.plan.ways.way import FLOAT_BYTES
 from colonnade.target.targets import Target
 
-LINE_BYTES = 64
 # Of a cache: what is read again and again stays if it is no more than this. Fitted to a simulated core, whose caches
 # replace at random.
 NEAR_HELD, FAR_HELD = 0.5, 0.75
@@ -40,6 +40,10 @@ class Traffic:
         return self.candidate.layout(self.problem.geometry)
 
     @property
+    def arithmetic(self) -> Arithmetic:
+        return self.problem.geometry.arithmetic
+
+    @property
     def panel(self) -> int:
         return min(self.candidate.panel, self.strips)
 
@@ -50,13 +54,13 @@ class Traffic:
     @cached_property
     def weights(self) -> float:
         """Bytes of the kept columns of all tiles."""
-        return FLOAT_BYTES * self.candidate.stored_weights(self.problem)
+        return self.arithmetic.weights.bytes * self.candidate.stored_weights(self.problem)
 
     @property
     def passing(self) -> float:
         """Bytes that go through the caches from one read of a weight to the next: those of a panel."""
         g = self.problem.geometry
-        outputs = FLOAT_BYTES * g.rows * g.positions * (1 + self.problem.residual)
+        outputs = self.arithmetic.outputs.bytes * g.rows * g.positions * (1 + self.problem.residual)
         return self.weights + self.held * self.candidate.blocks + outputs / self.panels
 
     @cached_property
@@ -65,24 +69,26 @@ class Traffic:
         g, layout = self.problem.geometry, self.layout
         positions = self.panel * self.lines * self.width
         if self.candidate.packed:
-            return FLOAT_BYTES * g.columns * positions / self.candidate.blocks
+            return self.arithmetic.data.bytes * g.columns * positions / self.candidate.blocks
         down = g.strides[0] if layout.gathered else 1
         halo = g.taps[-1][0] // (1 if layout.gathered else g.strides[0]) * layout.pitch // down
-        per_plane = min(positions * down * layout.x_step + halo, g.batch * layout.plane_floats)
-        return FLOAT_BYTES * g.channels // g.groups * len(layout.phases) * per_plane / self.candidate.blocks
+        per_plane = min(positions * down * layout.x_step + halo, g.batch * layout.plane_elements)
+        return (
+            self.arithmetic.data.bytes * g.channels // g.groups * len(layout.phases) * per_plane / self.candidate.blocks
+        )
 
     def strip_bytes(self, columns: float) -> float:
         """Of X that a strip of a tile reads in one KC block. Columns of a row of a channel and of a phase overlap."""
         g, layout = self.problem.geometry, self.layout
         if self.candidate.packed:
-            return columns * FLOAT_BYTES * self.width
+            return columns * self.arithmetic.data.bytes * self.width
         height, width = g.kernel
         apart = 1 if layout.gathered else min(g.strides[1], width)  # columns of a row in so many phases
         kept = min(1.0, columns * self.candidate.blocks / g.columns)
         rows = g.channels // g.groups * height * apart / self.candidate.blocks
         rows *= self.lines * (1 - (1 - kept) ** (width / apart))
-        floats = (self.width - 1) * layout.x_step + width / apart
-        return float(rows * FLOAT_BYTES * floats)
+        elements = (self.width - 1) * layout.x_step + width / apart
+        return float(rows * self.arithmetic.data.bytes * elements)
 
     def lost_near(self, reused: float) -> float:
         """The share of what is read again and again, so many bytes, that the first-level cache has lost by then."""
@@ -99,19 +105,19 @@ class Traffic:
         sizes = self.problem.matrix.tile_sizes(self.candidate.rows, self.candidate.dense)
         near = far = 0.0
         for (rows, columns), tiles in sizes.items():
-            of_tile, x = FLOAT_BYTES * rows * columns / blocks, self.strip_bytes(columns / blocks)
+            of_tile, x = self.arithmetic.weights.bytes * rows * columns / blocks, self.strip_bytes(columns / blocks)
             again = max(self.panels, self.strips * self.lost_near(of_tile + x))
             near += tiles * blocks * again * of_tile
             near += tiles * blocks * self.strips * x * self.lost_near(self.held + of_tile)
             far += tiles * blocks * self.panels * min(self.held, self.panel * x) * self.lost_far(self.held)
-        outputs = FLOAT_BYTES * g.rows * g.positions
+        outputs = self.arithmetic.outputs.bytes * g.rows * g.positions
         near += (1 + self.problem.residual) * (outputs + LINE_BYTES * g.rows * self.panels)
         far += (self.panels - 1) * self.weights * self.lost_far(self.passing)
         if blocks > 1:
             near += blocks * outputs
             far += blocks * outputs * self.lost_far(outputs / self.panels + self.weights / blocks)
         if self.layout.prepared:
-            copy = FLOAT_BYTES * self.layout.floats
+            copy = self.arithmetic.data.bytes * self.layout.elements
             near += 2 * copy
             far += copy * (1 + self.lost_far(copy))
         if self.candidate.packed:
