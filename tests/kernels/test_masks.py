@@ -25,7 +25,8 @@ def _layer(
     b = GraphBuilder()
     x = b.input(batch, channels, *sides)
     pads = (op.pads[0] + op.pads[2], op.pads[1] + op.pads[3])
-    out = [(sides[i] + pads[i] - kernel[i]) // op.strides[i] + 1 for i in range(2)]
+    reach = [(size - 1) * apart + 1 for size, apart in zip(kernel, op.dilations, strict=True)]
+    out = [(sides[i] + pads[i] - reach[i]) // op.strides[i] + 1 for i in range(2)]
     residual = [b.input(batch, rows, *out)] if op.residual else []
     per_group = channels // op.groups
     weights = random_array((rows, per_group, *kernel)) / np.sqrt(per_group * kernel[0] * kernel[1], dtype=np.float32)
@@ -41,13 +42,15 @@ def _maskable(op: Conv, sides: tuple[int, int], kernel: tuple[int, int]) -> bool
 @st.composite
 def same_layers(draw: st.DrawFn) -> Graph:
     """Outputs of the size of the input, or of that by a stride, around one vector and more of them; tails; planes of
-    one row or column."""
+    one row or column, and others smaller than the kernel."""
     kernel = draw(st.tuples(*[st.integers(1, 5)] * 2))
-    sides = (draw(st.integers(kernel[0], 9)), draw(st.integers(kernel[1], 18)))
-    before = [draw(st.integers(0, size - 1)) for size in kernel]
-    pads = (*before, *(size - 1 - first for size, first in zip(kernel, before, strict=True)))
+    sides = (draw(st.integers(1, 9)), draw(st.integers(1, 18)))
+    dilations = draw(st.sampled_from([(1, 1), (1, 1), (2, 1), (2, 3)]))
+    padding = [(size - 1) * apart for size, apart in zip(kernel, dilations, strict=True)]
+    before = [draw(st.integers(0, both)) for both in padding]
+    pads = (*before, *(both - first for both, first in zip(padding, before, strict=True)))
     strides = draw(st.one_of(st.just((1, 1)), st.tuples(*[st.integers(1, 3)] * 2)))
-    op = Conv(strides, pads, residual=draw(st.booleans()), act=draw(st.sampled_from(ACTIVATIONS)))
+    op = Conv(strides, pads, dilations, residual=draw(st.booleans()), act=draw(st.sampled_from(ACTIVATIONS)))
     return _layer(op, sides, kernel, channels=draw(st.sampled_from([3, 40])), batch=draw(st.integers(1, 2)))
 
 
@@ -109,13 +112,13 @@ def test_what_lies_beside_the_image_is_not_read() -> None:
         (Conv((2, 2), (1, 1, 1, 1)), (5, 6), (3, 3), True),
         (Conv((2, 2), (3, 3, 3, 3)), (6, 6), (5, 5), False),
         (Conv((2, 2), (1, 1, 1, 1)), (6, 6), (4, 4), True),
-        (Conv((2, 2), (1, 1, 1, 1)), (4, 4), (4, 4), False),  # the last tap would be in the next row of the phase,
-        (Conv((2, 2), (1, 1, 1, 1)), (4, 8), (4, 4), False),  # or in the next phase
-        (Conv((3, 3), (1, 1, 1, 1)), (3, 3), (3, 3), False),
-        (Conv((2, 2), (1, 1, 0, 0)), (2, 2), (2, 2), False),
+        (Conv((2, 2), (1, 1, 1, 1)), (4, 4), (4, 4), True),  # the last tap lies in the next row of the phase,
+        (Conv((2, 2), (1, 1, 1, 1)), (4, 8), (4, 4), True),  # or in the next phase
+        (Conv((3, 3), (1, 1, 1, 1)), (3, 3), (3, 3), True),
+        (Conv((2, 2), (1, 1, 0, 0)), (2, 2), (2, 2), True),
         (Conv((1, 2), (1, 1, 1, 1), groups=3), (5, 6), (3, 3), False),
-        (Conv(pads=(2, 2, 2, 2), dilations=(2, 2)), (5, 5), (3, 3), False),
-        (Conv(pads=(1, 1, 1, 1)), (2, 5), (3, 3), False),  # kernel larger than the image
+        (Conv(pads=(2, 2, 2, 2), dilations=(2, 2)), (5, 5), (3, 3), True),
+        (Conv(pads=(1, 1, 1, 1)), (2, 5), (3, 3), True),  # kernel larger than the image
     ],
 )
 def test_which_layers_can(op: Conv, sides: tuple[int, int], kernel: tuple[int, int], expected: bool) -> None:

@@ -171,7 +171,7 @@ IMPOSSIBLE: tuple[tuple[tuple[str, ...], tuple[str, ...], str], ...] = (
         ("several groups", "depthwise"),
         "all outputs read all inputs",
     ),
-    ((*_OTHER_STEPS, "access lane masks"), ("dilation",), "elements of the kernel read neighbours"),
+    (_OTHER_STEPS, ("dilation",), "elements of the kernel read neighbours"),
     (_OTHER_STEPS, ("1x1",), "nothing is saved where a kernel has one element"),
     (("Winograd", "Windows", "m 2"), ("oblong kernel", "other strides"), "both dimensions are treated alike"),
     (("Winograd", "m 2"), ("stride 2",), "a stride leaves out most of what a patch holds"),

@@ -74,7 +74,7 @@ def _of_kernels(name: str, limit: str, says: str, note: str) -> Field:
 _CNM = record(
     "cnm",
     "A convolution by column micro-kernels, dense or pruned.",
-    view("x", f"{_X}; the first padded element, or with `prepare` the first element"),
+    view("x", f"{_X}; the first padded element, or if it is prepared the first element"),
     view("y", _Y, written=True),
     view("r", _R, optional=True),
     view("prepared", "padded and split copy of x; none: x is read as it is", optional=True, written=True),
@@ -109,7 +109,6 @@ _CNM = record(
     _Y_BORDER,
     _ROWS,
     size("columns", "K when no weight is zero, of one convolution group; tiles keep as many or fewer"),
-    flag("prepare", "prepared in the arena, once"),
     flag("packed", "strips are gathered to [column][NR] before they are used"),
     number("pack_count", 0, "MAX_SIDE", "size out of range", "entries of `pack_table`"),
     flag(

@@ -77,27 +77,17 @@ class Geometry:
 
     @property
     def maskable(self) -> bool:
-        """Whether padding is all that columns of X are short of in the input, or in its phases; rows of outputs lie in
-        rows of those, and there are few enough lanes to mask."""
-        plain = self.dilations == (1, 1) and self.groups == 1 and (self.strides != (1, 1) or not any(self.x_borders))
+        """Whether padding may be left out of loads: lines of outputs lie in lines of the input as it is, or of its
+        phases, and there are few enough lanes to mask."""
+        plain = self.groups == 1 and (self.strides != (1, 1) or not any(self.x_borders))
         few = len(self.taps) <= MAX_TAPS and len(self.taps) * self.positions <= MOST_LANE_MASKED
-        sides = zip(
-            (self.height, self.width), (self.out_h, self.out_w), self.kernel, self.strides, self.pads[:2], strict=True
-        )
-        return plain and any(self.pads) and few and all(_fits_unpadded(*side) for side in sides)
+        sides = zip((self.out_h, self.out_w), (self.height, self.width), self.strides, strict=True)
+        return plain and any(self.pads) and few and all(out <= -(-size // stride) for out, size, stride in sides)
 
     @property
     def reads_as_is(self) -> bool:
         """Whether every column of X is the input itself at an offset: stride 1, no padding beyond its borders."""
         return self.strides == (1, 1) and self.source.covers(self.pads) and self.out_w <= self.source.pitch
-
-
-def _fits_unpadded(size: int, out: int, kernel: int, stride: int, pad: int) -> bool:
-    """Along one side: whether a phase of the input, without padding, is long enough for lane masks. It must be at least as
-    long as the outputs, longer than taps lie apart, and as long as the padding. Then no two taps of a channel read from
-    the same offset."""
-    length, before = -(-size // stride), -(-pad // stride)
-    return out <= length and (kernel - 1 - pad) // stride + before < length and before <= length and kernel <= size
 
 
 class WeightMatrix:
@@ -178,14 +168,6 @@ class ConvProblem:
         differ only in which columns they keep are one problem: they take the same time."""
         text = repr((asdict(self.geometry), self.residual, self.act.kind)) + self.matrix.support
         return hashlib.sha256(text.encode()).hexdigest()[:32]
-
-    def tile_sizes(self, rows: int, dense: bool) -> Counter[tuple[int, int]]:
-        """See WeightMatrix."""
-        return self.matrix.tile_sizes(rows, dense)
-
-    def tiles(self, rows: int, dense: bool) -> tuple[Tile, ...]:
-        """See WeightMatrix."""
-        return self.matrix.tiles(rows, dense)
 
     def with_borders(self, x: Borders, y: Borders) -> ConvProblem:
         """The same convolution of data laid out otherwise."""

@@ -56,7 +56,7 @@ def row_variants(candidate: C, problem: ConvProblem, target: Target) -> tuple[C,
         for shape in good_shapes(target, g.rows // g.groups)
         if shape.vectors == candidate.vectors
         and shape.rows != candidate.rows
-        and max(rows for rows, _ in problem.tile_sizes(shape.rows, candidate.dense)) == shape.rows
+        and max(rows for rows, _ in problem.matrix.tile_sizes(shape.rows, candidate.dense)) == shape.rows
     ]
     return tuple(sorted(others, key=lambda other: candidate_cycles(problem, other, target))[:ROWS_VARIED])
 

@@ -9,10 +9,11 @@ from typing import ClassVar
 
 import numpy as np
 
-from colonnade.kernels.shapes import Shape
+from colonnade.kernels.shapes import MAX_VECTOR_BYTES, Shape
 from colonnade.kernels.vertical import MAX_STRIDE, VERTICAL_FILTERS
 from colonnade.kernels.winograd import Filter
 from colonnade.modelfile.program import Step
+from colonnade.modelfile.records import ALIGNMENT
 from colonnade.modelfile.steps import Fields, Work
 from colonnade.plan.problem import ConvProblem, Geometry
 from colonnade.plan.ways.costs import call_cycles, column_cycles, good_shapes, store_cycles
@@ -165,8 +166,11 @@ class PatchLines:
 
     @property
     def plane(self) -> int:
-        """Elements of one phase of one channel in one transform, about."""
-        return self.panel * self.pitch
+        """Elements of one phase of one channel in one transform."""
+        g = self.geometry
+        beside = g.pads[1] if self.split == 1 else g.arithmetic.lanes(MAX_VECTOR_BYTES)
+        line = ALIGNMENT // g.arithmetic.data.bytes
+        return -(-(beside + self.panel * self.pitch) // line) * line
 
     @property
     def planes(self) -> int:

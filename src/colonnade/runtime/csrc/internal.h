@@ -211,7 +211,6 @@ typedef struct {
 typedef struct {
   const cln_strip *strips; /* of the file */
   const cln_segment *segments;
-  cln_channel_kernel *kernels; /* by channels: of each strip */
   cln_tile *tiles;
   int64_t *row_at;      /* float offset of the output plane of each position in row order */
   uint32_t *places;     /* with kernels by channels: the same in bytes */
@@ -289,10 +288,13 @@ static inline cln_kernel cln_fused_kernel(const cln_isa *isa, int32_t rows, int3
   return rows <= CLN_MAX_FUSED_ROWS && vectors <= CLN_MAX_FUSED_VECTORS ? (*isa->fused)[rows][vectors][tail] : NULL;
 }
 
+/* Whether x is padded and split first. */
+static inline bool cln_is_prepared(const cln_cnm *step) { return step->prepared_buffer >= 0; }
+
 /* From output to output in the data that strips are cut from: more than one where they are gathered, or read by
  * kernels, with the stride, from x as it is. */
 static inline int32_t cln_x_step(const cln_cnm *step) {
-  return (step->packed || step->by_channels) && !step->prepare ? step->stride_w : 1;
+  return (step->packed || step->by_channels) && !cln_is_prepared(step) ? step->stride_w : 1;
 }
 
 /* The kernel by channels for lines of `width` positions; NULL: there is none. */

@@ -64,15 +64,14 @@ static const char *check_positions(const pass *p, const cln_strip *strip, const 
 }
 
 /* A strip whose lanes are output channels: equal lines, as far apart as the kernel takes them to be. */
-static const char *check_channels(const pass *p, const cln_strip *strip, const cln_segment *segments, cln_channel_kernel *kernel) {
+static const char *check_channels(const pass *p, const cln_strip *strip, const cln_segment *segments) {
   const cln_cnm *s = p->step;
   CLN_NEED(!strip->lead && segments[0].x == strip->x, "lines out of order");
   for (int32_t i = 1; i < strip->segments; ++i)
     CLN_NEED(segments[i].len == segments[0].len && segments[i].x == strip->x + i * (int64_t)s->pitch &&
                  segments[i].y == strip->y + i * (int64_t)s->y_pitch,
              "lines out of order");
-  *kernel = cln_channel_kernel_of(p->model->isa, s, strip->segments, segments[0].len);
-  CLN_NEED(*kernel, "no such micro-kernel");
+  CLN_NEED(cln_channel_kernel_of(p->model->isa, s, strip->segments, segments[0].len), "no such micro-kernel");
   const int64_t positions = (int64_t)strip->segments * segments[0].len;
   if (positions * p->width > p->plan->strip_floats) p->plan->strip_floats = positions * p->width;
   return NULL;
@@ -137,7 +136,6 @@ const char *cln_check_strips(const cln_model *model, const cln_cnm *step, cln_cn
   plan->strips = (const cln_strip *)(model->ints + step->strip_table);
   plan->segments = (const cln_segment *)(model->ints + step->segment_table);
   plan->row_floats = p.width;
-  if (step->by_channels && !(plan->kernels = calloc((size_t)step->strip_count, sizeof *plan->kernels))) return "not enough memory";
   for (int64_t t = 0; t < step->tiles; ++t) p.tile_rows |= UINT64_C(1) << model->ints[step->tile_table + 4 * t];
   int64_t next = 0;
   for (int32_t i = 0; i < step->strip_count; ++i) {
@@ -148,7 +146,7 @@ const char *cln_check_strips(const cln_model *model, const cln_cnm *step, cln_cn
     const cln_segment *segments = plan->segments + strip->first;
     for (int32_t k = 0; k < strip->segments; ++k) CLN_TRY(check_segment(&p, segments + k));
     CLN_NEED(segments[0].y == (int64_t)strip->y + strip->lead, "outputs out of order");
-    CLN_TRY(step->by_channels ? check_channels(&p, strip, segments, plan->kernels + i) : check_positions(&p, strip, segments));
+    CLN_TRY(step->by_channels ? check_channels(&p, strip, segments) : check_positions(&p, strip, segments));
   }
   return NULL;
 }
@@ -196,7 +194,6 @@ int cln_cnm_plan_build(const cln_model *model, const cln_cnm *step, cln_cnm_plan
 }
 
 void cln_cnm_plan_free(cln_cnm_plan *plan) {
-  free(plan->kernels);
   free(plan->tiles);
   free(plan->row_at);
   free(plan->places);

@@ -94,7 +94,7 @@ class Columns(Loops):
 def _by_positions(problem: ConvProblem, target: Target, dense: bool) -> Iterable[Columns]:
     g = problem.geometry
     for shape in good_shapes(target, g.rows // g.groups):
-        if max(rows for rows, _ in problem.tile_sizes(shape.rows, dense)) < shape.rows:
+        if max(rows for rows, _ in problem.matrix.tile_sizes(shape.rows, dense)) < shape.rows:
             continue  # the same tiles as with fewer rows
         direct = Columns(shape.rows, shape.vectors, dense=dense)
         kinds = [direct]

@@ -35,7 +35,7 @@ def position_cycles(problem: ConvProblem, candidate: Loops, target: Target) -> f
     tail_column = target.fma_cycles + target.load_cycles / 2 + target.broadcast_cycles
     cycles = 0.0
     output = output_cycles(target) * (1 + problem.residual) + 2 * store_cycles(target) * (candidate.blocks - 1)
-    for (rows, columns), tiles in problem.tile_sizes(candidate.rows, candidate.dense).items():
+    for (rows, columns), tiles in problem.matrix.tile_sizes(candidate.rows, candidate.dense).items():
         per_column = column_cycles(Shape(rows, candidate.vectors), target) / candidate.vectors
         of_one = columns * vectors * per_column
         of_one += len(strips) * call_cycles(target) * candidate.blocks + vectors * rows * output
@@ -68,7 +68,7 @@ def channel_cycles(problem: ConvProblem, candidate: Loops, target: Target) -> fl
     sums = g.positions * VECTORS * 2 * store_cycles(target) * (candidate.blocks - 1)
     of_one = count * candidate.blocks * call_cycles(target) * LONGER_CALLS + output + sums
     cycles = prepare_cycles(layout, target)
-    for (_, columns), tiles in problem.tile_sizes(candidate.rows, candidate.dense).items():
+    for (_, columns), tiles in problem.matrix.tile_sizes(candidate.rows, candidate.dense).items():
         cycles += tiles * (columns * _column_cycles(count, g.positions, target) + of_one)
     return cycles + Traffic(problem, candidate, target, count, strips.lines, strips.width).cycles
 

@@ -37,7 +37,7 @@ def _tails(problem: ConvProblem, candidate: Loops, target: Target) -> tuple[tupl
     fused = fused_kernels(target.isa)
     if not fused:
         return ()
-    sizes = problem.tile_sizes(candidate.rows, candidate.dense)
+    sizes = problem.matrix.tile_sizes(candidate.rows, candidate.dense)
     columns = sum(columns * tiles for (_, columns), tiles in sizes.items()) // sum(sizes.values())
     found = {(f.shape.vectors, f.positions) for f in fused if columns >= TAIL_COLUMNS * f.positions}
     for rows in {rows for rows, _ in sizes}:

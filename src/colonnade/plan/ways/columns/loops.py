@@ -59,7 +59,7 @@ class Loops(TiledCandidate):
         return self.vectors, self.access, self.lanes
 
     def stored_weights(self, problem: ConvProblem) -> int:
-        sizes = problem.tile_sizes(self.rows, self.dense)
+        sizes = problem.matrix.tile_sizes(self.rows, self.dense)
         return sum(rows * columns * tiles for (rows, columns), tiles in sizes.items())
 
     def layout(self, geometry: Geometry) -> DataLayout:

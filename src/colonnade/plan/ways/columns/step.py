@@ -37,7 +37,7 @@ def column_step(problem: ConvProblem, candidate: Loops, target: Target, operands
     """The step that computes `problem` by `candidate`."""
     g, constants = problem.geometry, operands.constants
     layout = candidate.layout(g)
-    tiles = problem.tiles(candidate.rows, candidate.dense)
+    tiles = problem.matrix.tiles(candidate.rows, candidate.dense)
     tables = _tables(problem, candidate, layout, tiles, g.lanes(target))
     weights = np.concatenate(
         [problem.weights[np.ix_(np.array(tile.rows), tile.columns)].T.reshape(-1) for tile in tiles] or [np.zeros(0)]
@@ -84,7 +84,6 @@ def _geometry_fields(layout: DataLayout) -> dict[str, object]:
         "lane_masked": layout.lane_masked,
         "kernel_h": g.kernel[0],
         "kernel_w": g.kernel[1],
-        "prepare": layout.prepared,
     }
 
 

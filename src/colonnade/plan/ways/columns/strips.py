@@ -174,27 +174,15 @@ def _finished(cut: Cut, pieces: np.ndarray, strip: np.ndarray) -> Strips:
     gap[last] = following - y[last] - length[last]
     borders = (lead > 0) | np.logical_or.reduceat(gap > 0, first)
     borders[0] |= cut.border > 0
-    strips = _table(
-        STRIP,
-        x=strip_x,
-        y=strip_y,
-        vectors=vectors,
-        span=span,
-        tail=tail,
-        first=first,
-        segments=count,
-        lead=lead,
-        full=full,
-        borders=borders,
-    )
-    return Strips(strips, _table(SEGMENT, x=x, y=y, lane=lane, len=length, gap=gap))
+    columns = (strip_x, strip_y, vectors, span, tail, first, count, lead, full, borders)
+    return Strips(_table(STRIP, columns), _table(SEGMENT, (x, y, lane, length, gap)))
 
 
-def _table(record: Record, **columns: np.ndarray) -> np.ndarray:
-    """Records with these fields, all others zero."""
-    found = np.zeros(len(columns["x"]), [(field.name, "<i4") for field in record.fields])
-    for name, values in columns.items():
-        found[name] = values
+def _table(record: Record, columns: tuple[np.ndarray, ...]) -> np.ndarray:
+    """Records of which the first fields are given, in their order; all others are zero."""
+    found = np.zeros(len(columns[0]), [(field.name, "<i4") for field in record.fields])
+    for field, values in zip(record.fields, columns, strict=False):
+        found[field.name] = values
     return found
 
 

@@ -102,7 +102,7 @@ class Traffic:
     def cycles(self) -> float:
         """What these reads cost, and the writes of outputs and of sums."""
         g, target, blocks = self.problem.geometry, self.target, self.candidate.blocks
-        sizes = self.problem.tile_sizes(self.candidate.rows, self.candidate.dense)
+        sizes = self.problem.matrix.tile_sizes(self.candidate.rows, self.candidate.dense)
         near = far = 0.0
         for (rows, columns), tiles in sizes.items():
             of_tile, x = self.arithmetic.weights.bytes * rows * columns / blocks, self.strip_bytes(columns / blocks)

@@ -35,7 +35,6 @@ static const char *check_sizes(const cln_model *m, const cln_cnm *s) {
   CLN_NEED(CLN_PRODUCT(s->plane_lines, s->pitch) <= s->plane, "lines larger than their plane");
   CLN_TRY(cln_check_output_plane(s->out_h, s->out_w, s->y_pitch, s->y_plane, s->y_border));
   CLN_NEED(CLN_PRODUCT(s->batch, s->y_plane) < INT32_MAX, "size out of range");
-  CLN_NEED(s->prepare == (s->prepared_buffer >= 0), "contradictory flags");
   CLN_NEED(s->packed + s->lane_masked + s->by_channels <= 1, "contradictory flags");
   return check_kernels(m, s);
 }
@@ -47,11 +46,12 @@ static const char *check_views(const cln_model *m, const cln_cnm *s, int64_t *re
   const int64_t read = cln_planes_span(CLN_PRODUCT(s->channels, s->batch), s->in_h, s->in_w, s->x_pitch, s->x_plane);
   CLN_VIEW(x, read);
   CLN_VIEWS_OF_OUTPUTS(CLN_PRODUCT(s->rows, s->batch, s->y_plane));
-  if (s->prepare) CLN_VIEW(prepared, prepared);
+  const bool is_prepared = cln_is_prepared(s);
+  if (is_prepared) CLN_VIEW(prepared, prepared);
   if (s->lane_masked)
-    *readable = s->prepare ? prepared : read;
+    *readable = is_prepared ? prepared : read;
   else
-    *readable = s->prepare ? cln_readable(m, s->prepared_buffer, s->prepared_at) : cln_readable(m, s->x_buffer, s->x_at);
+    *readable = is_prepared ? cln_readable(m, s->prepared_buffer, s->prepared_at) : cln_readable(m, s->x_buffer, s->x_at);
   return NULL;
 }
 
@@ -100,7 +100,7 @@ static const char *check_chain(const cln_model *m, const cln_task *entry) {
   if (s->chained)
     CLN_NEED(step + 1 < m->step_count && step + 1 != repeated && entry[1].op == CLN_OP_CNM, "no step to be chained to");
   if (!step || !is_chained(entry - 1)) return NULL;
-  CLN_NEED(!s->packed && !s->prepare && !s->lane_masked && !s->chained, "cannot be chained to the step before");
+  CLN_NEED(!s->packed && !cln_is_prepared(s) && !s->lane_masked && !s->chained, "cannot be chained to the step before");
   CLN_NEED(s->strip_count == ((const cln_cnm *)entry[-1].record)->strip_count && entry->cnm->panel == entry[-1].cnm->panel,
            "other strips than the step that it is chained to");
   return NULL;
@@ -205,7 +205,7 @@ void CLN_ISA(cln_run_cnm)(cln_session *session, int32_t task, int thread) {
   }
   int64_t i;
   const float *x = w.x;
-  if (s->prepare) {
+  if (cln_is_prepared(s)) {
     float *prepared = cln_at(session, task, s->prepared_buffer, s->prepared_at);
     const int64_t raw = (int64_t)s->batch * s->x_plane, channel = (int64_t)s->phases * s->batch * s->plane;
     while ((i = cln_claim(session, task, 0, thread, s->channels)) >= 0)

@@ -224,7 +224,7 @@ static void compute_channel_tile(const work *w, const cln_tile *tile, const cln_
     a.sums = last ? NULL : sums;
     a.y = w->y + strip->y;
     a.r = w->residual ? w->residual + strip->y : NULL;
-    w->plan->kernels[strip - w->plan->strips](&a);
+    cln_channel_kernel_of(w->isa, s, strip->segments, w->plan->segments[strip->first].len)(&a);
     if (activates) activate_strip(w, tile, strip, act);
     if (last && strip->borders) zero_borders(w, tile, strip);
   }
