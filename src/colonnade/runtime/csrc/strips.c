@@ -55,7 +55,7 @@ static const char *check_positions(const pass *p, const cln_strip *strip, const 
   for (int32_t rows = 1; rows <= s->tile_rows && strip->tail; ++rows)
     CLN_NEED(!(p->tile_rows >> rows & 1) || cln_fused_kernel(isa, rows, strip->vectors, strip->tail), "no such micro-kernel");
   CLN_NEED(!s->packed || strip->span <= p->width, "more lanes than a packed strip");
-  CLN_NEED(strip->x >= 0 || s->lane_masked, "column outside the data");
+  CLN_NEED(strip->x >= 0 || s->lane_masked || s->packed, "column outside the data"); /* packed: nobody reads there */
   CLN_NEED(!s->lane_masked || (written <= 8 * CLN_LANE_MASK_BYTES && strip->lane_mask < s->lane_mask_blocks), "lane masks outside the file");
   CLN_NEED(lies_in_plane(p, strip->y, strip->full && written > strip->lead ? written : strip->lead), "outputs outside their plane");
   if (!s->packed && strip->x + written > p->plan->reach) p->plan->reach = strip->x + written;
