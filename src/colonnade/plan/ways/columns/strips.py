@@ -86,9 +86,14 @@ class Strips:
         """The sum of one field over all strips."""
         return int(self.strips[:, STRIP_FIELDS.index(field)].sum())
 
-    def field(self, *names: str) -> np.ndarray:
-        """Columns of the segments."""
-        return self.segments[:, [SEGMENT_FIELDS.index(name) for name in names]]
+    def runs(self, where: str) -> np.ndarray:
+        """What each strip's outputs are read from ("x") or written to ("y"), in runs of neighbours that may be longer
+        than a segment: [n, (strip, first, length)]."""
+        begin, length = self.segments[:, [SEGMENT_FIELDS.index(where), SEGMENT_FIELDS.index("len")]].T
+        strip = np.repeat(np.arange(len(self)), self.strips[:, STRIP_FIELDS.index("segments")])
+        goes_on = (np.diff(strip) == 0) & (np.diff(begin) == length[:-1])
+        first = np.flatnonzero(np.append(True, ~goes_on))
+        return np.column_stack((strip[first], begin[first], np.add.reduceat(length, first)))
 
     def reads_its_outputs_only(self, lanes: int) -> bool:
         """Whether no strip reads anything but the positions of its outputs, by kernels whose vectors have `lanes`; 0:
