@@ -62,7 +62,10 @@ def tail_cycles(rows: int, target: Target) -> float:
 
 def prepare_cycles(layout: DataLayout, target: Target) -> float:
     """Of padding and splitting X."""
-    return layout.floats / target.lanes * target.move_cycles if layout.prepared else 0.0
+    if not layout.prepared:
+        return 0.0
+    lines = layout.geometry.channels * len(layout.phases) * layout.geometry.batch * layout.plane_rows
+    return layout.floats / target.lanes * target.move_cycles + lines * target.line_cycles
 
 
 def channel_cycles(problem: ConvProblem, candidate: Loops, target: Target) -> float:

@@ -73,17 +73,33 @@ class Traffic:
         return FLOAT_BYTES * g.channels // g.groups * len(layout.phases) * per_plane / self.candidate.blocks
 
     def strip_bytes(self, columns: float) -> float:
-        """Of X that a strip of a tile reads in one KC block. Columns of a row of a channel and of a phase overlap."""
-        g, layout = self.problem.geometry, self.layout
+        """Of X that a strip of a tile reads in one KC block."""
         if self.candidate.packed:
             return columns * FLOAT_BYTES * self.width
+        count, floats = self._strip_runs(columns)
+        return count * FLOAT_BYTES * floats
+
+    def near_bytes(self, columns: float) -> float:
+        """The same in whole cache lines. Strips of packed data, and of planes of whole lines, begin where a line does.
+        Others may begin at any float of one. Short lines of an image share cache lines."""
+        piece, g, layout = self.target.near_piece, self.problem.geometry, self.layout
+        whole = g.kernel == (1, 1) and not self.candidate.by_channels and FLOAT_BYTES * layout.plane_floats % piece == 0
+        if self.candidate.packed or whole:
+            return self.strip_bytes(columns)
+        count, floats = self._strip_runs(columns)
+        apart = count / self.lines if FLOAT_BYTES * layout.pitch <= piece else count
+        return count * FLOAT_BYTES * floats + apart * (piece - FLOAT_BYTES)
+
+    def _strip_runs(self, columns: float) -> tuple[float, float]:
+        """How many runs of neighbouring floats these are, and floats of each. Columns of a row of a channel and of a
+        phase overlap."""
+        g, layout = self.problem.geometry, self.layout
         height, width = g.kernel
         apart = 1 if layout.gathered else min(g.strides[1], width)  # columns of a row in so many phases
         kept = min(1.0, columns * self.candidate.blocks / g.columns)
         rows = g.channels // g.groups * height * apart / self.candidate.blocks
         rows *= self.lines * (1 - (1 - kept) ** (width / apart))
-        floats = (self.width - 1) * layout.x_step + width / apart
-        return float(rows * FLOAT_BYTES * floats)
+        return float(rows), (self.width - 1) * layout.x_step + width / apart
 
     def lost_near(self, reused: float) -> float:
         """The share of what is read again and again, so many bytes, that the first-level cache has lost by then."""
@@ -101,9 +117,10 @@ class Traffic:
         near = far = 0.0
         for (rows, columns), tiles in sizes.items():
             of_tile, x = FLOAT_BYTES * rows * columns / blocks, self.strip_bytes(columns / blocks)
+            near_x = self.near_bytes(columns / blocks)
             again = max(self.panels, self.strips * self.lost_near(of_tile + x))
             near += tiles * blocks * again * of_tile
-            near += tiles * blocks * self.strips * x * self.lost_near(self.held + of_tile)
+            near += tiles * blocks * self.strips * near_x * self.lost_near(self.held + of_tile)
             far += tiles * blocks * self.panels * min(self.held, self.panel * x) * self.lost_far(self.held)
         outputs = FLOAT_BYTES * g.rows * g.positions
         near += (1 + self.problem.residual) * (outputs + LINE_BYTES * g.rows * self.panels)
