@@ -102,6 +102,26 @@ def test_the_first_finds_its_input_in_later_panels(target: Target, threads: int)
         assert_close(session.run(None, feeds)[0], run_reference(graph, feeds)[graph.outputs[0]])
 
 
+@pytest.mark.parametrize("threads", [1, 2])
+def test_the_second_may_write_between_borders(target: Target, threads: int) -> None:
+    """Then its strips have more segments than those of the first, but are the same positions."""
+    b, inside, around = GraphBuilder(), (0, 0, 0, 0), (1, 1, 1, 1)
+    x = b.conv(Conv(), b.input(1, 4, 4, 12), random_array((8, 4, 1, 1)))
+    x = b.conv(Conv(), x, random_array((5, 8, 1, 1), 1))
+    graph = b.graph(b.conv(Conv(pads=around), x, random_array((6, 5, 3, 3), 2)))
+    problems = conv_problems(graph)
+    problems["n1"] = problems["n1"].with_borders(inside, around)
+    problems["n2"] = problems["n2"].with_borders(around, inside)
+    plan = network_plan(problems, dict.fromkeys(problems, Columns(4, 2, panel=2)), {"n0"})
+    program = lower(graph, target, plan)
+    steps = {step.name: step for step in program.steps}
+    assert steps["n0"].fields["segment_count"] != steps["n1"].fields["segment_count"]
+    assert steps["n0"].chained
+    feeds = random_feeds(graph)
+    session = Session(Compiled(write(program, checksum)), threads=threads)
+    assert_close(session.run(None, feeds)[0], run_reference(graph, feeds)[graph.outputs[0]])
+
+
 def test_last_strips_that_are_longer_with_a_tail(target: Target) -> None:
     """Whatever kernels either has, the runtime takes the file."""
     many = 8 if Shape(8, 2) in shapes(target.isa) else 4

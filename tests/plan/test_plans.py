@@ -28,7 +28,7 @@ from colonnade.plan.ways import Candidate, Columns, Vertical, Windows, Winograd
 from colonnade.remote.local import LocalRunner
 from colonnade.runtime.session import Session
 from colonnade.sparse import recover_tiles
-from colonnade.target.targets import Target
+from colonnade.target.targets import Target, target_named
 
 BEST = RUNNABLE[-1]
 
@@ -141,6 +141,27 @@ def test_a_pruned_layer_has_dense_candidates_too(target: Target, sparsity: float
     assert len(set(found)) == len(found)
     assert default_candidate(pruned, target) in found
     assert found[0] not in found[0].loop_variants(pruned, target)
+
+
+@pytest.mark.parametrize(
+    ("channels", "rows", "side", "stride", "expected"),
+    [
+        (512, 1024, 28, 2, "packed"),  # a copy of short lines costs more than its vectors
+        (1024, 2048, 14, 2, "packed"),  # and the few positions of a channel's line bring a whole cache line each time
+        (256, 64, 56, 1, "direct"),
+        (512, 128, 28, 1, "direct"),
+    ],
+)
+def test_default_plan_of_dense_1x1_layers_on_an_in_order_core(
+    channels: int, rows: int, side: int, stride: int, expected: str
+) -> None:
+    """Simulated, what is expected took less than strips of a copy, and than lanes that are output channels."""
+    op, out = Conv(strides=(stride, stride)), side // stride
+    weights, bias = random_array((rows, channels, 1, 1)), np.zeros(rows, np.float32)
+    layer = conv_problem("layer", op, (1, channels, side, side), (1, rows, out, out), weights, bias)
+    chosen = default_candidate(layer, target_named("spacemit-x60"))
+    assert isinstance(chosen, Columns)
+    assert (chosen.access, chosen.lanes) == (expected, "positions")
 
 
 def test_unknown_target_and_threads_are_refused() -> None:

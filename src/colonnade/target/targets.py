@@ -27,8 +27,10 @@ class Target:
     l1_bytes: int = 32 << 10
     l2_bytes: int = 512 << 10
     near_cycles: float = 0.04  # per byte that comes from the second-level cache
+    near_piece: int = 4  # bytes that come from there together: a cache line, where the rule is to count whole ones
     far_cycles: float = 0.0  # per byte that comes from beyond it
     move_cycles: float = 2.0  # per vector moved by packing or preparing
+    line_cycles: float = 0.0  # per line of a prepared copy, beside its vectors
     in_order: bool = False  # costs of one column add up; else its slowest resource counts
     accumulators: int | None = None  # most that are worth using; None: as many as registers hold
 
@@ -54,7 +56,9 @@ def _rvv(name: str, vlen: int, l2_bytes: int) -> Target:
         issue_cycles=0.0,
         l2_bytes=l2_bytes,
         move_cycles=18.0,
+        line_cycles=30.0,  # fitted to simulated copies of 7 to 28 lines with stride 2
         near_cycles=4 / 64,
+        near_piece=64,
         far_cycles=25 / 64,
         in_order=True,
     )

@@ -56,7 +56,10 @@ def traffic_of(problem: ConvProblem, candidate: Loops, target: Target) -> Traffi
 
 def prepare_cycles(layout: DataLayout, target: Target) -> float:
     """Of padding and splitting X."""
-    return layout.elements / layout.geometry.lanes(target) * target.move_cycles if layout.prepared else 0.0
+    if not layout.prepared:
+        return 0.0
+    lines = layout.geometry.channels * len(layout.phases) * layout.geometry.batch * layout.plane_lines
+    return layout.elements / layout.geometry.lanes(target) * target.move_cycles + lines * target.line_cycles
 
 
 def channel_cycles(problem: ConvProblem, candidate: Loops, target: Target) -> float:

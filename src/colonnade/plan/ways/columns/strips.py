@@ -80,6 +80,15 @@ class Strips:
         """The sum of one field over all strips."""
         return int(self.strips[field].sum())
 
+    def runs(self, where: str) -> np.ndarray:
+        """What each strip's outputs are read from ("x") or written to ("y"), in runs of neighbours that may be longer
+        than a segment: [n, (strip, first, length)]."""
+        begin, length = self.segments[where].astype(np.int64), self.segments["len"].astype(np.int64)
+        strip = np.repeat(np.arange(len(self)), self.strips["segments"])
+        goes_on = (np.diff(strip) == 0) & (np.diff(begin) == length[:-1])
+        first = np.flatnonzero(np.append(True, ~goes_on))
+        return np.column_stack((strip[first], begin[first], np.add.reduceat(length, first)))
+
     def reads_its_outputs_only(self, lanes: int) -> bool:
         """Whether no strip reads anything but the positions of its outputs, by kernels whose vectors have `lanes`; 0:
         any length."""

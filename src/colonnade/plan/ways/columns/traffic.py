@@ -44,6 +44,11 @@ class Traffic:
         return self.problem.geometry.arithmetic
 
     @property
+    def x_bytes(self) -> int:
+        """Of an element of X."""
+        return self.arithmetic.data.bytes
+
+    @property
     def panel(self) -> int:
         return min(self.candidate.panel, self.strips)
 
@@ -69,26 +74,42 @@ class Traffic:
         g, layout = self.problem.geometry, self.layout
         positions = self.panel * self.lines * self.width
         if self.candidate.packed:
-            return self.arithmetic.data.bytes * g.columns * positions / self.candidate.blocks
+            return self.x_bytes * g.columns * positions / self.candidate.blocks
         down = g.strides[0] if layout.gathered else 1
         halo = g.taps[-1][0] // (1 if layout.gathered else g.strides[0]) * layout.pitch // down
         per_plane = min(positions * down * layout.x_step + halo, g.batch * layout.plane_elements)
-        return (
-            self.arithmetic.data.bytes * g.channels // g.groups * len(layout.phases) * per_plane / self.candidate.blocks
-        )
+        return self.x_bytes * g.channels // g.groups * len(layout.phases) * per_plane / self.candidate.blocks
 
     def strip_bytes(self, columns: float) -> float:
-        """Of X that a strip of a tile reads in one KC block. Columns of a row of a channel and of a phase overlap."""
-        g, layout = self.problem.geometry, self.layout
+        """Of X that a strip of a tile reads in one KC block."""
         if self.candidate.packed:
-            return columns * self.arithmetic.data.bytes * self.width
+            return columns * self.x_bytes * self.width
+        count, elements = self._strip_runs(columns)
+        return count * self.x_bytes * elements
+
+    def near_bytes(self, columns: float) -> float:
+        """The same in whole cache lines. Strips of packed data, and of planes of whole lines, begin where a line does.
+        Others may begin at any float of one. Short lines of an image share cache lines."""
+        piece, g, layout = self.target.near_piece, self.problem.geometry, self.layout
+        whole = (
+            g.kernel == (1, 1) and not self.candidate.by_channels and self.x_bytes * layout.plane_elements % piece == 0
+        )
+        if self.candidate.packed or whole:
+            return self.strip_bytes(columns)
+        count, elements = self._strip_runs(columns)
+        apart = count / self.lines if self.x_bytes * layout.pitch <= piece else count
+        return count * self.x_bytes * elements + apart * (piece - self.x_bytes)
+
+    def _strip_runs(self, columns: float) -> tuple[float, float]:
+        """How many runs of neighbouring elements these are, and elements of each. Columns of a line of the kernel
+        overlap, if they are of one phase."""
+        g, layout = self.problem.geometry, self.layout
         height, width = g.kernel
         apart = 1 if layout.gathered else min(g.strides[1], width)  # columns of a row in so many phases
         kept = min(1.0, columns * self.candidate.blocks / g.columns)
         rows = g.channels // g.groups * height * apart / self.candidate.blocks
         rows *= self.lines * (1 - (1 - kept) ** (width / apart))
-        elements = (self.width - 1) * layout.x_step + width / apart
-        return float(rows * self.arithmetic.data.bytes * elements)
+        return float(rows), (self.width - 1) * layout.x_step + width / apart
 
     def lost_near(self, reused: float) -> float:
         """The share of what is read again and again, so many bytes, that the first-level cache has lost by then."""
@@ -106,9 +127,10 @@ class Traffic:
         near = far = 0.0
         for (rows, columns), tiles in sizes.items():
             of_tile, x = self.arithmetic.weights.bytes * rows * columns / blocks, self.strip_bytes(columns / blocks)
+            near_x = self.near_bytes(columns / blocks)
             again = max(self.panels, self.strips * self.lost_near(of_tile + x))
             near += tiles * blocks * again * of_tile
-            near += tiles * blocks * self.strips * x * self.lost_near(self.held + of_tile)
+            near += tiles * blocks * self.strips * near_x * self.lost_near(self.held + of_tile)
             far += tiles * blocks * self.panels * min(self.held, self.panel * x) * self.lost_far(self.held)
         outputs = self.arithmetic.outputs.bytes * g.rows * g.positions
         near += (1 + self.problem.residual) * (outputs + LINE_BYTES * g.rows * self.panels)
@@ -117,7 +139,7 @@ class Traffic:
             near += blocks * outputs
             far += blocks * outputs * self.lost_far(outputs / self.panels + self.weights / blocks)
         if self.layout.prepared:
-            copy = self.arithmetic.data.bytes * self.layout.elements
+            copy = self.x_bytes * self.layout.elements
             near += 2 * copy
             far += copy * (1 + self.lost_far(copy))
         if self.candidate.packed:
