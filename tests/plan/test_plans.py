@@ -90,7 +90,7 @@ def test_rows_that_do_not_share_their_columns_are_another_problem() -> None:
 def test_tiles_cover_every_nonzero_once() -> None:
     for rows in (1, 3, 8, 16):
         for dense in (False, True):
-            tiles = problem().tiles(rows, dense)
+            tiles = problem().matrix.tiles(rows, dense)
             assert sorted(row for tile in tiles for row in tile.rows) == list(range(16))
             rebuilt = np.zeros_like(problem().weights)
             for tile in tiles:
