@@ -62,7 +62,7 @@ class DataLayout:
     def _padded(self) -> Planes:
         """The input with the borders that stride 1 reads it by."""
         g = self.geometry
-        return Planes(g.height, g.width, g.pads) if self.prepared else g.source
+        return Planes(g.height, g.width, g.pads, g.arithmetic.data) if self.prepared else g.source
 
     @property
     def _split(self) -> tuple[int, int]:
