@@ -13,7 +13,7 @@
 #include "guard.h"
 
 /* Beyond these a file is opened but not run: it would test the memory. */
-enum { MOST_ELEMENTS = 1 << 18, MOST_TURNS = 1 << 12, THREADS = 2 };
+enum { MOST_ELEMENTS = 1 << 18, MOST_TASKS = 1 << 12, THREADS = 2 };
 
 static fuzz_counts own_counts, *counts = &own_counts;
 
@@ -32,7 +32,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv) {
   return 0;
 }
 
-static int64_t turns_of(const uint8_t *data) {
+static int64_t tasks_of(const uint8_t *data) {
   cln_header header;
   memcpy(&header, data, sizeof header);
   return (int64_t)header.repeats * header.repeat_steps + (int64_t)header.section_count[CLN_SECTION_ORDER];
@@ -112,7 +112,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes) {
   count(COUNT_ACCEPTED);
   const int64_t values = elements_of(model, cln_model_inputs(model), cln_model_input) +
                          elements_of(model, cln_model_outputs(model), cln_model_output);
-  if (cln_model_arena_bytes(model) > 4 * MOST_ELEMENTS || values > MOST_ELEMENTS || turns_of(data) > MOST_TURNS)
+  if (cln_model_arena_bytes(model) > 4 * MOST_ELEMENTS || values > MOST_ELEMENTS || tasks_of(data) > MOST_TASKS)
     count(COUNT_TOO_LARGE);
   else
     run(model);

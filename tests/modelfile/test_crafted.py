@@ -24,7 +24,7 @@ from colonnade.graph.ir import RELU, Act, Conv, GlobalPool
 from colonnade.kernels.shapes import SLACK
 from colonnade.modelfile import records
 from colonnade.plan.compiler import compile_graph
-from colonnade.plan.ways import Columns, Windows
+from colonnade.plan.ways import Columns, Vertical, Windows
 from colonnade.runtime.session import Session
 from colonnade.target.targets import Target, target_named
 
@@ -132,6 +132,17 @@ def test_windows_that_end_after_their_own_storage() -> None:
     assert size == 4 * 30 * 81
     for at in (size, size - 4, SLACK + 36):
         _refused_step(with_record(data, "depthwise", 0, x_at=at), "x: data outside its buffer")
+
+
+@pytest.mark.parametrize("kernel_w", [17, 300, 4096])
+def test_weight_lines_that_lie_beyond_their_plane(kernel_w: int) -> None:
+    """Columns of a kernel wider than a plane of the transforms: the last ones lie in the next plane, or past all."""
+    b = GraphBuilder()
+    x = b.conv(Conv(), b.input(1, 2, 5, 5), random_array((1, 2, 1, 1)))
+    inner = b.conv(Conv(pads=(1, 1, 1, 1)), x, random_array((1, 1, 3, 3), 1))
+    y = b.conv(Conv(), inner, random_array((40000, 1, 1, 1), 2))  # constants enough for such a kernel
+    data = model_of(b.graph(y), GENERIC, {"n0": Columns(1, 1), "n1": Vertical(1, 1, 4, 1), "n2": Columns(1, 1)}).data
+    _refused_step(with_record(data, "vertical", 0, kernel_w=kernel_w, weights=0), "column outside the data")
 
 
 @pytest.mark.parametrize("repeats", [2, 4, 2**16])

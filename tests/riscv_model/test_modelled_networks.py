@@ -16,6 +16,7 @@ from colonnade import zoo
 from colonnade.bench import modelled
 from colonnade.bench.modelled import model_network
 from colonnade.bench.modelled_report import (
+    KERNELS,
     RECORDED,
     read_json,
     recorded_rows,
@@ -27,6 +28,10 @@ from colonnade.bench.run import Options
 from colonnade.errors import ColonnadeError
 from colonnade.graph.onnx_import import import_model
 from colonnade.graph.passes import optimize
+from colonnade.kernels.channels import channel_kernels
+from colonnade.kernels.depthwise import windows
+from colonnade.kernels.fused import fused_kernels
+from colonnade.kernels.shapes import shapes
 from colonnade.modelfile.writer import write
 from colonnade.plan.choose.chain import chained
 from colonnade.plan.choose.measure import EVICT_BYTES, WrongResultError
@@ -39,7 +44,13 @@ from colonnade.target.spike import run_spike
 from colonnade.target.targets import target_named
 
 X60 = target_named("spacemit-x60")
+RVV = X60.isa
 MODELLED = Options(target=X60.name, runner="spike", plan="default", tile=15)
+
+
+def test_every_micro_kernel_counts_as_one() -> None:
+    made = (*shapes(RVV), *channel_kernels(RVV), *windows(RVV), *fused_kernels(RVV))
+    assert all(kernel.name(RVV).startswith(KERNELS) for kernel in made)
 
 
 def test_the_nodes_add_up_to_the_network(runner: SpikeRunner) -> None:

@@ -170,4 +170,5 @@ def _alone(graph: Graph, unit: tuple[Node, ...]) -> Graph:
         nodes=(*makers, *unit, Node(_READ, Act(IDENTITY), (output,), _READ)),
         constants={name: graph.constants[name] for name in every if name in graph.constants},
         shapes=shapes | {f"in:{name}": shapes[name] for name in data} | made | {_READ: made[output]},
+        elements={f"in:{name}": graph.element(name) for name in data},
     )

@@ -29,7 +29,8 @@ from colonnade.target.targets import Target
 
 RECORDED = "xnnpack-dense (recorded)"
 MODELLED = "modelled"
-KERNELS = ("cnm_", "turned_", "depthwise_f32_")  # how the names of micro-kernels begin
+# How the names of micro-kernels begin, those of transforms left out.
+KERNELS = ("cnm_", "channels_", "depthwise_f32_")
 _CONVOLUTION = "Conv"
 
 

@@ -111,6 +111,7 @@ class Network:
             outputs=segment.outputs,
             nodes=segment.nodes,
             constants=self._constants,
+            elements={value: self._graph.element(value) for value in segment.inputs},
         )
         session = Session(compile_graph(optimize(remove_dead_nodes(graph)), plan="default"))
         inputs = {value: self._store.read(value) for value in segment.inputs}

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from colonnade.elements import F32 as F32_ELEMENT
 from colonnade.elements import Element
+from colonnade.errors import ColonnadeError
 
 
 @dataclass(frozen=True)
@@ -35,5 +36,8 @@ ARITHMETICS: tuple[Arithmetic, ...] = (F32,)
 
 
 def arithmetic_for(data: Element, outputs: Element) -> Arithmetic:
-    """The row that computes outputs of one type from data of another; KeyError if there is none."""
-    return {(row.data, row.outputs): row for row in ARITHMETICS}[data, outputs]
+    """The row that computes outputs of one type from data of another. ColonnadeError if there is none."""
+    for row in ARITHMETICS:
+        if (row.data, row.outputs) == (data, outputs):
+            return row
+    raise ColonnadeError(f"no micro-kernel makes {outputs.dtype} of {data.dtype}")

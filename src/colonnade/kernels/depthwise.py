@@ -4,9 +4,9 @@
 
 A column micro-kernel (cnm.py) would load a vector of x for every multiply-add. Here a vector that is loaded once feeds
 each of the R lines whose window it is in: K * ((R - 1) * stride + K) loads for R * K * K multiply-adds, and for K = 3
-all weights stay in registers. With stride 2 a row of x is split into its even and its odd elements.
+all weights stay in registers. With stride 2 a line of x is split into its even and its odd elements.
 
-Rows have their padding in memory. But where an instruction set's loads may leave lanes out, kernels are masked: they
+Lines have their padding in memory. But where an instruction set's loads may leave lanes out, kernels are masked: they
 read images as they are, columns beside one being lanes left out and lines above and below it a line of zeros, part even
 and odd elements in registers, and take whole planes.
 
@@ -56,7 +56,7 @@ class Window:
 
 @cache
 def windows(isa: Isa) -> tuple[Window, ...]:
-    """Every window kernel of `isa`: those whose accumulators and one row of x fit its registers."""
+    """Every window kernel of `isa`: those whose accumulators and one line of x fit its registers."""
     return tuple(
         Window(kernel, stride, lines, vectors)
         for kernel in KERNELS
@@ -83,7 +83,7 @@ def depthwise_source(isa: Isa, window: Window) -> str:
 def _strips(isa: Isa, window: Window) -> Iterator[str]:
     ops = vector_ops(isa, window.shape)
     width = window.vectors * F32.lanes(isa.vector_bytes)
-    # The last vectors of a fixed length end where the row does, and compute some outputs again.
+    # The last vectors of a fixed length end where the line does, and compute some outputs again.
     begin = ops.strip_begin if not isa.vector_bytes else ("for (size_t p = 0;;) {",)
     end = (
         ops.strip_end
@@ -96,7 +96,7 @@ def _strips(isa: Isa, window: Window) -> Iterator[str]:
     )
     yield "const int64_t pitch = a->pitch;"
     if window.stride > 1:
-        yield "const int64_t phase = a->odd;"
+        yield "const int64_t odd = a->odd;"
     yield from begin
     yield from indent(_outputs(isa, window))
     yield from end
@@ -199,11 +199,11 @@ def _masked_columns(isa: Isa, window: Window, i: int, first: int) -> Iterator[st
 
 
 def _split(window: Window, j: int) -> str:
-    """Column j of the windows, from a row's first element."""
-    return f" + {j}" if window.stride == 1 else f" + {j % window.stride} * phase + {j // window.stride}"
+    """Column j of the windows, from a line's first element."""
+    return f" + {j}" if window.stride == 1 else f" + {j % window.stride} * odd + {j // window.stride}"
 
 
 def _product(isa: Isa, window: Window, r: int, v: int, i: int, j: int) -> str:
-    """Element (i, j) of the windows of row r; the first one starts the sum."""
+    """Element (i, j) of the windows of line r; the first one starts the sum."""
     part, c, w = vector_ops(isa, window.shape).part(v), f"c{r}_{v}", f"w{i * window.kernel + j}"
     return f"{c} = {part.multiply(w, f'x{v}') if i == j == 0 else part.fma(w, f'x{v}', c)}"

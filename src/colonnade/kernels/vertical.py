@@ -38,7 +38,7 @@ def vertical_source(isa: Isa, f: Filter) -> str:
 def _in(isa: Isa, f: Filter) -> str:
     """void NAME(const cln_vertical_in *): n lines of transforms of every m lines."""
 
-    def row(vectors: int) -> list[str]:
+    def line(vectors: int) -> list[str]:
         c = Lines(vector_ops(isa, Shape(1, vectors)))
         d = [c.value(c.ops.load(f"line{i} + p")) for i in range(f.side)]
         for k, value in enumerate(input_transform(c, f, d)):
@@ -51,7 +51,7 @@ def _in(isa: Isa, f: Filter) -> str:
         f"  const float *const *lines = a->lines + {f.m} * patch;",
         *(f"  const float *const line{i} = lines[{i}];" for i in range(f.side)),
         "  float *y = a->y + patch * a->pitch;",
-        *indent(_over_row(isa, row)),
+        *indent(_over_line(isa, line)),
         f"  for (int k = 0; k < {f.side}; ++k) zero_floats(y + k * y_step + a->count, a->gap);",
         "}",
     ]
@@ -61,7 +61,7 @@ def _in(isa: Isa, f: Filter) -> str:
 def _out(isa: Isa, f: Filter) -> str:
     """void NAME(const cln_vertical_out *): m lines of outputs of every n lines of sums."""
 
-    def row(vectors: int) -> list[str]:
+    def line(vectors: int) -> list[str]:
         c = Lines(vector_ops(isa, Shape(1, vectors)))
         results = output_transform(c, f, c.loads("x + p", "a->x_step", f.side))
         c.lines += c.ops.ends(1, "(int64_t)(a->count - p)")
@@ -80,12 +80,12 @@ def _out(isa: Isa, f: Filter) -> str:
     body = [
         "const float *x = a->x;",
         f"for (int64_t line = 0; line < a->lines; line += {f.m}, x += a->x_pitch) {{",
-        *indent(_over_row(isa, row)),
+        *indent(_over_line(isa, line)),
         "}",
     ]
     return function(kernel_name(isa, f, "out"), "cln_vertical_out", body)
 
 
-def _over_row(isa: Isa, row: Callable[[int], list[str]]) -> list[str]:
+def _over_line(isa: Isa, line: Callable[[int], list[str]]) -> list[str]:
     """Groups of two registers where vectors have any length: as much work in half the instructions."""
-    return over_line(isa, row) if isa.vector_bytes else loop_over(isa, 2, row(2))
+    return over_line(isa, line) if isa.vector_bytes else loop_over(isa, 2, line(2))

@@ -10,7 +10,7 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 
-from colonnade.elements import ELEMENTS, Element
+from colonnade.elements import DEFAULT, Element
 
 C_TYPES = {"i32": ("int32_t", "i"), "i64": ("int64_t", "q"), "f32": ("float", "f"), "u64": ("uint64_t", "Q")}
 
@@ -237,10 +237,10 @@ def real(name: str, note: str) -> Field:
 
 
 def view(
-    name: str, note: str, *, elements: tuple[Element, ...] = ELEMENTS, optional: bool = False, written: bool = False
+    name: str, note: str, *, elements: tuple[Element, ...] = (DEFAULT,), optional: bool = False, written: bool = False
 ) -> tuple[Field, ...]:
     """A view names a buffer and the byte inside it at which the data starts. How far the data reach is checked beside
-    the step."""
+    the step. elements: the types that the step computes with; a step that knows others than the default says so."""
     return (
         Field(f"{name}_at", "i64", 1, ViewAt(name), f"where `{name}` begins in its buffer"),
         Field(f"{name}_buffer", "i32", 1, ViewBuffer(name, elements, optional, written), note),

@@ -80,8 +80,12 @@ _POSITION = ("-MAX_SIDE", "INT32_MAX", "position out of range")
 STRIP = record(
     "strip",
     "One strip of a convolution by columns, in INTS.",
-    number("x", *_POSITION, "float that lane 0 reads, from a column's first one; negative only with lane masks"),
-    number("y", *_POSITION, "float that lane 0 writes, from the first output"),
+    number(
+        "x",
+        *_POSITION,
+        "element that lane 0 reads, from a column's first one; negative with lane masks, or if packed: unused then",
+    ),
+    number("y", *_POSITION, "element that lane 0 writes, from the first output"),
     number("vectors", 0, "MAX_VECTORS", "no such micro-kernel", "V of its micro-kernel; 0: lanes are output channels"),
     size("span", "lanes up to its last output"),
     number("tail", 0, "MAX_TAIL", "no such micro-kernel", "the last lanes, which are computed as a tail"),
@@ -96,11 +100,11 @@ STRIP = record(
 SEGMENT = record(
     "segment",
     "A run of outputs inside a strip, in INTS.",
-    number("x", 0, "INT32_MAX", "position out of range", "what its first output reads, from a column's first float"),
+    number("x", 0, "INT32_MAX", "position out of range", "what its first output reads, from a column's first element"),
     number("y", 0, "INT32_MAX", "position out of range", "its first output"),
     number("lane", 0, "MAX_SIDE", "size out of range", "its first lane"),
     size("len", "outputs"),
-    number("gap", 0, "INT32_MAX", "size out of range", "floats of y's borders after it"),
+    number("gap", 0, "INT32_MAX", "size out of range", "elements of y's borders after it"),
 )
 
 # Sections in file order. Strings are zero-terminated; names are offsets into them.

@@ -110,7 +110,9 @@ def _image_part(graph: ir.Graph, cut: int) -> ir.Graph:
 def _batch_part(graph: ir.Graph, cut: int) -> ir.Graph:
     """The nodes after the first `cut`."""
     nodes = graph.nodes[cut:]
-    return replace(graph, inputs=(graph.nodes[cut - 1].output,), nodes=nodes, constants=_constants(graph, nodes))
+    value = graph.nodes[cut - 1].output
+    constants, elements = _constants(graph, nodes), {value: graph.element(value)}
+    return replace(graph, inputs=(value,), nodes=nodes, constants=constants, elements=elements)
 
 
 def _constants(graph: ir.Graph, nodes: tuple[ir.Node, ...]) -> dict[str, np.ndarray]:

@@ -65,7 +65,7 @@ def build_image(work: Path) -> Image:
 @dataclass(frozen=True)
 class Job:
     """A model file and its inputs; steps first .. last - 1 are measured, those before them prepare. evict_bytes: as
-    much other memory is read before the run. shown: the (buffer, first float, floats) that the run writes, by default
+    much other memory is read before the run. shown: the (buffer, first byte, bytes) that the run writes, by default
     all outputs."""
 
     model: bytes
@@ -82,9 +82,9 @@ class Job:
         model_at = _JOB_AT + _PAGE
         inputs_at = model_at + len(model)
         heap = _padded_size(inputs_at + sum(map(len, inputs)), _PAGE)
-        buffer, at, floats = self.shown
+        buffer, at, size = self.shown
         places = (model_at, len(self.model), inputs_at, heap, self.evict_bytes)
-        header = _JOB.pack(*places, at, floats, self.first, self.last, buffer, 0)
+        header = _JOB.pack(*places, at, size, self.first, self.last, buffer, 0)
         return image.with_segment(_JOB_AT, b"".join([_padded(header, _PAGE), model, *inputs]))
 
 

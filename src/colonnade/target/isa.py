@@ -21,7 +21,7 @@ class Isa:
     wide: int = 1  # vectors that share a register, the last of a row if need be in half of one
     max_rows: int = 16  # largest T
     vectors: tuple[int, ...] = (1, 2, 3, 4, 5, 6, 7, 8)  # V, or LMUL
-    columns: int = 2  # of X per turn of a micro-kernel's loop
+    columns: int = 2  # of X in one round of a micro-kernel's loop
     channel_positions: int = 2  # most positions of a kernel by channels
     scalar_operands: bool = False  # a multiply-add takes the weight from a scalar register
     fuses_tails: bool = False  # micro-kernels have registers left for the last positions of a strip

@@ -11,56 +11,56 @@ static void depthwise_f32_3s2_2x2v__generic(const cln_window *a) {
   const vec w8 = VEC_SET1(a->w[8]);
   const vec bias = VEC_SET1(a->bias);
   const int64_t pitch = a->pitch;
-  const int64_t phase = a->odd;
+  const int64_t odd = a->odd;
   for (size_t p = 0;;) {
     const float *x = a->x + p;
     float *y = a->y + p;
     vec c0_0, c1_0;
     vec c0_1, c1_1;
     {
-      const float *row = x + 0 * pitch + 0 * phase + 0;
+      const float *row = x + 0 * pitch + 0 * odd + 0;
       const vec x0 = (*(const vec *)(row + 0));
       const vec x1 = (*(const vec *)(row + 4));
       c0_0 = w0 * x0;
       c0_1 = w0 * x1;
     }
     {
-      const float *row = x + 0 * pitch + 1 * phase + 0;
+      const float *row = x + 0 * pitch + 1 * odd + 0;
       const vec x0 = (*(const vec *)(row + 0));
       const vec x1 = (*(const vec *)(row + 4));
       c0_0 = w1 * x0 + c0_0;
       c0_1 = w1 * x1 + c0_1;
     }
     {
-      const float *row = x + 0 * pitch + 0 * phase + 1;
+      const float *row = x + 0 * pitch + 0 * odd + 1;
       const vec x0 = (*(const vec *)(row + 0));
       const vec x1 = (*(const vec *)(row + 4));
       c0_0 = w2 * x0 + c0_0;
       c0_1 = w2 * x1 + c0_1;
     }
     {
-      const float *row = x + 1 * pitch + 0 * phase + 0;
+      const float *row = x + 1 * pitch + 0 * odd + 0;
       const vec x0 = (*(const vec *)(row + 0));
       const vec x1 = (*(const vec *)(row + 4));
       c0_0 = w3 * x0 + c0_0;
       c0_1 = w3 * x1 + c0_1;
     }
     {
-      const float *row = x + 1 * pitch + 1 * phase + 0;
+      const float *row = x + 1 * pitch + 1 * odd + 0;
       const vec x0 = (*(const vec *)(row + 0));
       const vec x1 = (*(const vec *)(row + 4));
       c0_0 = w4 * x0 + c0_0;
       c0_1 = w4 * x1 + c0_1;
     }
     {
-      const float *row = x + 1 * pitch + 0 * phase + 1;
+      const float *row = x + 1 * pitch + 0 * odd + 1;
       const vec x0 = (*(const vec *)(row + 0));
       const vec x1 = (*(const vec *)(row + 4));
       c0_0 = w5 * x0 + c0_0;
       c0_1 = w5 * x1 + c0_1;
     }
     {
-      const float *row = x + 2 * pitch + 0 * phase + 0;
+      const float *row = x + 2 * pitch + 0 * odd + 0;
       const vec x0 = (*(const vec *)(row + 0));
       const vec x1 = (*(const vec *)(row + 4));
       c0_0 = w6 * x0 + c0_0;
@@ -69,7 +69,7 @@ static void depthwise_f32_3s2_2x2v__generic(const cln_window *a) {
       c1_1 = w0 * x1;
     }
     {
-      const float *row = x + 2 * pitch + 1 * phase + 0;
+      const float *row = x + 2 * pitch + 1 * odd + 0;
       const vec x0 = (*(const vec *)(row + 0));
       const vec x1 = (*(const vec *)(row + 4));
       c0_0 = w7 * x0 + c0_0;
@@ -78,7 +78,7 @@ static void depthwise_f32_3s2_2x2v__generic(const cln_window *a) {
       c1_1 = w1 * x1 + c1_1;
     }
     {
-      const float *row = x + 2 * pitch + 0 * phase + 1;
+      const float *row = x + 2 * pitch + 0 * odd + 1;
       const vec x0 = (*(const vec *)(row + 0));
       const vec x1 = (*(const vec *)(row + 4));
       c0_0 = w8 * x0 + c0_0;
@@ -87,42 +87,42 @@ static void depthwise_f32_3s2_2x2v__generic(const cln_window *a) {
       c1_1 = w2 * x1 + c1_1;
     }
     {
-      const float *row = x + 3 * pitch + 0 * phase + 0;
+      const float *row = x + 3 * pitch + 0 * odd + 0;
       const vec x0 = (*(const vec *)(row + 0));
       const vec x1 = (*(const vec *)(row + 4));
       c1_0 = w3 * x0 + c1_0;
       c1_1 = w3 * x1 + c1_1;
     }
     {
-      const float *row = x + 3 * pitch + 1 * phase + 0;
+      const float *row = x + 3 * pitch + 1 * odd + 0;
       const vec x0 = (*(const vec *)(row + 0));
       const vec x1 = (*(const vec *)(row + 4));
       c1_0 = w4 * x0 + c1_0;
       c1_1 = w4 * x1 + c1_1;
     }
     {
-      const float *row = x + 3 * pitch + 0 * phase + 1;
+      const float *row = x + 3 * pitch + 0 * odd + 1;
       const vec x0 = (*(const vec *)(row + 0));
       const vec x1 = (*(const vec *)(row + 4));
       c1_0 = w5 * x0 + c1_0;
       c1_1 = w5 * x1 + c1_1;
     }
     {
-      const float *row = x + 4 * pitch + 0 * phase + 0;
+      const float *row = x + 4 * pitch + 0 * odd + 0;
       const vec x0 = (*(const vec *)(row + 0));
       const vec x1 = (*(const vec *)(row + 4));
       c1_0 = w6 * x0 + c1_0;
       c1_1 = w6 * x1 + c1_1;
     }
     {
-      const float *row = x + 4 * pitch + 1 * phase + 0;
+      const float *row = x + 4 * pitch + 1 * odd + 0;
       const vec x0 = (*(const vec *)(row + 0));
       const vec x1 = (*(const vec *)(row + 4));
       c1_0 = w7 * x0 + c1_0;
       c1_1 = w7 * x1 + c1_1;
     }
     {
-      const float *row = x + 4 * pitch + 0 * phase + 1;
+      const float *row = x + 4 * pitch + 0 * odd + 1;
       const vec x0 = (*(const vec *)(row + 0));
       const vec x1 = (*(const vec *)(row + 4));
       c1_0 = w8 * x0 + c1_0;

@@ -11,87 +11,87 @@ static void depthwise_f32_3s2_2x2v__rvv(const cln_window *a) {
   const float w8 = a->w[8];
   const float bias = a->bias;
   const int64_t pitch = a->pitch;
-  const int64_t phase = a->odd;
+  const int64_t odd = a->odd;
   for (size_t p = 0; p < a->count;) {
     const size_t vl = __riscv_vsetvl_e32m2(a->count - p);
     const float *x = a->x + p;
     float *y = a->y + p;
     vfloat32m2_t c0_0, c1_0;
     {
-      const float *row = x + 0 * pitch + 0 * phase + 0;
+      const float *row = x + 0 * pitch + 0 * odd + 0;
       const vfloat32m2_t x0 = __riscv_vle32_v_f32m2(row + 0, vl);
       c0_0 = __riscv_vfmul_vf_f32m2(x0, w0, vl);
     }
     {
-      const float *row = x + 0 * pitch + 1 * phase + 0;
+      const float *row = x + 0 * pitch + 1 * odd + 0;
       const vfloat32m2_t x0 = __riscv_vle32_v_f32m2(row + 0, vl);
       c0_0 = __riscv_vfmacc_vf_f32m2(c0_0, w1, x0, vl);
     }
     {
-      const float *row = x + 0 * pitch + 0 * phase + 1;
+      const float *row = x + 0 * pitch + 0 * odd + 1;
       const vfloat32m2_t x0 = __riscv_vle32_v_f32m2(row + 0, vl);
       c0_0 = __riscv_vfmacc_vf_f32m2(c0_0, w2, x0, vl);
     }
     {
-      const float *row = x + 1 * pitch + 0 * phase + 0;
+      const float *row = x + 1 * pitch + 0 * odd + 0;
       const vfloat32m2_t x0 = __riscv_vle32_v_f32m2(row + 0, vl);
       c0_0 = __riscv_vfmacc_vf_f32m2(c0_0, w3, x0, vl);
     }
     {
-      const float *row = x + 1 * pitch + 1 * phase + 0;
+      const float *row = x + 1 * pitch + 1 * odd + 0;
       const vfloat32m2_t x0 = __riscv_vle32_v_f32m2(row + 0, vl);
       c0_0 = __riscv_vfmacc_vf_f32m2(c0_0, w4, x0, vl);
     }
     {
-      const float *row = x + 1 * pitch + 0 * phase + 1;
+      const float *row = x + 1 * pitch + 0 * odd + 1;
       const vfloat32m2_t x0 = __riscv_vle32_v_f32m2(row + 0, vl);
       c0_0 = __riscv_vfmacc_vf_f32m2(c0_0, w5, x0, vl);
     }
     {
-      const float *row = x + 2 * pitch + 0 * phase + 0;
+      const float *row = x + 2 * pitch + 0 * odd + 0;
       const vfloat32m2_t x0 = __riscv_vle32_v_f32m2(row + 0, vl);
       c0_0 = __riscv_vfmacc_vf_f32m2(c0_0, w6, x0, vl);
       c1_0 = __riscv_vfmul_vf_f32m2(x0, w0, vl);
     }
     {
-      const float *row = x + 2 * pitch + 1 * phase + 0;
+      const float *row = x + 2 * pitch + 1 * odd + 0;
       const vfloat32m2_t x0 = __riscv_vle32_v_f32m2(row + 0, vl);
       c0_0 = __riscv_vfmacc_vf_f32m2(c0_0, w7, x0, vl);
       c1_0 = __riscv_vfmacc_vf_f32m2(c1_0, w1, x0, vl);
     }
     {
-      const float *row = x + 2 * pitch + 0 * phase + 1;
+      const float *row = x + 2 * pitch + 0 * odd + 1;
       const vfloat32m2_t x0 = __riscv_vle32_v_f32m2(row + 0, vl);
       c0_0 = __riscv_vfmacc_vf_f32m2(c0_0, w8, x0, vl);
       c1_0 = __riscv_vfmacc_vf_f32m2(c1_0, w2, x0, vl);
     }
     {
-      const float *row = x + 3 * pitch + 0 * phase + 0;
+      const float *row = x + 3 * pitch + 0 * odd + 0;
       const vfloat32m2_t x0 = __riscv_vle32_v_f32m2(row + 0, vl);
       c1_0 = __riscv_vfmacc_vf_f32m2(c1_0, w3, x0, vl);
     }
     {
-      const float *row = x + 3 * pitch + 1 * phase + 0;
+      const float *row = x + 3 * pitch + 1 * odd + 0;
       const vfloat32m2_t x0 = __riscv_vle32_v_f32m2(row + 0, vl);
       c1_0 = __riscv_vfmacc_vf_f32m2(c1_0, w4, x0, vl);
     }
     {
-      const float *row = x + 3 * pitch + 0 * phase + 1;
+      const float *row = x + 3 * pitch + 0 * odd + 1;
       const vfloat32m2_t x0 = __riscv_vle32_v_f32m2(row + 0, vl);
       c1_0 = __riscv_vfmacc_vf_f32m2(c1_0, w5, x0, vl);
     }
     {
-      const float *row = x + 4 * pitch + 0 * phase + 0;
+      const float *row = x + 4 * pitch + 0 * odd + 0;
       const vfloat32m2_t x0 = __riscv_vle32_v_f32m2(row + 0, vl);
       c1_0 = __riscv_vfmacc_vf_f32m2(c1_0, w6, x0, vl);
     }
     {
-      const float *row = x + 4 * pitch + 1 * phase + 0;
+      const float *row = x + 4 * pitch + 1 * odd + 0;
       const vfloat32m2_t x0 = __riscv_vle32_v_f32m2(row + 0, vl);
       c1_0 = __riscv_vfmacc_vf_f32m2(c1_0, w7, x0, vl);
     }
     {
-      const float *row = x + 4 * pitch + 0 * phase + 1;
+      const float *row = x + 4 * pitch + 0 * odd + 1;
       const vfloat32m2_t x0 = __riscv_vle32_v_f32m2(row + 0, vl);
       c1_0 = __riscv_vfmacc_vf_f32m2(c1_0, w8, x0, vl);
     }

@@ -1,4 +1,4 @@
-/* Element-wise functions over rows of floats, written so that compilers vectorise them. */
+/* Element-wise functions over floats, written so that compilers vectorise them. */
 #pragma once
 #include <math.h>
 #include <stdbool.h>

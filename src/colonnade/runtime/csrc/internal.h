@@ -71,10 +71,10 @@ typedef struct {
   cln_transform_kernel lines, columns, output;
 } cln_winograd_transforms[CLN_MAX_WINOGRAD + 1][CLN_MAX_WINOGRAD_TAPS + 1]; /* by m and r */
 
-/* Arguments of the data transforms of F(m, r) down the rows of an image (kernels/vertical.py), n = m + r - 1:
+/* Arguments of the data transforms of F(m, r) down the lines of an image (kernels/vertical.py), n = m + r - 1:
  *   in   line `patch` of each of n transforms, of lines[m * patch] .. lines[m * patch + n - 1], `count` floats of each, goes to
  *        y[k * y_step + patch * pitch], and `gap` zeros after it
- *   out  `lines` rows of outputs, m of every n rows of sums x[k * x_step + line / m * x_pitch], plus bias and, unless r is
+ *   out  `lines` lines of outputs, m of every n lines of sums x[k * x_step + line / m * x_pitch], plus bias and, unless r is
  *        NULL, the same of r, between lo and hi, go to y[line * y_pitch]. r may be y
  * Kernels of a fixed vector length read whole vectors, and `in` writes them. */
 typedef struct {
@@ -344,7 +344,7 @@ static inline bool cln_has_slack(const cln_model *model, int32_t buffer) {
   return model->buffers[buffer].kind == CLN_BUFFER_ARENA || model->buffers[buffer].kind == CLN_BUFFER_CONSTANT;
 }
 
-/* What the element types are in C; CLN_SLACK and the longest vector in floats. */
+/* The longest vector, and CLN_SLACK, in floats. */
 enum { CLN_MAX_LANES = CLN_MAX_VECTOR_BYTES / sizeof(float), CLN_SLACK_FLOATS = CLN_SLACK / sizeof(float) };
 
 static inline int64_t cln_element_bytes(int32_t element) {

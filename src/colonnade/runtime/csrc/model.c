@@ -41,7 +41,7 @@ static const char *check_header(const cln_model *model) {
   for (int i = 0; i < CLN_SECTION_COUNT; ++i) {
     uint64_t at = header->section_at[i], count = header->section_count[i], size = element_bytes[i];
     if (at % CLN_ALIGNMENT || at > model->bytes || count > (model->bytes - at) / size ||
-        (count > INT32_MAX && i != CLN_SECTION_DATA))
+        count > (i == CLN_SECTION_DATA ? (uint64_t)CLN_MAX_COUNT : INT32_MAX))
       return "a section lies outside the file";
   }
   uint64_t strings = header->section_count[CLN_SECTION_STRINGS];

@@ -66,7 +66,7 @@ class DataLayout:
 
     @property
     def _split(self) -> tuple[int, int]:
-        """Rows and columns of the input that lie apart."""
+        """Lines and columns of the input that lie apart."""
         return (1, 1) if self.gathered else self.geometry.strides
 
     @cached_property

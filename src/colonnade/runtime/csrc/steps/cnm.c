@@ -47,7 +47,10 @@ static const char *check_views(const cln_model *m, const cln_cnm *s, int64_t *re
   CLN_VIEW(x, read);
   CLN_VIEWS_OF_OUTPUTS(CLN_PRODUCT(s->rows, s->batch, s->y_plane));
   const bool is_prepared = cln_is_prepared(s);
-  if (is_prepared) CLN_VIEW(prepared, prepared);
+  if (is_prepared) {
+    CLN_NEED(m->buffers[s->prepared_buffer].element == m->buffers[s->x_buffer].element, "prepared: of another element type than x");
+    CLN_VIEW(prepared, prepared);
+  }
   if (s->lane_masked)
     *readable = is_prepared ? prepared : read;
   else

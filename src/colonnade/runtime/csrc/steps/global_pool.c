@@ -31,16 +31,16 @@ const char *CLN_ISA(cln_check_global_pool)(cln_checker *c, const void *record) {
 
 void CLN_ISA(cln_run_global_pool)(cln_session *session, int32_t task, int thread) {
   RECORD(cln_global_pool);
-  bool dense = s->x_pitch == s->width; /* rows side by side are one */
-  int32_t rows = dense ? 1 : s->height, width = dense ? s->height * s->width : s->width;
+  bool dense = s->x_pitch == s->width; /* lines side by side are one */
+  int32_t lines = dense ? 1 : s->height, width = dense ? s->height * s->width : s->width;
   float count = (float)s->height * (float)s->width;
   int64_t begin, end;
   cln_share(session, thread, s->planes, &begin, &end);
   for (int64_t p = begin; p < end; ++p) {
-    const float *row = AT(x) + p * s->x_plane;
-    float of_plane = s->average ? 0.0f : *row;
-    for (int32_t y = 0; y < rows; ++y, row += s->x_pitch)
-      of_plane = s->average ? of_plane + sum(row, width) : largest(of_plane, row, width);
+    const float *line = AT(x) + p * s->x_plane;
+    float of_plane = s->average ? 0.0f : *line;
+    for (int32_t y = 0; y < lines; ++y, line += s->x_pitch)
+      of_plane = s->average ? of_plane + sum(line, width) : largest(of_plane, line, width);
     AT(y)[p] = s->average ? of_plane / count : of_plane;
   }
 }

@@ -89,6 +89,7 @@ const char *CLN_ISA(cln_check_vertical)(cln_checker *c, const void *record) {
   CLN_NEED(CLN_PRODUCT(s->batch, s->out_h, s->out_w) <= CLN_MAX_POSITIONS, "size out of range");
   CLN_NEED(l.scratch_floats <= CLN_MAX_COUNT, "size out of range");
   CLN_NEED(CLN_PRODUCT(l.planes, l.plane, sizeof(float)) <= INT32_MAX, "size out of range");
+  CLN_NEED((s->kernel_w - 1) / s->stride_w < l.plane, "column outside the data");
   CLN_VIEW(x, cln_planes_span(CLN_PRODUCT(s->channels, s->batch), s->in_h, s->in_w, s->x_pitch, s->x_plane));
   CLN_VIEWS_OF_OUTPUTS(CLN_PRODUCT(s->rows, s->batch, s->y_plane));
   CLN_TRY(cln_check_floats(m, s->bias, s->rows));

@@ -154,7 +154,7 @@ static void transform_panel(const work *w) {
 static void multiply(const work *w, int32_t rows, const float *weights) {
   cln_strip_args a = {
       .off = w->off, .n = (size_t)w->step->channels, .y_rows = w->sum_rows, .lo = -INFINITY, .hi = INFINITY, .w = weights};
-  for (int32_t e = 0; e < w->l.n * w->l.n; ++e, a.w += w->step->channels * rows)
+  for (int32_t e = 0; e < w->l.n * w->l.n; ++e, a.w += (int64_t)w->step->channels * rows)
     cln_multiply(&w->products, rows, &a, w->data + e * w->l.data_step, w->sums + e * w->l.sums_step, w->count);
 }
 
@@ -205,7 +205,7 @@ static void run_item(work *w, int64_t item, int64_t parts) {
   }
   for (int64_t t = part * w->tiles / parts; t < (part + 1) * w->tiles / parts; ++t) {
     int32_t first = (int32_t)t * s->tile_rows, rows = s->rows - first < s->tile_rows ? s->rows - first : s->tile_rows;
-    multiply(w, rows, w->weights + first * (w->l.n * w->l.n * w->step->channels));
+    multiply(w, rows, w->weights + (int64_t)first * w->l.n * w->l.n * w->step->channels);
     for (int32_t i = 0; i < rows; ++i) output_channel(w, w->sums + i * w->l.panel, first + i);
   }
 }
