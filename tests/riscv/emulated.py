@@ -17,7 +17,7 @@ TOLERANCE = 1e-4  # of the largest magnitude
 
 def laid_out_for(vlen: int) -> Target:
     """The target of models whose data is laid out for this vector length."""
-    return replace(VECTOR, lanes=vlen // 32)
+    return replace(VECTOR, vector_bytes=vlen // 8)
 
 
 def cpus() -> Iterator[ProgramRunner]:
