@@ -217,7 +217,7 @@ def test_channel_sizes(stride: int, layout: int) -> None:
 
 @pytest.mark.parametrize("threads", [1, 2])
 def test_chained(threads: int) -> None:
-    """Panels of two convolutions in turn, with tails, residuals added in place, and strips stored in two parts."""
+    """Panels of two convolutions in turn, with tails, residuals added in place, and strips that cross lines."""
     for layout in VLENS:
         target = laid_out_for(layout)
         b = GraphBuilder()
@@ -238,7 +238,7 @@ def test_chained(threads: int) -> None:
 
 @pytest.mark.parametrize("layout", VLENS)
 def test_outputs_with_borders_of_inputs_without(layout: int) -> None:
-    """Strips that cross rows: they lie apart in memory, and are stored so."""
+    """Strips that cross lines: their outputs lie apart in memory."""
     target = laid_out_for(layout)
     for side, rows, op in ((9, 17, Conv(act=RELU)), (19, 31, Conv()), (5, 4, Conv(act=Activation(lo=0, hi=6)))):
         b = GraphBuilder()

@@ -18,7 +18,7 @@ from typing import Protocol, cast
 
 from colonnade.kernels.arithmetic import F32
 from colonnade.kernels.shapes import Shape
-from colonnade.kernels.vector import AnyLengthOps, MaskedOps, VectorOps, vector_ops
+from colonnade.kernels.vector import MaskedOps, VectorOps, vector_ops
 from colonnade.target.isa import Isa
 
 LOOKAHEAD = 8  # columns between a row's prefetch and its use; `off` has this many readable entries past its end
@@ -164,23 +164,9 @@ def _finish(ops: VectorOps, isa: Isa, shape: Shape) -> Iterator[str]:
     yield from clamp(ops, rows)
     yield f"float *y = a->y{ops.at};"
     yield "const int64_t *y_rows = a->y_rows;  /* a local: the stores below might change a->y_rows, for all C knows */"
-    whole = [f"{ops.part(v).store(f'y + y_rows[{t}] + {lane(isa, v)}', f'c{t}_{v}')};" for t in rows for v in parts]
-    if isa.vector_bytes:
-        yield from whole
-    else:
-        yield from _stored_apart(cast(AnyLengthOps, ops), rows, whole)
-
-
-def _stored_apart(ops: AnyLengthOps, rows: range, whole: Iterable[str]) -> Iterator[str]:
-    """A strip that crosses from one row of outputs to the next, unless it is one run. All of the first, then all of the
-    rest: the vector length changes but twice."""
-    yield "if (a->gap) {"
-    yield from indent(ops.apart())
-    yield from (f"  {ops.store_first(f'y + y_rows[{t}]', f'c{t}_0')};" for t in rows)
-    yield from (f"  {ops.store_rest(f'y + y_rows[{t}]', f'c{t}_0')};" for t in rows)
-    yield "} else {"
-    yield from indent(whole)
-    yield "}"
+    for t in rows:
+        for v in parts:
+            yield f"{ops.part(v).store(f'y + y_rows[{t}] + {lane(isa, v)}', f'c{t}_{v}')};"
 
 
 def lane(isa: Isa, v: int) -> int:

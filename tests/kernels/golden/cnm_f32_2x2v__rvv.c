@@ -106,16 +106,8 @@ static void cnm_f32_2x2v__rvv(const cln_strip_args *a) {
     }
     float *y = a->y + p;
     const int64_t *y_rows = a->y_rows;  /* a local: the stores below might change a->y_rows, for all C knows */
-    if (a->gap) {
-      const size_t to_gap = a->split > p ? a->split - p : 0, first = to_gap < vl ? to_gap : vl;
-      __riscv_vse32_v_f32m2(y + y_rows[0], c0_0, first);
-      __riscv_vse32_v_f32m2(y + y_rows[1], c1_0, first);
-      __riscv_vse32_v_f32m2(y + y_rows[0] + first + a->gap, __riscv_vslidedown_vx_f32m2(c0_0, first, vl), vl - first);
-      __riscv_vse32_v_f32m2(y + y_rows[1] + first + a->gap, __riscv_vslidedown_vx_f32m2(c1_0, first, vl), vl - first);
-    } else {
-      __riscv_vse32_v_f32m2(y + y_rows[0] + 0, c0_0, vl);
-      __riscv_vse32_v_f32m2(y + y_rows[1] + 0, c1_0, vl);
-    }
+    __riscv_vse32_v_f32m2(y + y_rows[0] + 0, c0_0, vl);
+    __riscv_vse32_v_f32m2(y + y_rows[1] + 0, c1_0, vl);
     p += vl;
   }
 }

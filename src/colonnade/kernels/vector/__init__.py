@@ -54,15 +54,6 @@ class VectorOps(Protocol):
     def prefetch(self, address: str) -> str | None: ...  # None: no such instruction
 
 
-class AnyLengthOps(VectorOps, Protocol):
-    """Those of an instruction set whose vectors have any length: lanes from a->split on are stored a->gap floats
-    further than those before it."""
-
-    def apart(self) -> Iterable[str]: ...  # statements before the others, once
-    def store_first(self, address: str, value: str) -> str: ...
-    def store_rest(self, address: str, value: str) -> str: ...
-
-
 class MaskedOps(VectorOps, Protocol):
     """Those of an instruction set whose loads and stores leave lanes out; `lanes` as an argument: bits of those that
     count."""

@@ -144,17 +144,6 @@ class Rvv:
             return f"__riscv_vse32_v_f32m{self.lmul}(y, {value}, vl{j})"
         return f"__riscv_vsse32_v_f32m{self.lmul}(y + {j}, {count} * sizeof(float), {value}, vl{j})"
 
-    def apart(self) -> Iterator[str]:
-        yield "const size_t to_gap = a->split > p ? a->split - p : 0, first = to_gap < vl ? to_gap : vl;"
-
-    def store_first(self, address: str, value: str) -> str:
-        return f"__riscv_vse32_v_f32m{self.lmul}({address}, {value}, first)"
-
-    def store_rest(self, address: str, value: str) -> str:
-        m = self.lmul
-        rest = f"__riscv_vslidedown_vx_f32m{m}({value}, first, vl)"
-        return f"__riscv_vse32_v_f32m{m}({address} + first + a->gap, {rest}, vl - first)"
-
     def places(self, address: str) -> Iterator[str]:
         m = self.lmul
         yield f"const vuint32m{m}_t places = __riscv_vle32_v_u32m{m}({address}, vl);"

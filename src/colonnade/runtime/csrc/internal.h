@@ -15,7 +15,6 @@
  *   y[y_rows[t] + p] = clamp(sum_k w[k * T + t] * x[off[k] / 4 + p] + c[c_rows[t] + p] + r[r_rows[t] + p] + bias[t])
  * c, r, bias: NULL for none. Kernels of a fixed vector length
  * compute whole vectors; those of any length exactly `count` positions.
- * gap: of kernels of any length: floats by which outputs from position `split` on lie further than that; 0: they don't.
  * lane_masks: NULL, or for each tap CLN_LANE_MASK_BYTES with a bit for each lane: x counts as zero where that of the column's tap
  * is not set, and is not read there. */
 typedef struct cln_strip_args {
@@ -32,7 +31,6 @@ typedef struct cln_strip_args {
   const int64_t *y_rows;
   const float *r;
   const int64_t *r_rows;
-  size_t split, gap;
   float lo, hi;
   float *tail; /* of kernels that compute a tail too: where its sums go, one vector of T sums for each position */
 } cln_strip_args;

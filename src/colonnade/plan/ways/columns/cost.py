@@ -18,7 +18,6 @@ from colonnade.plan.ways.costs import call_cycles, column_cycles, instruction_cy
 from colonnade.target.targets import Target
 
 EDGE_INSTRUCTIONS = 60  # per accumulator of a strip that is not one whole run
-APART_INSTRUCTIONS = 15  # the same where the kernel stores it in two parts
 STRIDED_MOVE = 1.5  # of a move: every other float, or fewer
 COLUMN_SCALARS = 3  # by channels, per column, beside elements of X: its offset, where its row is, the next weights
 MEMORY_OPERANDS = 1.25  # of a column's time, where multiply-adds take X from memory: measured on Zen 5
@@ -30,8 +29,7 @@ def position_cycles(problem: ConvProblem, candidate: Loops, target: Target) -> f
     """Estimated cycles of one thread, lanes being positions."""
     layout, strips = candidate.layout(problem.geometry), strips_of(problem, candidate, target)
     vectors, tail, lanes = strips.total("vectors"), strips.total("tail"), problem.geometry.lanes(target)
-    apart = not target.isa.vector_bytes and not problem.residual
-    edge = (APART_INSTRUCTIONS if apart else EDGE_INSTRUCTIONS) * instruction_cycles(target)
+    edge = EDGE_INSTRUCTIONS * instruction_cycles(target)
     tail_column = target.fma_cycles + target.load_cycles / 2 + target.broadcast_cycles
     cycles = 0.0
     output = output_cycles(target) * (1 + problem.residual) + 2 * store_cycles(target) * (candidate.blocks - 1)

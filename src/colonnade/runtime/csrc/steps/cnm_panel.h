@@ -97,29 +97,13 @@ static void zero_borders(const work *w, const cln_tile *tile, const cln_strip *s
     zero_rows(w->y + segments[i].y + segments[i].len, rows, tile->rows, segments[i].gap);
 }
 
-/* Whether a kernel of any length may store a strip of two segments as it is: those lie in the order of their lanes, and
- * there is nothing to add or to do afterwards. */
-static bool lies_apart(const work *w, const cln_strip *strip, cln_act act) {
-  const cln_segment *s = w->plan->segments + strip->first;
-  return !w->isa->vector_bytes && !w->residual && act.kind == CLN_ACT_CLAMP && strip->segments == 2 && !strip->tail &&
-         !strip->lead && s[1].lane == s[0].len && s[1].y > s[0].y + s[0].len;
-}
-
-/* The last KC block of a strip whose outputs go straight to y, by itself or in two parts. */
+/* The last KC block of a strip whose outputs go straight to y. */
 static inline void finish_in_place(const work *w, cln_strip_args *a, const cln_tile *tile, const cln_strip *strip) {
   a->y = w->y + strip->y;
   a->y_rows = w->plan->row_at + tile->first;
   a->r = w->residual ? w->residual + strip->y : NULL;
   a->r_rows = a->y_rows;
   run_strip(w, a, tile, strip);
-}
-
-static void finish_apart(const work *w, cln_strip_args *a, const cln_tile *tile, const cln_strip *strip) {
-  const cln_segment *s = w->plan->segments + strip->first;
-  a->split = (size_t)s->len;
-  a->gap = (size_t)(s[1].y - s[0].y - s[0].len);
-  finish_in_place(w, a, tile, strip);
-  a->gap = 0;
 }
 
 /* An activation that a kernel does not know, after it. */
@@ -136,10 +120,7 @@ static void activate_strip(const work *w, const cln_tile *tile, const cln_strip 
 static inline void finish_strip(const work *w, cln_strip_args *a, const cln_tile *tile, const cln_strip *strip,
                                 const cln_act *act) {
   if (!strip->full) {
-    if (lies_apart(w, strip, *act))
-      finish_apart(w, a, tile, strip);
-    else
-      finish_edge(w, a, tile, strip, *act);
+    finish_edge(w, a, tile, strip, *act);
     return;
   }
   finish_in_place(w, a, tile, strip);
