@@ -71,7 +71,18 @@ def test_the_loss_is_the_mean_squared_error(seed: int) -> None:
 def test_data_that_say_nothing_leave_the_weights_as_they_are() -> None:
     weights = np.arange(6.0).reshape(2, 3)
     still = Moments(100, np.ones(3), np.ones(2), np.zeros((3, 3)), np.zeros((2, 3)), np.zeros(2))
-    assert np.array_equal(Quadratic.of(still, weights, 0.01).solve(np.array([0, 2])), weights[:, [0, 2]])
+    assert np.allclose(Quadratic.of(still, weights, 0.01).solve(np.array([0, 2])), weights[:, [0, 2]], rtol=1e-12)
+
+
+@given(st.integers(0, 2**32 - 1), st.floats(0.1, 1e3), st.integers(1, 12))
+def test_inputs_that_do_not_vary_can_be_solved(seed: int, level: float, columns: int) -> None:
+    """Then covariances are rounding errors, which may be negative: a layer after a dead one, or blank images."""
+    rng = np.random.default_rng(seed)
+    weights, rounding = rng.standard_normal((2, columns)), 1e-16 * level**2 * rng.standard_normal((columns, columns))
+    mean = np.full(columns, level)
+    blank = Moments(100, mean, np.ones(2), rounding + rounding.T, 1e-16 * level * weights, np.zeros(2))
+    solved = Quadratic.of(blank, weights, 0.01).solve(np.arange(columns))
+    assert np.allclose(solved, weights, atol=1e-2)
 
 
 def test_few_positions_damp_more() -> None:

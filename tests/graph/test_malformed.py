@@ -143,6 +143,15 @@ REFUSED: dict[str, tuple[Callable[[], onnx.ModelProto], str]] = {
         lambda: one_node("BatchNormalization", X, *[np.ones(2, np.float32)] * 4, opset=15, training_mode=1),
         "evaluation mode",
     ),
+    "batch norm in training, before there was an attribute for that": (
+        lambda: make_model(
+            [helper.make_node("BatchNormalization", ["x", "s", "b", "m", "v"], ["y", "m2", "v2", "m3", "v3"])],
+            {"x": X},
+            constants={name: np.ones(2, np.float32) for name in "sbmv"},
+            opset=13,
+        ),
+        "evaluation mode",
+    ),
     "bounds with an axis": (lambda: one_node("Clip", X, random_array([2])), "must be a scalar"),
     "broadcasting activations": (
         lambda: make_model([helper.make_node("Mul", ["a", "b"], ["y"])], {"a": X, "b": (1, 1, 6, 6)}),

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import numpy as np
-from layers import GraphBuilder, random_array
+from layers import Compiled, GraphBuilder, assert_close, network_plan, random_array, random_feeds
 
 from colonnade import zoo
-from colonnade.graph.ir import Activation, Conv
+from colonnade.graph.ir import Activation, Conv, Pool
 from colonnade.graph.onnx_import import import_model
 from colonnade.graph.passes import optimize
+from colonnade.graph.reference import run_reference
+from colonnade.modelfile.writer import write
 from colonnade.plan.choose.borders import BorderChoice, border_groups
 from colonnade.plan.choose.measure import LayerBench
-from colonnade.plan.lower import borders_of
+from colonnade.plan.lower import borders_of, lower
 from colonnade.plan.planes import Planes
 from colonnade.plan.problem import ConvProblem, conv_problems
 from colonnade.plan.ways import Columns
 from colonnade.plan.ways.columns.cutting import strips_of
+from colonnade.runtime.binding import checksum
+from colonnade.runtime.session import Session
 from colonnade.target.targets import Target
 
 SAME = (1, 1, 1, 1)
@@ -77,6 +81,22 @@ def test_borders_follow_the_sums() -> None:
     assert borders_of(graph, choice.choose(lambda problem: 1.0)) == {}
     everywhere = borders_of(graph, choice.choose(bordered))
     assert everywhere.keys() == {value for group in border_groups(graph) for value in group.values}
+
+
+def test_a_residual_that_a_pool_made(target: Target) -> None:
+    """No convolution reads it as data, so only the one that adds it says how it lies in memory."""
+    b, half = GraphBuilder(), (1, 8, 4, 4)
+    x = b.conv(Conv(), b.input(1, 4, 8, 8), random_array((8, 4, 1, 1)))
+    pooled = b.add(Pool("max", (2, 2), (2, 2), (0, 0, 0, 0)), half, x)
+    added = b.conv(Conv((2, 2), residual=True), x, random_array((8, 8, 1, 1), 1), pooled)
+    graph = b.graph(b.conv(Conv(pads=SAME), added, random_array((8, 8, 3, 3), 2)))
+    problems = BorderChoice(graph, conv_problems(graph)).choose(bordered)
+    assert any(problems["n2"].geometry.y_borders)
+    assert borders_of(graph, problems)[pooled] == problems["n2"].geometry.y_borders
+    plan = network_plan(problems, dict.fromkeys(problems, Columns(4, 2)))
+    feeds = random_feeds(graph)
+    (y,) = Session(Compiled(write(lower(graph, target, plan), checksum))).run(None, feeds)
+    assert_close(y, run_reference(graph, feeds)[graph.outputs[0]])
 
 
 def test_strips_through_planes_have_no_edges(target: Target) -> None:

@@ -23,6 +23,8 @@ from colonnade.calibrate.moments import Moments
 # With the usual numbers it hardly changes the damping.
 _FEW_POSITIONS = 0.1
 
+_ROUNDING = 1e-9  # of a mean square: a smaller variance than this share of it is rounding
+
 
 @dataclass(frozen=True)
 class Quadratic:
@@ -37,7 +39,10 @@ class Quadratic:
         """Of dense weights [rows, K]. The noise has `damping` times the mean variance of the inputs, and more where
         there are few positions for the number of columns."""
         share = damping + _FEW_POSITIONS * len(moments.mean_x) / moments.count
-        noise = share * float(np.mean(np.diag(moments.cov_xx))) or 1.0
+        variance = float(np.mean(np.diag(moments.cov_xx)))
+        # Of inputs that do not vary (a dead layer, blank images) the covariances are rounding errors, of any sign.
+        least = _ROUNDING * float(np.mean(np.square(moments.mean_x)))
+        noise = share * max(variance, least) or 1.0
         hessian = moments.cov_xx.copy()
         hessian[np.diag_indices_from(hessian)] += noise
         return cls(

@@ -144,7 +144,9 @@ class _Importer:
                 raise _UnsupportedOperatorError
             check_node(proto, self.opset)
             attributes = {a.name: _attribute(a) for a in proto.attribute}
-            node = SourceNode(name, proto.op_type, self.opset, operands, attributes, self.builder, self.rebatch)
+            outputs = sum(map(bool, proto.output))
+            context = (self.opset, operands, attributes, self.builder, self.rebatch, outputs)
+            node = SourceNode(name, proto.op_type, *context)
             self._bind_result(proto.output[0], node, read(node))
             self.second_outputs.update(proto.output[1:])
         except _UnsupportedOperatorError:

@@ -69,6 +69,7 @@ class SourceNode:
     attributes: Mapping[str, Any]
     builder: Builder
     rebatch: tuple[int, int] | None = None
+    outputs: int = 1  # how many of them have names
 
     def operand(self, index: int) -> Value | None:
         """The operand, or None when the node leaves it out."""

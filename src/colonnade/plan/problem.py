@@ -225,4 +225,6 @@ def borders_of(graph: Graph, problems: Mapping[str, ConvProblem]) -> dict[str, B
         if node.name in problems and isinstance(node.op, Conv):
             geometry = problems[node.name].geometry
             found |= {node.inputs[0]: geometry.x_borders, node.output: geometry.y_borders}
+            if node.op.residual:  # which perhaps no other convolution reads or makes
+                found[node.inputs[3]] = geometry.y_borders
     return {value: borders for value, borders in found.items() if any(borders)}

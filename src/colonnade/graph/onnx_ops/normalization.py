@@ -13,7 +13,9 @@ from colonnade.graph.onnx_node import SourceNode, Value, normalize_axis, operato
 def batch_normalization(node: SourceNode) -> Value:
     """y = (x - mean) / sqrt(var + epsilon) * scale + bias, per channel."""
     x = node.tensor(0)
-    if node.attributes.get("training_mode", 0) or not node.attributes.get("spatial", 1):
+    # Before opset 14 a node is in training mode if it has the outputs of that: running and batch statistics.
+    training = node.attributes.get("training_mode", 0) if node.opset >= 14 else node.outputs > 1
+    if training or not node.attributes.get("spatial", 1):
         raise ColonnadeError("only inference over channels is supported; export the model in evaluation mode")
     if len(x.shape) < 2:
         raise ColonnadeError(f"input 0 has shape {list(x.shape)}; it needs a channel axis")
