@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import io
+from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
 
@@ -14,6 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from networks import EXAMPLE, PRUNED, SmallNet, small_net
 from torch import nn
+from torch.nn.utils import prune, spectral_norm
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from colonnade.errors import ColonnadeError
 from colonnade.sparse import Pattern, convolution_mask
@@ -66,7 +69,7 @@ def test_masks_are_those_of_the_numpy_rule(
     pruner = ColumnPruner(model, pattern)
     pruner.prepare(torch.zeros(1, 1, 4, 4))
     mask = convolution_mask(weights, groups, pattern)
-    assert np.array_equal(layer.parametrizations.weight[0].mask.numpy(), mask)
+    assert np.array_equal(layer.parametrizations.weight[0].kept.numpy(), mask)
     pruner.squash()
     assert layer.weight.detach().numpy().tobytes() == np.where(mask, weights, np.float32(0)).tobytes()
 
@@ -277,3 +280,27 @@ def test_a_model_is_prepared_once() -> None:
 def test_schedules_check_their_numbers(make: Any, message: str) -> None:
     with pytest.raises(ColonnadeError, match=message):
         make()
+
+
+@pytest.mark.parametrize("schedule", [OneShot(), Gradual(steps=4), StraightThrough()], ids=lambda s: type(s).__name__)
+def test_a_moving_average_of_buffers_follows_the_mask(schedule: Schedule) -> None:
+    """Averages of booleans would stay true for ever."""
+    model = small_net()
+    pruner = ColumnPruner(model, Pattern(0.75), schedule)
+    pruner.prepare(EXAMPLE)
+    average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(0.5), use_buffers=True)
+    for _ in range(20):
+        pruner.step()
+        average.update_parameters(model)
+    masks = [{name: mask > 0.5 for name, mask in m.named_buffers() if "mask" in name} for m in (model, average.module)]
+    assert masks[0]
+    assert all(torch.equal(masks[0][name], masks[1][name]) for name in masks[0])
+
+
+@pytest.mark.parametrize("hook", [lambda layer: prune.l1_unstructured(layer, "weight", 0.5), spectral_norm])
+def test_a_weight_that_a_hook_computes_is_refused_by_name(hook: Callable[[nn.Module], object]) -> None:
+    model = nn.Sequential(nn.Conv2d(3, 16, 3), nn.Conv2d(16, 16, 3), nn.Conv2d(16, 16, 3))
+    hook(model[2])
+    with pytest.raises(ColonnadeError, match="layer '2': a hook computes its weight"):
+        ColumnPruner(model, Pattern(0.5)).prepare(torch.zeros(1, 3, 12, 12))
+    assert not nn.utils.parametrize.is_parametrized(model[1])

@@ -34,6 +34,11 @@ def describe(model: nn.Module, layers: dict[str, Layer], example: Tensor) -> lis
     for name, layer in layers.items():
         if nn.utils.parametrize.is_parametrized(layer, "weight"):
             raise ColonnadeError(f"layer {name!r}: its weight is parametrized already; squash or remove that first")
+        if "weight" not in layer._parameters:
+            raise ColonnadeError(
+                f"layer {name!r}: a hook computes its weight (torch.nn.utils.prune, weight_norm or spectral_norm); "
+                "remove that first"
+            )
         weights = layer.weight.detach().cpu()
         found.append(
             Convolution(

@@ -10,22 +10,28 @@ from colonnade.sparse.pattern import Pattern, convolution_mask
 
 
 class ColumnMask(nn.Module):
-    """weights [Cout, Cin/groups, ...] -> the same with zeros where `mask` is false.
+    """weights [Cout, Cin/groups, ...] -> the same with zeros where `kept` is false.
 
-    The mask is a buffer and so a part of the model's state_dict. straight_through: the gradient passes as if nothing
-    were masked; otherwise dropped weights get none.
+    The mask is a buffer and so a part of the model's state_dict. It holds 1.0 for what is kept and 0.0 for the rest, so
+    that a moving average of buffers can follow it: of an averaged mask that counts as kept which is nearer to 1.
+    straight_through: the gradient passes as if nothing were masked; otherwise dropped weights get none.
     """
 
     mask: Tensor
 
     def __init__(self, weights: Tensor, groups: int, straight_through: bool) -> None:
         super().__init__()
-        self.register_buffer("mask", torch.ones_like(weights, dtype=torch.bool))
+        self.register_buffer("mask", torch.ones_like(weights))
         self._groups = groups
         self._straight_through = straight_through
 
+    @property
+    def kept(self) -> Tensor:
+        """Booleans like the weights."""
+        return self.mask > 0.5
+
     def forward(self, weights: Tensor) -> Tensor:
-        masked = torch.where(self.mask, weights, 0)
+        masked = torch.where(self.kept, weights, 0)
         # w + (0 - w) and w + (w - w) are exact: the value is that of `masked`.
         return weights + (masked - weights).detach() if self._straight_through else masked
 
@@ -33,7 +39,7 @@ class ColumnMask(nn.Module):
     def choose(self, weights: Tensor, pattern: Pattern) -> None:
         """Set the mask by the rule of `sparse.pattern`, applied to all weights or, unless straight-through, to those
         that are left."""
-        candidates = weights if self._straight_through else torch.where(self.mask, weights, 0)
+        candidates = weights if self._straight_through else torch.where(self.kept, weights, 0)
         # Half-precision types that numpy lacks fit float32 exactly.
         exact = candidates.detach().cpu().to(torch.promote_types(weights.dtype, torch.float32))
         chosen = convolution_mask(exact.contiguous().numpy(), self._groups, pattern)

@@ -160,7 +160,7 @@ def _masked_report(name: str, layer: Layer, mask: ColumnMask, pattern: Pattern |
         name=name,
         shape=tuple(mask.mask.shape),
         columns=mask.mask[0].numel(),
-        kept_columns=int(mask.mask[0].sum()),
+        kept_columns=int(mask.kept[0].sum()),
         achieved=1 - int(torch.count_nonzero(layer.weight)) / layer.weight.numel(),
         requested=pattern.sparsity if pattern else None,
         tile=pattern.tile if pattern else None,
