@@ -54,7 +54,8 @@ def test_every_kind_of_step_together(target: Target, batch: int, threads: int) -
 
 def test_inputs_and_outputs_are_described(compiled: Compiled) -> None:
     session = Session(compiled)
-    assert session.get_inputs() == [NodeArg("x0", (2, 3, 9, 9)), NodeArg("x1", (2, 4, 5, 5))]
+    f32 = ("tensor(float)", np.dtype(np.float32))
+    assert session.get_inputs() == [NodeArg("x0", (2, 3, 9, 9), *f32), NodeArg("x1", (2, 4, 5, 5), *f32)]
     assert [(arg.name, arg.shape) for arg in session.get_outputs()] == [
         ("y19", (2, 10)),
         ("y18", (2, 10)),
