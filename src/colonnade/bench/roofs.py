@@ -14,7 +14,7 @@ CACHES = Path("/sys/devices/system/cpu/cpu0/cache")
 L2_BYTES = 512 << 10  # where the system does not say
 LEAST_MEMORY = 64 << 20
 BEYOND_CACHE = 1.25  # times the largest cache: nothing of it is left there when its reading starts anew
-FMA_TURNS = 50_000  # a millisecond: short enough to pass between the neighbours of a busy machine
+FMA_ROUNDS = 50_000  # a millisecond: short enough to pass between the neighbours of a busy machine
 FMA_TRIES = 4
 L2_BYTES_READ = 1 << 26
 
@@ -54,10 +54,10 @@ class Prober:
     def measure(self) -> Roofs:
         """In some tens of milliseconds."""
         read = self._session.read_rate
-        near_turns = max(1, L2_BYTES_READ // self._near.nbytes)
+        near_rounds = max(1, L2_BYTES_READ // self._near.nbytes)
         return Roofs(
-            gflops=2 * max(self._session.fma_rate(FMA_TURNS) for _ in range(FMA_TRIES)),
-            l2_gbs=read(self._near, near_turns),
+            gflops=2 * max(self._session.fma_rate(FMA_ROUNDS) for _ in range(FMA_TRIES)),
+            l2_gbs=read(self._near, near_rounds),
             weights_gbs=read(self._weights, 2),
             memory_gbs=read(self._memory),
         )

@@ -144,9 +144,16 @@ class _Importer:
                 raise _UnsupportedOperatorError
             check_node(proto, self.opset)
             attributes = {a.name: _attribute(a) for a in proto.attribute}
-            outputs = sum(map(bool, proto.output))
-            context = (self.opset, operands, attributes, self.builder, self.rebatch, outputs)
-            node = SourceNode(name, proto.op_type, *context)
+            node = SourceNode(
+                name=name,
+                op_type=proto.op_type,
+                opset=self.opset,
+                operands=operands,
+                attributes=attributes,
+                builder=self.builder,
+                rebatch=self.rebatch,
+                outputs=sum(map(bool, proto.output)),
+            )
             self._bind_result(proto.output[0], node, read(node))
             self.second_outputs.update(proto.output[1:])
         except _UnsupportedOperatorError:

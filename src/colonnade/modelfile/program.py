@@ -101,7 +101,7 @@ class Constants:
 
     def add(self, values: np.ndarray, element: Element) -> int:
         """The byte at which `values` begin, as elements of that type: at a cache line."""
-        data = np.ascontiguousarray(values.astype(element.dtype, casting="same_kind")).tobytes()
+        data = values.astype(element.dtype, casting="same_kind", copy=False).tobytes()
         at = self._data_bytes
         self._data += [data, bytes(-len(data) % ALIGNMENT)]
         self._data_bytes += len(data) + len(self._data[-1])

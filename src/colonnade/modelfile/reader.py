@@ -59,13 +59,14 @@ def source_of_copy(data: bytes, step: int) -> Source:
     row = _rows(data, header, "order", records.ORDER)[step]
     record = records.STEPS[_index(row["op"])]
     fields: dict[str, Any] = _rows(data, header, record.name, record)[_index(row["index"])]
-    walked = {"copy": ("dims", "x_strides"), "unary": ("count",)}
-    if record.name not in walked:
+    if record.name == "copy":
+        dims, strides = fields["dims"], fields["x_strides"]
+    elif record.name == "unary":
+        dims, strides = (fields["count"],), (1,)
+    else:
         raise ValueError(record.name)
-    buffer = fields["x_buffer"]
-    element = ELEMENTS[_index(_rows(data, header, "buffers", records.BUFFER)[buffer]["element"])]
-    dims, strides = (fields[name] for name in walked["copy"]) if record.name == "copy" else ((fields["count"],), (1,))
-    return Source(buffer, fields["x_at"], dims, strides, element)
+    buffer = _rows(data, header, "buffers", records.BUFFER)[_index(fields["x_buffer"])]
+    return Source(fields["x_buffer"], fields["x_at"], dims, strides, ELEMENTS[_index(buffer["element"])])
 
 
 @dataclass(frozen=True)

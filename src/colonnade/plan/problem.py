@@ -166,10 +166,8 @@ class ConvProblem:
     def digest(self) -> str:
         """Key of the problem: geometry, epilogue, and how many rows share a column support of which size. Layers that
         differ only in which columns they keep are one problem: they take the same time."""
-        text = (
-            repr((asdict(self.geometry) | {"arithmetic": self.geometry.arithmetic.name}, self.residual, self.act.kind))
-            + self.matrix.support
-        )
+        geometry = asdict(self.geometry) | {"arithmetic": self.geometry.arithmetic.name}
+        text = repr((geometry, self.residual, self.act.kind)) + self.matrix.support
         return hashlib.sha256(text.encode()).hexdigest()[:32]
 
     def with_borders(self, x: Borders, y: Borders) -> ConvProblem:

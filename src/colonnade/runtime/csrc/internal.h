@@ -15,8 +15,8 @@
  *   y[y_rows[t] + p] = clamp(sum_k w[k * T + t] * x[off[k] / 4 + p] + c[c_rows[t] + p] + r[r_rows[t] + p] + bias[t])
  * c, r, bias: NULL for none. Kernels of a fixed vector length
  * compute whole vectors; those of any length exactly `count` positions.
- * lane_masks: NULL, or for each tap CLN_LANE_MASK_BYTES with a bit for each lane: x counts as zero where that of the column's tap
- * is not set, and is not read there. */
+ * lane_masks: NULL, or for each tap CLN_LANE_MASK_BYTES with a bit for each lane: x counts as zero where that of the
+ * column's tap is not set, and is not read there. */
 typedef struct cln_strip_args {
   const float *x;
   const int32_t *off;
@@ -46,12 +46,12 @@ typedef void (*cln_kernel)(const cln_strip_args *);
 typedef cln_kernel cln_kernel_grid[CLN_MAX_ROWS + 1][CLN_MAX_VECTORS + 1];
 
 /* Arguments of Winograd's data transforms (kernels/winograd.py), n = m + r - 1:
- *   lines    of each of `lines` lines, `count` patches side by side: element j of patch p is x[line * x_step + m * p + j], and of
- *            its transform y[(j * m + line % m) * y_step + line / m * down + p]
- *   columns  `count` patches, `down` of them to a line: element (i, j) of patch p is x[(j * m + i % m) * x_step + i / m * down
- *            + p], and of its transform y[(i * n + j) * y_step + p]
- *   output   `count` patches: sum (i, j) of patch p is x[(i * n + j) * x_step + p], and its output (i, j), plus bias and, unless
- *            r is NULL, the same element of r, between lo and hi, is y[i * y_step + m * p + j], for i < lines and
+ *   lines    of each of `lines` lines, `count` patches side by side: element j of patch p is x[line * x_step + m * p + j],
+ *            and of its transform y[(j * m + line % m) * y_step + line / m * down + p]
+ *   columns  `count` patches, `down` of them to a line: element (i, j) of patch p is
+ *            x[(j * m + i % m) * x_step + i / m * down + p], and of its transform y[(i * n + j) * y_step + p]
+ *   output   `count` patches: sum (i, j) of patch p is x[(i * n + j) * x_step + p], and its output (i, j), plus bias and,
+ *            unless r is NULL, the same element of r, between lo and hi, is y[i * y_step + m * p + j], for i < lines and
  *            m * p + j < width. r may be y
  * Kernels of a fixed vector length compute whole vectors, but no outputs beside those. */
 typedef struct {
@@ -100,9 +100,9 @@ typedef struct {
 
 /* Arguments of a window kernel (kernels/depthwise.py): element (i, j) of the window of output (r, p) is
  *   x[(r * stride + i) * pitch + (p * stride + j) % stride * odd + (p * stride + j) / stride]
- * and the output y[r * y_pitch + p]. Kernels of a fixed vector length compute at least one whole row of their vectors.
- * One with lane masks computes `lines` lines, R or more; the element is p * stride + j - pad of line r * stride + i, zero unless 0 or
- * more and below n, and nothing else is read or written. */
+ * and the output y[r * y_pitch + p]. Kernels of a fixed vector length compute at least one whole line of their vectors.
+ * One with lane masks computes `lines` lines, R or more; the element is p * stride + j - pad of line r * stride + i, zero
+ * unless 0 or more and below n, and nothing else is read or written. */
 typedef struct {
   const float *x;
   int64_t pitch, odd;
@@ -216,7 +216,8 @@ typedef struct {
   int64_t row_floats;       /* of a strip's row of sums, or of its edges: whole lines */
   int64_t strip_floats;     /* of a strip's sums, with kernels by channels */
   int64_t reach;            /* past the last float that strips load or pack, from a column's first */
-  const uint8_t *taps, *lane_masks; /* with `lane_masked`, of the file: of each entry of the offset table; blocks of [tap][CLN_LANE_MASK_BYTES] */
+  const uint8_t *taps;       /* with `lane_masked`, of the file: of each entry of the offset table */
+  const uint8_t *lane_masks; /* the same: blocks of [tap][CLN_LANE_MASK_BYTES] */
   int64_t sums_at, edge_at; /* in a thread's scratch, after the packed panel: KC sums, edges of strips */
   int64_t scratch_floats;
 } cln_cnm_plan;
@@ -378,11 +379,11 @@ static inline int64_t cln_claim(cln_session *session, int32_t task, int round, i
   return -1;
 }
 
-/* Parts to divide each of `panels` into, of at most `most`, for items enough to balance the threads. */
+/* Shares to divide each of `panels` into, of at most `most`, for items enough to balance the threads. */
 static inline int64_t cln_shares(const cln_session *session, int64_t panels, int64_t most) {
   if (session->threads == 1) return 1;
-  int64_t parts = (CLN_ITEMS_PER_THREAD * session->threads + panels - 1) / panels;
-  return parts < most ? parts : most;
+  int64_t shares = (CLN_ITEMS_PER_THREAD * session->threads + panels - 1) / panels;
+  return shares < most ? shares : most;
 }
 
 static inline void cln_barrier(cln_session *session) {

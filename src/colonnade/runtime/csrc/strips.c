@@ -50,13 +50,15 @@ static const char *check_positions(const pass *p, const cln_strip *strip, const 
   const cln_isa *isa = p->model->isa;
   const int64_t whole = (int64_t)strip->span - strip->tail, written = written_lanes(p, strip);
   CLN_TRY(check_lanes(strip, segments));
-  CLN_NEED(strip->vectors <= s->vectors && isa->kernels[s->arithmetic][s->tile_rows][strip->vectors], "no such micro-kernel");
+  CLN_NEED(strip->vectors <= s->vectors && isa->kernels[s->arithmetic][s->tile_rows][strip->vectors],
+           "no such micro-kernel");
   CLN_NEED(whole >= 1 && whole <= (int64_t)strip->vectors * p->model->lanes, "more lanes than the micro-kernel has");
   for (int32_t rows = 1; rows <= s->tile_rows && strip->tail; ++rows)
     CLN_NEED(!(p->tile_rows >> rows & 1) || cln_fused_kernel(isa, rows, strip->vectors, strip->tail), "no such micro-kernel");
   CLN_NEED(!s->packed || strip->span <= p->width, "more lanes than a packed strip");
   CLN_NEED(strip->x >= 0 || s->lane_masked || s->packed, "column outside the data"); /* packed: nobody reads there */
-  CLN_NEED(!s->lane_masked || (written <= 8 * CLN_LANE_MASK_BYTES && strip->lane_mask < s->lane_mask_blocks), "lane masks outside the file");
+  CLN_NEED(!s->lane_masked || (written <= 8 * CLN_LANE_MASK_BYTES && strip->lane_mask < s->lane_mask_blocks),
+           "lane masks outside the file");
   CLN_NEED(lies_in_plane(p, strip->y, strip->full && written > strip->lead ? written : strip->lead), "outputs outside their plane");
   if (!s->packed && strip->x + written > p->plan->reach) p->plan->reach = strip->x + written;
   if (written > p->plan->row_floats) p->plan->row_floats = cln_whole_lines(written);

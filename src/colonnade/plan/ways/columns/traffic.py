@@ -89,7 +89,7 @@ class Traffic:
 
     def near_bytes(self, columns: float) -> float:
         """The same in whole cache lines. Strips of packed data, and of planes of whole lines, begin where a line does.
-        Others may begin at any float of one. Short lines of an image share cache lines."""
+        Others may begin at any element of one. Short lines of an image share cache lines."""
         piece, g, layout = self.target.near_piece, self.problem.geometry, self.layout
         whole = (
             g.kernel == (1, 1) and not self.candidate.by_channels and self.x_bytes * layout.plane_elements % piece == 0

@@ -48,7 +48,8 @@ static const char *check_views(const cln_model *m, const cln_cnm *s, int64_t *re
   CLN_VIEWS_OF_OUTPUTS(CLN_PRODUCT(s->rows, s->batch, s->y_plane));
   const bool is_prepared = cln_is_prepared(s);
   if (is_prepared) {
-    CLN_NEED(m->buffers[s->prepared_buffer].element == m->buffers[s->x_buffer].element, "prepared: of another element type than x");
+    const int32_t element = m->buffers[s->prepared_buffer].element;
+    CLN_NEED(element == m->buffers[s->x_buffer].element, "prepared: of another element type than x");
     CLN_VIEW(prepared, prepared);
   }
   if (s->lane_masked)
@@ -155,12 +156,12 @@ static int32_t panel_for(const cln_session *session, const cln_cnm *s, const cln
   return (int32_t)(most < plan->panel ? most : plan->panel);
 }
 
-/* One claim: a panel and one of `parts` of the tiles. */
-static void run_item(work *w, int64_t item, int64_t parts, const float *x) {
+/* One claim: a panel and one of `shares` of the tiles. */
+static void run_item(work *w, int64_t item, int64_t shares, const float *x) {
   const cln_cnm *s = w->step;
-  int64_t panel = item / parts, part = item % parts;
+  int64_t panel = item / shares, share = item % shares;
   int32_t first_strip = (int32_t)(panel * w->panel), strips = panel_strips(w, panel);
-  int32_t begin = (int32_t)(part * s->tiles / parts), end = (int32_t)((part + 1) * s->tiles / parts);
+  int32_t begin = (int32_t)(share * s->tiles / shares), end = (int32_t)((share + 1) * s->tiles / shares);
   int64_t strip_floats = (int64_t)s->pack_count * w->width;
   if (s->packed) {
     for (int32_t i = 0; i < strips && w->held != panel; ++i)
@@ -216,9 +217,9 @@ void CLN_ISA(cln_run_cnm)(cln_session *session, int32_t task, int thread) {
     cln_barrier(session);
     x = prepared;
   }
-  int64_t parts = s->chained ? 1 : cln_shares(session, panels(&w), s->tiles);
-  while ((i = cln_claim(session, task, 1, thread, panels(&w) * parts)) >= 0) {
-    run_item(&w, i, parts, x);
+  int64_t shares = s->chained ? 1 : cln_shares(session, panels(&w), s->tiles);
+  while ((i = cln_claim(session, task, 1, thread, panels(&w) * shares)) >= 0) {
+    run_item(&w, i, shares, x);
     if (s->chained) run_item(&next, i, 1, next.x);
   }
 }

@@ -32,7 +32,8 @@ typedef struct {
 
 /* Where a step keeps what in a thread's scratch. Sizes that are too large end in CLN_ENDLESS floats of it, or more. */
 static layout layout_of(const cln_depthwise *s, const cln_isa *isa) {
-  const int32_t vectors = s->vectors * isa->vector_bytes / (int32_t)sizeof(float), outputs = s->out_w > vectors ? s->out_w : vectors;
+  const int32_t vectors = s->vectors * isa->vector_bytes / (int32_t)sizeof(float);
+  const int32_t outputs = s->out_w > vectors ? s->out_w : vectors;
   layout of = {.width = vectors, .band = s->out_h, .pitch = s->x_pitch}, *l = &of;
   if (!s->direct) {
     int32_t even = (s->pad_left + s->stride - 1) / s->stride, odd = s->pad_left / s->stride; /* padding of a phase */

@@ -16,8 +16,8 @@ static inline void prepare_plane(const cln_cnm *s, const int32_t *phase, bool pa
   const int32_t tail = s->plane - s->plane_lines * s->pitch;
   line_span spans[2];
   for (int32_t i = 0; i <= pair; ++i) spans[i] = span_of_line(s->pitch, s->in_w, phase[2 * i + 1] - pad_left, s->stride_w);
-  for (int32_t row = 0; row < s->plane_lines; ++row, to += s->pitch) {
-    int32_t y = row * s->stride_h + phase[0] - pad_top;
+  for (int32_t line = 0; line < s->plane_lines; ++line, to += s->pitch) {
+    int32_t y = line * s->stride_h + phase[0] - pad_top;
     const float *from = x + (int64_t)y * s->x_pitch;
     if (y < 0 || y >= s->in_h) {
       for (int32_t i = 0; i <= pair; ++i) zero_floats(to + i * next, s->pitch);

@@ -225,29 +225,31 @@ static void run_tile(const work *w, int32_t first, int32_t rows) {
   for (int32_t i = 0; i < rows; ++i) output_channel(w, w->sums + i * w->l.sum_row, first + i);
 }
 
-/* One claim: a panel and one of `parts` of the tiles of output channels. */
-static void run_item(work *w, int64_t item, int64_t parts) {
+/* One claim: a panel and one of `shares` of the tiles of output channels. */
+static void run_item(work *w, int64_t item, int64_t shares) {
   const cln_vertical *s = w->step;
-  const int64_t panel = item / parts, part = item % parts;
+  const int64_t panel = item / shares, share = item % shares;
   if (w->held != panel) {
     w->held = panel;
     w->begin = panel * w->l.panel;
     w->count = w->l.total - w->begin < w->l.panel ? w->l.total - w->begin : w->l.panel;
     transform_panel(w);
   }
-  for (int64_t t = part * w->tiles / parts; t < (part + 1) * w->tiles / parts; ++t) {
+  for (int64_t t = share * w->tiles / shares; t < (share + 1) * w->tiles / shares; ++t) {
     const int32_t first = (int32_t)t * s->tile_rows, left = s->rows - first;
     run_tile(w, first, left < s->tile_rows ? left : s->tile_rows);
   }
 }
 
-/* Of weight lines (channel, phase of lines, column). */
+/* Of weight lines (channel, phase of lines, column): those of the first phase of lines, and of each one after it as much
+ * further as its planes are. */
 static void fill_offsets(const work *w) {
   const cln_vertical *s = w->step;
-  for (int64_t i = 0; i < w->l.weight_lines; ++i) {
-    const int64_t plane = i / s->kernel_w * s->stride_w + i % s->kernel_w % s->stride_w;
-    w->off[i] = (int32_t)((plane * w->l.plane + i % s->kernel_w / s->stride_w) * (int64_t)sizeof(float));
-  }
+  const int64_t plane = w->l.plane * (int64_t)sizeof(float);
+  for (int32_t x = 0; x < s->kernel_w; ++x)
+    w->off[x] = (int32_t)(x % s->stride_w * plane + x / s->stride_w * (int64_t)sizeof(float));
+  for (int64_t i = s->kernel_w; i < w->l.weight_lines; ++i)
+    w->off[i] = w->off[i - s->kernel_w] + (int32_t)(s->stride_w * plane);
   memset(w->off + w->l.weight_lines, 0, CLN_LOOKAHEAD * sizeof *w->off);
 }
 
@@ -282,6 +284,6 @@ void CLN_ISA(cln_run_vertical)(cln_session *session, int32_t task, int thread) {
   fill_offsets(&w);
   memset(w.zeros, 0, (size_t)w.l.line * sizeof *w.zeros);
   for (int32_t t = 0; t < s->tile_rows; ++t) w.sum_rows[t] = t * w.l.sum_row;
-  int64_t panels = (w.l.total + w.l.panel - 1) / w.l.panel, parts = cln_shares(session, panels, w.tiles), item;
-  while ((item = cln_claim(session, task, 0, thread, panels * parts)) >= 0) run_item(&w, item, parts);
+  int64_t panels = (w.l.total + w.l.panel - 1) / w.l.panel, shares = cln_shares(session, panels, w.tiles), item;
+  while ((item = cln_claim(session, task, 0, thread, panels * shares)) >= 0) run_item(&w, item, shares);
 }

@@ -193,17 +193,17 @@ static void output_channel(const work *w, const float *sums, int32_t channel) {
   }
 }
 
-/* One claim: a panel and one of `parts` of the tiles of output channels. */
-static void run_item(work *w, int64_t item, int64_t parts) {
+/* One claim: a panel and one of `shares` of the tiles of output channels. */
+static void run_item(work *w, int64_t item, int64_t shares) {
   const cln_winograd *s = w->step;
-  int64_t panel = item / parts, part = item % parts;
+  int64_t panel = item / shares, share = item % shares;
   if (w->held != panel) {
     w->held = panel;
     w->begin = panel * w->l.panel;
     w->count = w->l.positions - w->begin < w->l.panel ? w->l.positions - w->begin : w->l.panel;
     transform_panel(w);
   }
-  for (int64_t t = part * w->tiles / parts; t < (part + 1) * w->tiles / parts; ++t) {
+  for (int64_t t = share * w->tiles / shares; t < (share + 1) * w->tiles / shares; ++t) {
     int32_t first = (int32_t)t * s->tile_rows, rows = s->rows - first < s->tile_rows ? s->rows - first : s->tile_rows;
     multiply(w, rows, w->weights + (int64_t)first * w->l.n * w->l.n * w->step->channels);
     for (int32_t i = 0; i < rows; ++i) output_channel(w, w->sums + i * w->l.panel, first + i);
@@ -239,6 +239,6 @@ void CLN_ISA(cln_run_winograd)(cln_session *session, int32_t task, int thread) {
   for (int32_t c = 0; c < s->channels + CLN_LOOKAHEAD; ++c)
     w.off[c] = c < s->channels ? (int32_t)(c * w.l.panel * (int64_t)sizeof(float)) : 0;
   for (int32_t t = 0; t < s->tile_rows; ++t) w.sum_rows[t] = t * w.l.panel;
-  int64_t panels = (w.l.positions + w.l.panel - 1) / w.l.panel, parts = cln_shares(session, panels, w.tiles), item;
-  while ((item = cln_claim(session, task, 0, thread, panels * parts)) >= 0) run_item(&w, item, parts);
+  int64_t panels = (w.l.positions + w.l.panel - 1) / w.l.panel, shares = cln_shares(session, panels, w.tiles), item;
+  while ((item = cln_claim(session, task, 0, thread, panels * shares)) >= 0) run_item(&w, item, shares);
 }
