@@ -47,6 +47,6 @@ def _layer(step: StepRecord, ints: np.ndarray) -> Layer:
         work = Work(2 * int(np.prod(dims, dtype=np.int64)))
     else:
         work = WAY_OF_STEP[op].work(f, ints) if op in WAY_OF_STEP else WORK[op](f)
-    n, size = step.repeats, ARITHMETICS[f.get("arithmetic", 0)].data.bytes
-    weight_bytes, data_bytes = size * work.weights, n * size * work.moved
+    n, arithmetic = step.repeats, ARITHMETICS[f.get("arithmetic", 0)]
+    weight_bytes, data_bytes = arithmetic.weights.bytes * work.weights, n * arithmetic.data.bytes * work.moved
     return Layer(step.name, op, n * work.macs, n * work.dense_macs, weight_bytes, data_bytes, f)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
 from colonnade.kernels.arithmetic import ARITHMETICS, Arithmetic
 from colonnade.kernels.channels import LINES as CHANNEL_LINES
 from colonnade.kernels.channels import MAX_WIDTH as MAX_CHANNEL_WIDTH
@@ -67,36 +70,79 @@ def activations_header() -> str:
     return f"{MARK}#pragma once\n{activation_loops()}"
 
 
-def _kernel_grid(isa: Isa, arithmetic: Arithmetic) -> str:
-    """The micro-kernels of one arithmetic, by rows and vectors."""
-    grid = (f"    [{s.rows}][{s.vectors}] = {s.name(isa, arithmetic)},\n" for s in shapes(isa))
-    return f"  [CLN_ARITHMETIC_{arithmetic.name.upper()}] = {{\n{''.join(grid)}  }},\n"
+@dataclass(frozen=True)
+class _Table:
+    """A table of kernels that `internal.h` declares: kind, the name of its type; entries, (indices, kernels there)."""
+
+    kind: str
+    entries: Sequence[tuple[tuple[int, ...], str]]
+
+    def source(self, name: str) -> str:
+        lines = "".join(f"    {''.join(f'[{i}]' for i in at)} = {kernel},\n" for at, kernel in self.entries)
+        return f"static const cln_{self.kind} {name} = {{\n{lines}}};\n"
+
+
+def _kernels(isa: Isa, arithmetic: Arithmetic) -> dict[str, tuple[list[str], _Table]]:
+    """All kernels of one arithmetic: for each member of `cln_kernels` (internal.h), in its order, the sources and the
+    table of them."""
+    tiles, fused, channels = shapes(isa), fused_kernels(isa), channel_kernels(isa)
+    return {
+        "tiles": (
+            [kernel_source(isa, shape) for shape in tiles],
+            _Table("kernel_grid", [((s.rows, s.vectors), s.name(isa, arithmetic)) for s in tiles]),
+        ),
+        "fused": (
+            [fused_source(isa, kernel) for kernel in fused],
+            _Table("fused_grid", [((f.shape.rows, f.shape.vectors, f.positions), f.name(isa)) for f in fused]),
+        ),
+        "channels": (
+            [channel_source(isa, kernel) for kernel in channels],
+            _Table("channel_grid", [((k.lines, k.width, k.stride), k.name(isa)) for k in channels]),
+        ),
+        "transforms": (
+            [transforms_source(isa, f) for f in FILTERS],
+            _Table(
+                "winograd_transforms",
+                [((f.m, f.taps), _parts(f.kernel_name(isa, part) for part in PARTS)) for f in FILTERS],
+            ),
+        ),
+        "verticals": (
+            [vertical_source(isa, f) for f in VERTICAL_FILTERS],
+            _Table(
+                "vertical_transforms",
+                [
+                    ((f.m, f.taps), _parts(vertical_name(isa, f, part) for part in VERTICAL_PARTS))
+                    for f in VERTICAL_FILTERS
+                ],
+            ),
+        ),
+        "windows": (
+            [depthwise_source(isa, window) for window in windows(isa)],
+            _Table("window_grid", [((w.kernel, w.stride, w.lines, w.vectors), w.name(isa)) for w in windows(isa)]),
+        ),
+    }
+
+
+def _parts(names: Iterable[str]) -> str:
+    return f"{{{', '.join(names)}}}"
 
 
 def kernels_source(isa: Isa) -> str:
     """`kernels_SYMBOL.c`: all micro-kernels of one instruction set and its entry for the table in `isas.c`."""
-    grids = "".join(_kernel_grid(isa, arithmetic) for arithmetic in ARITHMETICS)
-    fused = "".join(
-        f"    [{f.shape.rows}][{f.shape.vectors}][{f.positions}] = {f.name(isa)},\n" for f in fused_kernels(isa)
-    )
-    channels = "".join(f"    [{k.lines}][{k.width}][{k.stride}] = {k.name(isa)},\n" for k in channel_kernels(isa))
-    transforms = "".join(
-        f"    [{f.m}][{f.taps}] = {{{', '.join(f.kernel_name(isa, part) for part in PARTS)}}},\n" for f in FILTERS
-    )
-    verticals = "".join(
-        f"    [{f.m}][{f.taps}] = {{{', '.join(vertical_name(isa, f, part) for part in VERTICAL_PARTS)}}},\n"
-        for f in VERTICAL_FILTERS
-    )
-    window_grid = "".join(
-        f"    [{w.kernel}][{w.stride}][{w.lines}][{w.vectors}] = {w.name(isa)},\n" for w in windows(isa)
-    )
+    sources: list[str] = []
+    sets: list[str] = []
+    for arithmetic in ARITHMETICS:
+        kernels = _kernels(isa, arithmetic)
+        names = {member: f"{member}_{arithmetic.name}" for member in kernels}
+        for member, (functions, table) in kernels.items():
+            sources += [*functions, table.source(names[member])]
+        sets.append(
+            f"    [CLN_ARITHMETIC_{arithmetic.name.upper()}] = {_parts(f'&{name}' for name in names.values())},\n"
+        )
     steps = [(f"cln_check_{step.name}__{isa.symbol}", f"cln_run_{step.name}__{isa.symbol}") for step in STEPS]
     declared = "".join(f"extern cln_step_check {check};\nextern cln_step_run {run};\n" for check, run in steps)
     listed = "".join(f"    {{{check}, {run}}},\n" for check, run in steps)
-    entry = f'"{isa.name}", {isa.vector_bytes}, {isa.cpu_check}'
-    tables = (
-        f"kernels, &fused, &channels, &transforms, &verticals, &windows, {str(isa.masks_lanes).lower()}, steps, &peak"
-    )
+    entry = f'"{isa.name}", {isa.vector_bytes}, {isa.cpu_check}, kernels, {str(isa.masks_lanes).lower()}, steps, &peak'
     peak = peak_shape(isa)
     floats = peak_positions(isa) or "CLN_MAX_VECTORS * CLN_MAX_LANES"
     return "\n".join(
@@ -107,31 +153,16 @@ def kernels_source(isa: Isa) -> str:
             vector_ops(isa, shapes(isa)[0]).header,
             f"bool {isa.cpu_check}(void);",
             "",
-            *(kernel_source(isa, shape) for shape in shapes(isa)),
-            f"static const cln_kernel_grid kernels[CLN_ARITHMETIC_COUNT] = {{\n{grids}}};",
-            "",
-            *(fused_source(isa, kernel) for kernel in fused_kernels(isa)),
-            f"static const cln_fused_grid fused = {{\n{fused}}};",
-            "",
-            *(channel_source(isa, kernel) for kernel in channel_kernels(isa)),
-            f"static const cln_channel_grid channels = {{\n{channels}}};",
+            *sources,
+            f"static const cln_kernels kernels[CLN_ARITHMETIC_COUNT] = {{\n{''.join(sets)}}};",
             "",
             peak_source(isa),
             f"static const cln_peak peak = {{cnm_peak, {peak.rows}, {floats}}};",
             f"uint64_t cln_read__{isa.symbol}(const uint64_t *, size_t);",
             "",
-            *(transforms_source(isa, f) for f in FILTERS),
-            f"static const cln_winograd_transforms transforms = {{\n{transforms}}};",
-            "",
-            *(vertical_source(isa, f) for f in VERTICAL_FILTERS),
-            f"static const cln_vertical_transforms verticals = {{\n{verticals}}};",
-            "",
-            *(depthwise_source(isa, window) for window in windows(isa)),
-            f"static const cln_window_grid windows = {{\n{window_grid}}};",
-            "",
             f"{declared}\nstatic const cln_step_kind steps[] = {{\n{listed}}};",
             "",
-            f"const cln_isa cln_isa__{isa.symbol} = {{{entry}, {tables}, cln_read__{isa.symbol}}};",
+            f"const cln_isa cln_isa__{isa.symbol} = {{{entry}, cln_read__{isa.symbol}}};",
             "",
         ]
     )

@@ -127,7 +127,7 @@ static inline const char *cln_check_types(const cln_model *m, int32_t arithmetic
 
 /* The micro-kernel asked for, and where there is one of fewer vectors, those of all fewer rows too. */
 static inline const char *cln_check_kernels(const cln_model *m, int32_t arithmetic, int32_t rows, int32_t vectors) {
-  const cln_kernel_grid *grid = m->isa->kernels + arithmetic;
+  const cln_kernel_grid *grid = m->isa->kernels[arithmetic].tiles;
   CLN_NEED((*grid)[rows][vectors], "no such micro-kernel");
   for (int32_t t = 1; t <= rows; ++t)
     for (int32_t v = 1; v <= vectors; ++v) CLN_NEED((*grid)[t][v] || !(*grid)[rows][v], "no such micro-kernel");

@@ -178,16 +178,21 @@ typedef struct {
   int32_t rows, floats;
 } cln_peak;
 
+/* The kernels of one instruction set and one arithmetic. Where there is none, a table has NULL. */
 typedef struct {
-  const char *target;
-  int32_t vector_bytes; /* 0: of any length */
-  bool (*supported)(void);
-  const cln_kernel_grid *kernels; /* by arithmetic */
+  const cln_kernel_grid *tiles;
   const cln_fused_grid *fused;
   const cln_channel_grid *channels;
   const cln_winograd_transforms *transforms;
   const cln_vertical_transforms *verticals;
   const cln_window_grid *windows;
+} cln_kernels;
+
+typedef struct {
+  const char *target;
+  int32_t vector_bytes; /* 0: of any length */
+  bool (*supported)(void);
+  const cln_kernels *kernels; /* by arithmetic */
   bool masks_lanes; /* window kernels and micro-kernels take lane masks */
   const cln_step_kind *steps; /* by opcode */
   const cln_peak *peak;
@@ -283,8 +288,8 @@ int cln_model_validate(cln_model *model, char *error, size_t error_size);
 const char *cln_check_repeats(const cln_model *model);
 
 /* The kernel that computes a strip and its tail in one pass; NULL: none does. */
-static inline cln_kernel cln_fused_kernel(const cln_isa *isa, int32_t rows, int32_t vectors, int32_t tail) {
-  return rows <= CLN_MAX_FUSED_ROWS && vectors <= CLN_MAX_FUSED_VECTORS ? (*isa->fused)[rows][vectors][tail] : NULL;
+static inline cln_kernel cln_fused_kernel(const cln_kernels *kernels, int32_t rows, int32_t vectors, int32_t tail) {
+  return rows <= CLN_MAX_FUSED_ROWS && vectors <= CLN_MAX_FUSED_VECTORS ? (*kernels->fused)[rows][vectors][tail] : NULL;
 }
 
 /* Whether x is padded and split first. */
@@ -297,10 +302,11 @@ static inline int32_t cln_x_step(const cln_cnm *step) {
 }
 
 /* The kernel by channels for lines of `width` positions; NULL: there is none. */
-static inline cln_channel_kernel cln_channel_kernel_of(const cln_isa *isa, const cln_cnm *step, int32_t lines, int32_t width) {
+static inline cln_channel_kernel cln_channel_kernel_of(const cln_kernels *kernels, const cln_cnm *step, int32_t lines,
+                                                       int32_t width) {
   const int32_t stride = cln_x_step(step);
   const bool inside = lines <= CLN_MAX_CHANNEL_LINES && width <= CLN_MAX_CHANNEL_WIDTH && stride <= CLN_MAX_CHANNEL_STRIDE;
-  return inside ? (*isa->channels)[lines][width][stride] : NULL;
+  return inside ? (*kernels->channels)[lines][width][stride] : NULL;
 }
 
 /* strips.c: check the strips of the file, and their lane masks: `readable` floats may be read. NULL, or why the file is

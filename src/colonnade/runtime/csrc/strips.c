@@ -47,14 +47,14 @@ static const char *check_lanes(const cln_strip *strip, const cln_segment *segmen
 /* A strip whose lanes are positions: its micro-kernel is there, with its tail, and writes where it may. */
 static const char *check_positions(const pass *p, const cln_strip *strip, const cln_segment *segments) {
   const cln_cnm *s = p->step;
-  const cln_isa *isa = p->model->isa;
+  const cln_kernels *kernels = p->model->isa->kernels + s->arithmetic;
   const int64_t whole = (int64_t)strip->span - strip->tail, written = written_lanes(p, strip);
   CLN_TRY(check_lanes(strip, segments));
-  CLN_NEED(strip->vectors <= s->vectors && isa->kernels[s->arithmetic][s->tile_rows][strip->vectors],
+  CLN_NEED(strip->vectors <= s->vectors && (*kernels->tiles)[s->tile_rows][strip->vectors],
            "no such micro-kernel");
   CLN_NEED(whole >= 1 && whole <= (int64_t)strip->vectors * p->model->lanes, "more lanes than the micro-kernel has");
   for (int32_t rows = 1; rows <= s->tile_rows && strip->tail; ++rows)
-    CLN_NEED(!(p->tile_rows >> rows & 1) || cln_fused_kernel(isa, rows, strip->vectors, strip->tail), "no such micro-kernel");
+    CLN_NEED(!(p->tile_rows >> rows & 1) || cln_fused_kernel(kernels, rows, strip->vectors, strip->tail), "no such micro-kernel");
   CLN_NEED(!s->packed || strip->span <= p->width, "more lanes than a packed strip");
   CLN_NEED(strip->x >= 0 || s->lane_masked || s->packed, "column outside the data"); /* packed: nobody reads there */
   CLN_NEED(!s->lane_masked || (written <= 8 * CLN_LANE_MASK_BYTES && strip->lane_mask < s->lane_mask_blocks),
@@ -73,7 +73,8 @@ static const char *check_channels(const pass *p, const cln_strip *strip, const c
     CLN_NEED(segments[i].len == segments[0].len && segments[i].x == strip->x + i * (int64_t)s->pitch &&
                  segments[i].y == strip->y + i * (int64_t)s->y_pitch,
              "lines out of order");
-  CLN_NEED(cln_channel_kernel_of(p->model->isa, s, strip->segments, segments[0].len), "no such micro-kernel");
+  const cln_kernels *kernels = p->model->isa->kernels + s->arithmetic;
+  CLN_NEED(cln_channel_kernel_of(kernels, s, strip->segments, segments[0].len), "no such micro-kernel");
   const int64_t positions = (int64_t)strip->segments * segments[0].len;
   if (positions * p->width > p->plan->strip_floats) p->plan->strip_floats = positions * p->width;
   return NULL;
@@ -172,7 +173,7 @@ static int build_tiles(const cln_model *model, const cln_cnm *step, cln_cnm_plan
         .first = record[1],
         .off = model->ints + step->off_table + record[2],
         .blocks = blocks,
-        .kernels = model->isa->kernels[step->arithmetic][record[0]],
+        .kernels = (*model->isa->kernels[step->arithmetic].tiles)[record[0]],
         .weights = weights,
     };
     weights += (int64_t)record[0] * blocks[step->blocks];

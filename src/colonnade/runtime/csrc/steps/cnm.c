@@ -179,7 +179,7 @@ static work work_of(cln_session *session, int32_t task, int thread) {
       .step = s,
       .plan = model->tasks[task].cnm,
       .ints = model->ints,
-      .isa = model->isa,
+      .kernels = model->isa->kernels + s->arithmetic,
       .x = cln_at(session, task, s->x_buffer, s->x_at),
       .bias = cln_constants(model, s->bias),
       .residual = s->r_buffer < 0 ? NULL : cln_at(session, task, s->r_buffer, s->r_at),

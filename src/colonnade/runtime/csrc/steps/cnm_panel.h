@@ -13,7 +13,7 @@ typedef struct {
   const cln_cnm *step;
   const cln_cnm_plan *plan;
   const int32_t *ints;
-  const cln_isa *isa;
+  const cln_kernels *kernels;
   const float *x, *bias, *residual;
   float *y, *scratch;
   int64_t edge_rows[CLN_MAX_ROWS];
@@ -43,7 +43,7 @@ __attribute__((noinline)) static void run_with_tail(const work *w, cln_strip_arg
   _Alignas(CLN_ALIGNMENT) float sums[CLN_MAX_TAIL * CLN_MAX_LANES];
   a->count = (size_t)(strip->span - strip->tail);
   a->tail = sums;
-  cln_fused_kernel(w->isa, tile->rows, strip->vectors, strip->tail)(a);
+  cln_fused_kernel(w->kernels, tile->rows, strip->vectors, strip->tail)(a);
   finish_tail(a, tile, strip, w->lanes);
 }
 
@@ -205,7 +205,7 @@ static void compute_channel_tile(const work *w, const cln_tile *tile, const cln_
     a.sums = last ? NULL : sums;
     a.y = w->y + strip->y;
     a.r = w->residual ? w->residual + strip->y : NULL;
-    cln_channel_kernel_of(w->isa, s, strip->segments, w->plan->segments[strip->first].len)(&a);
+    cln_channel_kernel_of(w->kernels, s, strip->segments, w->plan->segments[strip->first].len)(&a);
     if (activates) activate_strip(w, tile, strip, act);
     if (last && strip->borders) zero_borders(w, tile, strip);
   }

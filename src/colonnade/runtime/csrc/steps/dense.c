@@ -70,7 +70,7 @@ void CLN_ISA(cln_run_dense)(cln_session *session, int32_t task, int thread) {
         .lo = -INFINITY,
         .hi = INFINITY,
     };
-    model->isa->kernels[s->arithmetic][count][s->vectors](&a);
+    (*model->isa->kernels[s->arithmetic].tiles)[count][s->vectors](&a);
     int64_t left = s->outputs - strip * width, len = left < width ? left : width;
     for (int32_t t = 0; t < count; ++t)
       cln_activate(y + (first + t) * s->outputs + strip * width, edge + t * width, len, act);

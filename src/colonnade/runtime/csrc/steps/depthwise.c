@@ -53,7 +53,7 @@ static layout layout_of(const cln_depthwise *s, const cln_isa *isa) {
 
 /* The window kernel asked for. */
 static cln_window_kernel kernel_of(const cln_depthwise *s, const cln_isa *isa) {
-  return (*isa->windows)[s->kernel][s->stride][s->lines][s->vectors];
+  return (*isa->kernels[s->arithmetic].windows)[s->kernel][s->stride][s->lines][s->vectors];
 }
 
 /* Where windows are read from x as it is: all of it, and what whole vectors run over its end. */

@@ -83,7 +83,7 @@ const char *CLN_ISA(cln_check_vertical)(cln_checker *c, const void *record) {
   CLN_TRY(cln_check_types(m, s->arithmetic, s->x_buffer, s->y_buffer));
   CLN_TRY(cln_check_output_plane(s->out_h, s->out_w, s->y_pitch, s->y_plane, s->y_border));
   CLN_NEED(taps_of(s) <= CLN_MAX_WINOGRAD_TAPS, "no such transform");
-  CLN_NEED((*m->isa->verticals)[s->m][taps_of(s)].in, "no such transform");
+  CLN_NEED((*m->isa->kernels[s->arithmetic].verticals)[s->m][taps_of(s)].in, "no such transform");
   CLN_TRY(cln_check_kernels(m, s->arithmetic, s->tile_rows, s->vectors));
   const layout l = layout_of(s, m->lanes);
   CLN_NEED(CLN_PRODUCT(s->batch, s->out_h, s->out_w) <= CLN_MAX_POSITIONS, "size out of range");
@@ -256,12 +256,13 @@ static void fill_offsets(const work *w) {
 void CLN_ISA(cln_run_vertical)(cln_session *session, int32_t task, int thread) {
   const cln_model *model = session->model;
   const cln_vertical *s = model->tasks[task].record;
+  const cln_kernels *kernels = model->isa->kernels + s->arithmetic;
   float *scratch = cln_scratch(session, thread);
   work w = {
       .step = s,
-      .products = {.kernels = model->isa->kernels + s->arithmetic, .tile_rows = s->tile_rows, .lanes = model->lanes},
-      .transform_lines = (*model->isa->verticals)[s->m][taps_of(s)].in,
-      .transform_sums = (*model->isa->verticals)[s->m][taps_of(s)].out,
+      .products = {.kernels = kernels->tiles, .tile_rows = s->tile_rows, .lanes = model->lanes},
+      .transform_lines = (*kernels->verticals)[s->m][taps_of(s)].in,
+      .transform_sums = (*kernels->verticals)[s->m][taps_of(s)].out,
       .x = cln_at(session, task, s->x_buffer, s->x_at),
       .weights = cln_constants(model, s->weights),
       .bias = cln_constants(model, s->bias),

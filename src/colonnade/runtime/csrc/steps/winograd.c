@@ -70,7 +70,7 @@ const char *CLN_ISA(cln_check_winograd)(cln_checker *c, const void *record) {
   const cln_model *m = c->model;
   CLN_TRY(cln_check_types(m, s->arithmetic, s->x_buffer, s->y_buffer));
   CLN_TRY(cln_check_output_plane(s->out_h, s->out_w, s->y_pitch, s->y_plane, s->y_border));
-  CLN_NEED((*m->isa->transforms)[s->m][s->kernel].lines, "no such transform");
+  CLN_NEED((*m->isa->kernels[s->arithmetic].transforms)[s->m][s->kernel].lines, "no such transform");
   CLN_TRY(cln_check_kernels(m, s->arithmetic, s->tile_rows, s->vectors));
   const layout l = layout_of(s, m->lanes);
   CLN_NEED(l.positions <= CLN_MAX_POSITIONS && l.scratch_floats <= CLN_MAX_COUNT, "size out of range");
@@ -214,18 +214,18 @@ void CLN_ISA(cln_run_winograd)(cln_session *session, int32_t task, int thread) {
   const cln_model *model = session->model;
   const cln_winograd *s = model->tasks[task].record;
   float *scratch = cln_scratch(session, thread);
-  const cln_winograd_transforms *transforms = model->isa->transforms;
+  const cln_kernels *kernels = model->isa->kernels + s->arithmetic;
   work w = {
       .step = s,
-      .products = {.kernels = model->isa->kernels + s->arithmetic, .tile_rows = s->tile_rows, .lanes = model->lanes},
+      .products = {.kernels = kernels->tiles, .tile_rows = s->tile_rows, .lanes = model->lanes},
       .x = cln_at(session, task, s->x_buffer, s->x_at),
       .weights = cln_constants(model, s->weights),
       .bias = cln_constants(model, s->bias),
       .residual = s->r_buffer < 0 ? NULL : cln_at(session, task, s->r_buffer, s->r_at),
       .y = cln_at(session, task, s->y_buffer, s->y_at),
-      .transform_lines = (*transforms)[s->m][s->kernel].lines,
-      .transform_columns = (*transforms)[s->m][s->kernel].columns,
-      .transform_sums = (*transforms)[s->m][s->kernel].output,
+      .transform_lines = (*kernels->transforms)[s->m][s->kernel].lines,
+      .transform_columns = (*kernels->transforms)[s->m][s->kernel].columns,
+      .transform_sums = (*kernels->transforms)[s->m][s->kernel].output,
       .held = -1,
       .l = layout_of(s, model->lanes),
       .tiles = (s->rows + s->tile_rows - 1) / s->tile_rows,
