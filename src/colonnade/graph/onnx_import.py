@@ -154,8 +154,12 @@ class _Importer:
                 rebatch=self.rebatch,
                 outputs=sum(map(bool, proto.output)),
             )
-            self._bind_result(proto.output[0], node, read(node))
-            self.second_outputs.update(proto.output[1:])
+            results = read(node)
+            results = results if isinstance(results, tuple) else (results,)
+            for output, result in zip(proto.output, results, strict=False):
+                if output:
+                    self._bind_result(output, node, result)
+            self.second_outputs.update(proto.output[len(results) :])
         except _UnsupportedOperatorError:
             domain = f" ({proto.domain})" if proto.domain else ""
             raise ColonnadeError(
@@ -181,8 +185,8 @@ class _Importer:
     def _bind_result(self, output: str, node: SourceNode, result: Value) -> None:
         """Name the result as the file does. A result that is an operand stays a node of its own, for a pass to drop."""
         if isinstance(result, Tensor):
-            if not self.builder.nodes or self.builder.nodes[-1].output != result.name:
-                result = node.emit(Act(IDENTITY), [result], result.shape)
+            if result.name in self.values:
+                result = node.emit(Act(IDENTITY), [result], result.shape, result.dtype)
             result = rename_output(self.builder, result, output)
         self._bind(output, result)
 

@@ -25,7 +25,17 @@ ISA_SOURCES = (*(f"steps/{step.name}.c" for step in STEPS), "read.c")
 GENERATED_SOURCES = ("isas.c", "ranges.c")
 RUNNER_SOURCES = ("main.c", "turns.c", "npy.c")
 SONAME = "libcolonnade.so"  # what programs linked with the shared library look for
-OPTIONS = ("-std=gnu11", "-O3", "-fPIC", "-fvisibility=hidden", "-Wall", "-Wextra", "-Wpointer-arith", "-Werror")
+OPTIONS = (
+    "-std=gnu11",
+    "-O3",
+    "-fPIC",
+    "-fvisibility=hidden",
+    "-Wall",
+    "-Wextra",
+    "-Wpointer-arith",
+    "-Werror",
+    "-fno-math-errno",
+)
 
 
 @dataclass(frozen=True)
@@ -99,6 +109,7 @@ def _generated(isas: Sequence[Isa]) -> dict[str, str]:
         "ranges.c": c_format.ranges_source(),
         "limits.h": emit.limits_header(),
         "activations.h": emit.activations_header(),
+        "map_loops.h": emit.map_header(),
         "isas.c": emit.isas_source(tuple(isas)),
         **{f"kernels_{isa.symbol}.c": emit.kernels_source(isa) for isa in isas},
     }
