@@ -10,7 +10,7 @@ import numpy as np
 from colonnade.errors import ColonnadeError
 from colonnade.graph.onnx_node import SourceNode
 
-MAX_SIDE = 2**14  # of a padded plane; far above any image, so that a damaged file cannot ask for absurd work
+MAX_PAD = 2**14  # far above any image's, so that a damaged file cannot ask for absurd work
 
 SAME = ("SAME_UPPER", "SAME_LOWER")
 
@@ -90,8 +90,8 @@ def resolve_axes(node: SourceNode, kernel: Sequence[int], sizes: Sequence[int]) 
         for i, size in enumerate(sizes)
     )
     for axis in found:
-        if axis.size + axis.before + axis.after > MAX_SIDE:
-            raise ColonnadeError(f"pads {list(pads)} are too large; a padded side is at most {MAX_SIDE}")
+        if max(axis.before, axis.after) > MAX_PAD:
+            raise ColonnadeError(f"pads {list(pads)} are too large; one is at most {MAX_PAD}")
         if axis.output < 1:
             window, image = ("x".join(map(str, v)) for v in (kernel, sizes))
             raise ColonnadeError(f"a {window} window does not fit its input of {image}")

@@ -8,6 +8,8 @@ from colonnade.graph.onnx_ops import (
     matrix,
     normalization,
     pool,
+    reduce,
+    resize,
     shape,
 )
 

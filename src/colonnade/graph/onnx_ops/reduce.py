@@ -116,18 +116,26 @@ def log_softmax(node: SourceNode) -> Value:
 
 def _normalized(node: SourceNode, x: Tensor, axes: Sequence[int], epsilon: float) -> Tensor:
     """(x - mean) / sqrt(variance + epsilon), both over `axes`."""
-    centred = map_one(node, "x0 - x1", x, reduced(node, x, "mean", axes))
+    return _with_statistics(node, x, axes, epsilon)[0]
+
+
+def _with_statistics(node: SourceNode, x: Tensor, axes: Sequence[int], epsilon: float) -> tuple[Tensor, Tensor, Tensor]:
+    """That, the mean and 1 / sqrt(variance + epsilon)."""
+    mean = reduced(node, x, "mean", axes)
+    centred = map_one(node, "x0 - x1", x, mean)
     variance = reduced(node, map_one(node, "x0 * x0", centred), "mean", axes)
-    return map_one(node, f"x0 / sqrt(x1 + {literal(epsilon)})", centred, variance)
+    factor = map_one(node, f"1 / sqrt(x0 + {literal(epsilon)})", variance)
+    return map_one(node, "x0 * x1", centred, factor), mean, factor
 
 
-@operator("LayerNormalization", limits="one output")
-def layer_normalization(node: SourceNode) -> Value:
+@operator("LayerNormalization")
+def layer_normalization(node: SourceNode) -> tuple[Value, ...]:
     x = node.tensor()
-    first = normalize_axis(int(node.attributes.get("axis", -1)), len(x.shape))
-    y = _normalized(node, x, range(first, len(x.shape)), float(node.attributes.get("epsilon", 1e-5)))
+    axes = range(normalize_axis(int(node.attributes.get("axis", -1)), len(x.shape)), len(x.shape))
+    y, *statistics = _with_statistics(node, x, axes, float(node.attributes.get("epsilon", 1e-5)))
     scale, bias = node.required_weights(1), node.weights(2)
-    return map_one(node, "x0 * x1", y, scale) if bias is None else map_one(node, "x0 * x1 + x2", y, scale, bias)
+    y = map_one(node, "x0 * x1", y, scale) if bias is None else map_one(node, "x0 * x1 + x2", y, scale, bias)
+    return y, *statistics
 
 
 @operator("RMSNormalization")

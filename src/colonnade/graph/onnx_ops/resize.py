@@ -142,8 +142,9 @@ def _weighted(node: SourceNode, axis: _Axis, places: np.ndarray, kind: str) -> t
     else:
         weights = _cubic(distance, float(node.attributes.get("cubic_coeff_a", -0.75)))
     outside = (indices < 0) | (indices >= axis.size)
-    if antialias or node.attributes.get("exclude_outside", 0):
+    if node.attributes.get("exclude_outside", 0):
         weights = np.where(outside, 0.0, weights)
+    if antialias or node.attributes.get("exclude_outside", 0):
         weights = weights / weights.sum(axis=1, keepdims=True)
     return np.clip(indices, 0, axis.size - 1), weights
 

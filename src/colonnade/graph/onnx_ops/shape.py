@@ -58,7 +58,9 @@ def cast(node: SourceNode) -> Value:
 
 @operator("CastLike", limits="as Cast")
 def cast_like(node: SourceNode) -> Value:
-    like = node.operand(1)
+    like, constant = node.operand(1), node.operand(0)
+    if isinstance(constant, Constant) and isinstance(like, Tensor):
+        return Constant(constant.name, constant.array.astype(like.dtype))
     return _cast(node, like.dtype if isinstance(like, Tensor) else node.required(1).array.dtype)
 
 
@@ -266,10 +268,13 @@ def tile(node: SourceNode) -> Value:
     repeats = tuple(int(r) for r in node.required(1).array.reshape(-1))
     if len(repeats) != len(x.shape) or min(repeats, default=1) < 1:
         raise ColonnadeError(f"repeats {list(repeats)} do not fit shape {list(x.shape)}")
-    apart = [d for n in x.shape for d in (1, n)]
-    repeated = [d for r, n in zip(repeats, x.shape, strict=True) for d in (r, n)]
-    y = _expand(node, _reshape(node, x, apart), repeated)
-    return _reshape(node, y, [r * n for r, n in zip(repeats, x.shape, strict=True)])
+    for axis, repeat in enumerate(repeats):
+        if repeat > 1:
+            before, after = x.shape[:axis], x.shape[axis + 1 :]
+            apart = _reshape(node, x, (math.prod(before), 1, math.prod(x.shape[axis:])))
+            repeated = _expand(node, apart, (apart.shape[0], repeat, apart.shape[2]))
+            x = _reshape(node, repeated, (*before, repeat * x.shape[axis], *after))
+    return x
 
 
 @operator("DepthToSpace")
@@ -292,7 +297,8 @@ def space_to_depth(node: SourceNode) -> Value:
     if b < 1 or h % b or w % b:
         raise ColonnadeError(f"blocks of {b}x{b} do not fit a plane of {h}x{w}")
     apart = _reshape(node, x, (n, c, h // b, b, w // b, b))
-    return _reshape(node, transposed(node, apart, (0, 3, 5, 1, 2, 4)), (n, c * b * b, h // b, w // b))
+    perm = (0, 1, 3, 5, 2, 4) if node.attributes.get("mode", "DCR") == "CRD" else (0, 3, 5, 1, 2, 4)
+    return _reshape(node, transposed(node, apart, perm), (n, c * b * b, h // b, w // b))
 
 
 @operator("Pad", limits="constant pads")

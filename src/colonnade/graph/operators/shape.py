@@ -20,7 +20,7 @@ class Concat(Operator):
         return np.concatenate(inputs, axis=self.axis)
 
     def is_imagewise(self, constants: Sequence[np.ndarray | None], shape: tuple[int, ...]) -> bool:
-        return self.axis > 0
+        return self.axis > 0 and all(constant is None for constant in constants)  # those are of all images
 
 
 @dataclass(frozen=True)
