@@ -6,7 +6,8 @@
 #include "isa.h"
 #include "share.h"
 
-enum { BLOCK = 256, PARTS = 16 }; /* results at a time; partial results, for the compiler to keep in vectors */
+enum { BLOCK = 256 };           /* results at a time */
+enum { PARTS = 16, MOST = 512 }; /* partial results, for the compiler to keep in vectors; numbers joined by those */
 
 #define LAST (CLN_REDUCE_RANK - 1)
 
@@ -37,8 +38,8 @@ static float start_of(int32_t kind) {
 static float higher(float a, float b) { return a > b || a != a ? a : b; }
 static float lower(float a, float b) { return a < b || a != a ? a : b; }
 
-/* `n` numbers side by side, joined to `total`. */
-static double join_line(int32_t kind, double total, const float *x, int64_t n) {
+/* At most MOST numbers side by side, joined to `total`: partial results have no more digits than a float. */
+static double join_piece(int32_t kind, double total, const float *x, int64_t n) {
   float parts[PARTS];
   for (int j = 0; j < PARTS; ++j) parts[j] = start_of(kind);
   int64_t i = 0;
@@ -58,6 +59,11 @@ static double join_line(int32_t kind, double total, const float *x, int64_t n) {
     case CLN_REDUCE_MAX: JOIN(higher(parts[j], x[i + j]), HIGHER);
     case CLN_REDUCE_MIN: JOIN(lower(parts[j], x[i + j]), LOWER);
   }
+  return total;
+}
+
+static double join_line(int32_t kind, double total, const float *x, int64_t n) {
+  for (int64_t i = 0; i < n; i += MOST) total = join_piece(kind, total, x + i, n - i < MOST ? n - i : MOST);
   return total;
 }
 
