@@ -75,7 +75,12 @@ def library() -> ctypes.CDLL:
 
 def readable(text: bytes) -> str:
     """Text that may hold names from a file, as one printable line."""
-    return "".join(c if c.isprintable() else "?" for c in text.decode(errors="replace"))
+    return printable(text.decode(errors="replace"))
+
+
+def printable(text: str) -> str:
+    """The same of a string: nothing in it moves a terminal's cursor."""
+    return "".join(c if c.isprintable() else "?" for c in text)
 
 
 def checked(label: str, function: Callable[..., int], *arguments: object) -> None:

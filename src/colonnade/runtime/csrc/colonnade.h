@@ -62,7 +62,8 @@ CLN_API int cln_session_create(const cln_model *model, int32_t threads, cln_sess
 CLN_API void cln_session_free(cln_session *session);
 
 /* Run once. inputs[i] and outputs[i] hold as many elements as the model says, of the type that it says, and begin where a
- * pointer to that type may; they may not overlap. */
+ * pointer to that type may; they may not overlap. A child of fork() may use and free its copy of a session that was not
+ * running when it was made: the first run there starts threads of its own. */
 CLN_API void cln_session_run(cln_session *session, const void *const *inputs, void *const *outputs);
 
 /* The same; step_ns[i] receives the nanoseconds of step i. */

@@ -269,7 +269,8 @@ typedef struct {
 
 struct cln_session {
   const cln_model *model;
-  cln_session **alone; /* by thread, each of one thread: they share out the images of a batch; NULL: all do each step */
+  cln_session **alone; /* by thread, each of one thread, then NULL: they share out the images of a batch; NULL: all do
+                          each step */
   uint8_t *arena, *scratch;
   uint8_t **base; /* [image][buffer] */
   cln_team *team;
@@ -321,6 +322,9 @@ void cln_cnm_plan_free(cln_cnm_plan *plan);
 /* threads.c */
 cln_team *cln_team_create(int threads);
 void cln_team_free(cln_team *team);
+/* How many threads the team has in this process. In a child of fork() the first call starts new ones; if there can be none,
+ * the team is the caller alone from then on. */
+int cln_team_threads(cln_team *team);
 void cln_team_run(cln_team *team, void (*function)(void *, int), void *argument);
 void cln_team_barrier(cln_team *team);
 
