@@ -36,12 +36,14 @@ RUNNER = "colonnade-run"
 _JANITOR = """\
 echo {mark} >&2
 folder=$(mktemp -d {folder}/colonnade-XXXXXXXX) || exit 1
+case $folder in {folder}/colonnade-{random}) ;; *) echo "{mark} $folder"; exit 1 ;; esac
 trap 'kill "$(cat "$folder/pid")"; rm -rf "$folder"' EXIT
 trap 'exit 1' HUP INT TERM
 echo "{mark} $folder"
 exec 2>/dev/null
 cat >/dev/null
 """
+_RANDOM = "[A-Za-z0-9]" * 8  # what mktemp puts in place of X: a pattern for shells and for `re`
 _FILL = "rm -rf {folder} && mkdir {folder} && cd {folder} && exec tar -xf -"
 # The program runs in the background so that its number is known; without input.
 _RUN = "cd {folder}/job && {{ {call} & echo $! >../pid; wait $!; code=$?; rm ../pid; exit $code; }}"
@@ -158,7 +160,7 @@ class _Board:
 
     async def _make_folder(self) -> str:
         """Start the janitor; the folder that it made, which has the name that was asked for."""
-        script = _JANITOR.format(mark=self._mark, folder=quote(self._address.folder))
+        script = _JANITOR.format(mark=self._mark, folder=quote(self._address.folder), random=_RANDOM)
         self._janitor = await self._connection.create_process(f"exec sh -c {quote(script)}", encoding=None)
         answer = re.compile(re.escape(self._mark.encode()) + rb" (.*)\n")
         heard = b""
@@ -166,12 +168,12 @@ class _Board:
             more = await self._janitor.stdout.read(1 << 12)
             if not more:
                 words = _after(self._mark, await self._janitor.stderr.read(_MOST_GREETING)).strip()
-                said = readable(words) or "no reason given"
+                said = readable(words or heard.strip()[-_MOST_NAME:]) or "no reason given"
                 raise self._mistake(f"no folder can be made in {self._address.folder}: {said}")
             heard += more
             if len(heard) > _MOST_GREETING:
                 raise self._mistake("its shell prints without end before it runs a command; look at its .bashrc")
-        named = re.escape(f"{self._address.folder}/colonnade-".encode()) + rb"[A-Za-z0-9]{8}"
+        named = re.escape(f"{self._address.folder}/colonnade-".encode()) + _RANDOM.encode()
         if not re.fullmatch(named, found[1]):
             raise self._mistake(f"its mktemp made a folder of another name than was asked for: {readable(found[1])}")
         return found[1].decode()
