@@ -44,6 +44,8 @@ CLN_API const char *cln_target(int32_t index, int32_t *runs);
 /* Check and map a model file; or copy and check one in memory. */
 CLN_API int cln_model_open(const char *path, cln_model **model, char *error, size_t error_size);
 CLN_API int cln_model_read(const void *data, size_t bytes, cln_model **model, char *error, size_t error_size);
+/* Only check one in memory, whichever CPU it is for: what is refused here is refused by `open` and `read` there. */
+CLN_API int cln_model_check(const void *data, size_t bytes, char *error, size_t error_size);
 CLN_API void cln_model_close(cln_model *model);
 
 CLN_API int32_t cln_model_inputs(const cln_model *model);

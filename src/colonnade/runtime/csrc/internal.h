@@ -199,7 +199,10 @@ typedef struct {
   uint64_t (*read)(const uint64_t *words, size_t count);
 } cln_isa;
 
-extern const cln_isa *const cln_isas[]; /* generated; NULL-terminated, best last */
+extern const cln_isa *const cln_isas[]; /* generated; NULL-terminated, best last; the first runs on every CPU */
+/* Those of other architectures, the same way: their tables say which kernels there are, but nothing in them may be called,
+ * and there are no steps. */
+extern const cln_isa *const cln_isas_elsewhere[];
 
 /* A tile of a convolution: positions first .. first + rows of the row order, and where its columns and weights are. */
 typedef struct {
