@@ -40,11 +40,13 @@ def read_array(path: Path) -> np.ndarray:
     """The array in a .npy file; ColonnadeError if it is not one."""
     import numpy as np
 
+    from colonnade.data.arrays import NO_ARRAY
+
     try:
         array = np.load(path, allow_pickle=False)
     except FileNotFoundError:
         raise ColonnadeError(f"{path}: no such file") from None
-    except (ValueError, EOFError, OSError):
+    except NO_ARRAY:
         raise ColonnadeError(f"{path}: not an array in NumPy's .npy format, or cut short") from None
     if not isinstance(array, np.ndarray):
         raise ColonnadeError(f"{path}: holds several arrays (.npz); give one .npy file per input")

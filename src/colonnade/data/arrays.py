@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Sequence
@@ -18,7 +19,19 @@ from colonnade.errors import ColonnadeError
 
 IMAGES, LABELS = "x", "y"  # names of the arrays in an .npz
 _KINDS = {(np.dtype(np.float32), 4), (np.dtype(np.uint8), 4), (np.dtype(np.uint8), 3)}  # (dtype, dimensions)
-_DAMAGE = (OSError, ValueError, EOFError, KeyError, RuntimeError, zipfile.BadZipFile, zlib.error)
+# What numpy raises for a file that is no array, or whose header is nonsense: an endless shape, brackets without end.
+NO_ARRAY = (
+    OSError,
+    ValueError,
+    EOFError,
+    SyntaxError,
+    TypeError,
+    OverflowError,
+    MemoryError,
+    RecursionError,
+    tokenize.TokenError,
+)
+_DAMAGE = (*NO_ARRAY, KeyError, RuntimeError, zipfile.BadZipFile, zlib.error)
 
 
 @dataclass(frozen=True)

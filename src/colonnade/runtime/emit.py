@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from colonnade.kernels.arithmetic import ARITHMETICS, Arithmetic
@@ -83,73 +83,70 @@ def map_header() -> str:
 
 @dataclass(frozen=True)
 class _Table:
-    """A table of kernels that `internal.h` declares: kind, the name of its type; entries, (indices, kernels there)."""
+    """A table of kernels that `internal.h` declares: kind, the name of its type; entries, (indices, kernels there):
+    one name, or those of the members of a struct."""
 
     kind: str
-    entries: Sequence[tuple[tuple[int, ...], str]]
+    entries: Sequence[tuple[tuple[int, ...], Sequence[str]]]
 
     def source(self, name: str) -> str:
-        lines = "".join(f"    {''.join(f'[{i}]' for i in at)} = {kernel},\n" for at, kernel in self.entries)
+        lines = "".join(f"    {''.join(f'[{i}]' for i in at)} = {_parts(kernels)},\n" for at, kernels in self.entries)
         return f"static const cln_{self.kind} {name} = {{\n{lines}}};\n"
 
+    @property
+    def presence(self) -> _Table:
+        """The same table where there is something, but no kernel that could be called."""
+        return _Table(self.kind, [(at, [_PRESENT] * len(kernels)) for at, kernels in self.entries])
 
-def _kernels(isa: Isa, arithmetic: Arithmetic) -> dict[str, tuple[list[str], _Table]]:
-    """All kernels of one arithmetic: for each member of `cln_kernels` (internal.h), in its order, the sources and the
-    table of them."""
-    tiles, fused, channels = shapes(isa), fused_kernels(isa), channel_kernels(isa)
+
+_PRESENT = "CLN_PRESENT"
+
+
+def _tables(isa: Isa, arithmetic: Arithmetic) -> dict[str, _Table]:
+    """The tables of all kernels of one arithmetic: for each member of `cln_kernels` (internal.h), in its order."""
     return {
-        "tiles": (
-            [kernel_source(isa, shape) for shape in tiles],
-            _Table("kernel_grid", [((s.rows, s.vectors), s.name(isa, arithmetic)) for s in tiles]),
+        "tiles": _Table("kernel_grid", [((s.rows, s.vectors), [s.name(isa, arithmetic)]) for s in shapes(isa)]),
+        "fused": _Table(
+            "fused_grid", [((f.shape.rows, f.shape.vectors, f.positions), [f.name(isa)]) for f in fused_kernels(isa)]
         ),
-        "fused": (
-            [fused_source(isa, kernel) for kernel in fused],
-            _Table("fused_grid", [((f.shape.rows, f.shape.vectors, f.positions), f.name(isa)) for f in fused]),
+        "channels": _Table(
+            "channel_grid", [((k.lines, k.width, k.stride), [k.name(isa)]) for k in channel_kernels(isa)]
         ),
-        "channels": (
-            [channel_source(isa, kernel) for kernel in channels],
-            _Table("channel_grid", [((k.lines, k.width, k.stride), k.name(isa)) for k in channels]),
+        "transforms": _Table(
+            "winograd_transforms", [((f.m, f.taps), [f.kernel_name(isa, part) for part in PARTS]) for f in FILTERS]
         ),
-        "transforms": (
-            [transforms_source(isa, f) for f in FILTERS],
-            _Table(
-                "winograd_transforms",
-                [((f.m, f.taps), _parts(f.kernel_name(isa, part) for part in PARTS)) for f in FILTERS],
-            ),
+        "verticals": _Table(
+            "vertical_transforms",
+            [((f.m, f.taps), [vertical_name(isa, f, part) for part in VERTICAL_PARTS]) for f in VERTICAL_FILTERS],
         ),
-        "verticals": (
-            [vertical_source(isa, f) for f in VERTICAL_FILTERS],
-            _Table(
-                "vertical_transforms",
-                [
-                    ((f.m, f.taps), _parts(vertical_name(isa, f, part) for part in VERTICAL_PARTS))
-                    for f in VERTICAL_FILTERS
-                ],
-            ),
-        ),
-        "windows": (
-            [depthwise_source(isa, window) for window in windows(isa)],
-            _Table("window_grid", [((w.kernel, w.stride, w.lines, w.vectors), w.name(isa)) for w in windows(isa)]),
+        "windows": _Table(
+            "window_grid", [((w.kernel, w.stride, w.lines, w.vectors), [w.name(isa)]) for w in windows(isa)]
         ),
     }
 
 
-def _parts(names: Iterable[str]) -> str:
-    return f"{{{', '.join(names)}}}"
+def _functions(isa: Isa) -> dict[str, list[str]]:
+    """The sources of what is in each of `_tables`."""
+    return {
+        "tiles": [kernel_source(isa, shape) for shape in shapes(isa)],
+        "fused": [fused_source(isa, kernel) for kernel in fused_kernels(isa)],
+        "channels": [channel_source(isa, kernel) for kernel in channel_kernels(isa)],
+        "transforms": [transforms_source(isa, f) for f in FILTERS],
+        "verticals": [vertical_source(isa, f) for f in VERTICAL_FILTERS],
+        "windows": [depthwise_source(isa, window) for window in windows(isa)],
+    }
+
+
+def _parts(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{{{', '.join(names)}}}"
 
 
 def kernels_source(isa: Isa) -> str:
     """`kernels_SYMBOL.c`: all micro-kernels of one instruction set and its entry for the table in `isas.c`."""
     sources: list[str] = []
-    sets: list[str] = []
     for arithmetic in ARITHMETICS:
-        kernels = _kernels(isa, arithmetic)
-        names = {member: f"{member}_{arithmetic.name}" for member in kernels}
-        for member, (functions, table) in kernels.items():
-            sources += [*functions, table.source(names[member])]
-        sets.append(
-            f"    [CLN_ARITHMETIC_{arithmetic.name.upper()}] = {_parts(f'&{name}' for name in names.values())},\n"
-        )
+        for (member, table), functions in zip(_tables(isa, arithmetic).items(), _functions(isa).values(), strict=True):
+            sources += [*functions, table.source(f"{member}_{arithmetic.name}")]
     steps = [(f"cln_check_{step.name}__{isa.symbol}", f"cln_run_{step.name}__{isa.symbol}") for step in STEPS]
     declared = "".join(f"extern cln_step_check {check};\nextern cln_step_run {run};\n" for check, run in steps)
     listed = "".join(f"    {{{check}, {run}}},\n" for check, run in steps)
@@ -165,7 +162,7 @@ def kernels_source(isa: Isa) -> str:
             f"bool {isa.cpu_check}(void);",
             "",
             *sources,
-            f"static const cln_kernels kernels[CLN_ARITHMETIC_COUNT] = {{\n{''.join(sets)}}};",
+            _sets(isa, "kernels", ""),
             "",
             peak_source(isa),
             f"static const cln_peak peak = {{cnm_peak, {peak.rows}, {floats}}};",
@@ -177,6 +174,35 @@ def kernels_source(isa: Isa) -> str:
             "",
         ]
     )
+
+
+def _sets(isa: Isa, name: str, suffix: str) -> str:
+    """The array `name` of the tables of each arithmetic, which have this suffix."""
+    lines = "".join(
+        f"    [CLN_ARITHMETIC_{arithmetic.name.upper()}] = "
+        f"{_parts([f'&{member}_{arithmetic.name}{suffix}' for member in _tables(isa, arithmetic)])},\n"
+        for arithmetic in ARITHMETICS
+    )
+    return f"static const cln_kernels {name}[CLN_ARITHMETIC_COUNT] = {{\n{lines}}};"
+
+
+def elsewhere_source(isas: Sequence[Isa]) -> str:
+    """`elsewhere.c`: instruction sets that the library knows of without their kernels, to check model files."""
+    parts = [MARK, '#include "internal.h"', f"#define {_PRESENT} ((void *)1)", ""]
+    for isa in isas:
+        for arithmetic in ARITHMETICS:
+            for member, table in _tables(isa, arithmetic).items():
+                parts.append(table.presence.source(f"{member}_{arithmetic.name}_{isa.symbol}"))
+        masks = str(isa.masks_lanes).lower()
+        parts += [
+            _sets(isa, f"kernels_{isa.symbol}", f"_{isa.symbol}"),
+            f"static const cln_isa isa_{isa.symbol} = {{",
+            f'    .target = "{isa.name}", .vector_bytes = {isa.vector_bytes}, .kernels = kernels_{isa.symbol}, '
+            f".masks_lanes = {masks}}};",
+            "",
+        ]
+    listed = "".join(f"&isa_{isa.symbol}, " for isa in isas)
+    return "\n".join([*parts, f"const cln_isa *const cln_isas_elsewhere[] = {{{listed}0}};", ""])
 
 
 def isas_source(isas: tuple[Isa, ...]) -> str:
