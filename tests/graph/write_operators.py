@@ -7,7 +7,6 @@ from pathlib import Path
 
 from colonnade.graph.activations import ROWS
 from colonnade.graph.folding.node import foldable_operators
-from colonnade.graph.folding.node import foldable_operators
 from colonnade.graph.onnx_import import supported_operators
 
 PAGE = Path(__file__).parents[2] / "docs" / "operators.md"

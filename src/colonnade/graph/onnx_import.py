@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import onnx
 
-import colonnade.graph.folding
 import colonnade.graph.onnx_ops  # noqa: F401  (fills the operator table)
 from colonnade.elements import DEFAULT, ELEMENTS, Element
 from colonnade.errors import ColonnadeError, first_line
