@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import functools
+import importlib
+import pkgutil
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import onnx
+import onnx.backend.test.case.node
 import onnxruntime
 from hypothesis import settings
 from onnx import helper, numpy_helper
@@ -20,6 +25,17 @@ NEWEST_OPSET = onnx.defs.onnx_opset_version()
 OPSETS = (11, 13, 17, NEWEST_OPSET)
 
 quick = settings(max_examples=40, deadline=None)
+
+
+@functools.cache
+def node_cases() -> tuple[Any, ...]:
+    """The ONNX project's cases for single operators."""
+    package = onnx.backend.test.case.node
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # some cases are about infinity
+        for module in pkgutil.iter_modules(package.__path__):
+            importlib.import_module(f"{package.__name__}.{module.name}")
+    return tuple(package._NodeTestCases)
 
 
 def make_model(

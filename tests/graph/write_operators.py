@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import textwrap
 from pathlib import Path
 
 from colonnade.graph.activations import ROWS
+from colonnade.graph.folding.node import foldable_operators
 from colonnade.graph.onnx_import import supported_operators
 
 PAGE = Path(__file__).parents[2] / "docs" / "operators.md"
@@ -19,8 +21,14 @@ def page() -> str:
 This page is written by `tests/graph/write_operators.py` from the importer's table; a test compares the two.
 
 An operator not listed here, or used beyond its limits, is refused in one line that names the node. Opsets 7 and newer
-are read. Operators whose operands are all constants are computed at import, whatever they are: there the ONNX
-project's own evaluator does the work.
+are read. Nodes may come in any order. Real numbers of 16 or 64 bits are computed in f32.
+
+Operators whose operands are all constants are computed at import. Those in the next list take constants of any element
+type, as shapes, masks and quantised weights need; beside them every operator of the table is computed from constants
+of real numbers. Constants that are made so may take four times the bytes of the file and of the values that the
+network needs at once, and 64 MiB.
+
+{textwrap.fill(", ".join(foldable_operators()), 119)}.
 
 | operator | limits |
 |---|---|

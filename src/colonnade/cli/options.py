@@ -6,14 +6,15 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeVar, cast
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar, cast
 
 import typer
 
-from colonnade.errors import ColonnadeError
+from colonnade.errors import ColonnadeError, one_line
 
 if TYPE_CHECKING:
     from rich.table import Table
+    from rich.text import Text
 
     from colonnade.api import Progress
     from colonnade.plan.compiler import Plan
@@ -166,10 +167,18 @@ def _parse_count(text: str, option: str, other: str | None = None) -> int:
 
 
 def print_table(table: Table) -> None:
-    """Print a table on stdout; into a file or pipe at a width that fits all columns."""
+    """Print a table on stdout; into a file or pipe at a width that fits all columns.
+
+    Names from models stand in its cells. Characters that are not printable become spaces, and brackets are text, not
+    rich's markup.
+    """
     from rich.console import Console
 
-    Console(width=None if sys.stdout.isatty() else _PIPE_WIDTH).print(table)
+    class PlainConsole(Console):
+        def render_str(self, text: str, **options: Any) -> Text:
+            return super().render_str(one_line(text), **options)
+
+    PlainConsole(width=None if sys.stdout.isatty() else _PIPE_WIDTH, markup=False, emoji=False).print(table)
 
 
 @contextmanager
@@ -179,12 +188,12 @@ def progress_bar() -> Iterator[Progress]:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
     console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task("", total=None)
 
         def tell(what: str, done: int, total: int) -> None:
             bar.tasks[0].finished_time = None  # one of several parts is finished; the clock shows the time of all
-            bar.update(task, description=what, completed=done, total=total)
+            bar.update(task, description=one_line(what), completed=done, total=total)
 
         yield tell

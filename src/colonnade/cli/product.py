@@ -69,6 +69,8 @@ def compile_model(
     compiled.save(path)
     if layers:
         print_table(_layer_table(compiled))
+    for note in compiled.notes:
+        typer.echo(f"note: {note}")
     typer.echo(_summary(compiled, path))
 
 

@@ -16,6 +16,7 @@ import numpy as np
 
 from colonnade.data.preprocess import Preprocess
 from colonnade.errors import ColonnadeError
+from colonnade.graph.tensors import shape_text
 
 IMAGES, LABELS = "x", "y"  # names of the arrays in an .npz
 _KINDS = {(np.dtype(np.float32), 4), (np.dtype(np.uint8), 4), (np.dtype(np.uint8), 3)}  # (dtype, dimensions)
@@ -116,12 +117,27 @@ def open_array(path: Path) -> ArrayFile:
     return found
 
 
+def read_npy(path: Path) -> np.ndarray | None:
+    """The array in an .npy file, whole in memory, or None if the file is an .npz. ColonnadeError, before anything is
+    allocated, if the file is shorter than its header says."""
+    with _checked(path):
+        with path.open("rb") as stream:
+            if stream.read(2) == b"PK":
+                return None
+            stream.seek(0)
+            shape, _, dtype = _header(stream)
+            if min(shape, default=0) < 0 or math.prod(shape) * dtype.itemsize > path.stat().st_size - stream.tell():
+                raise ColonnadeError(f"{path}: is cut short; it should hold an array of shape {shape_text(shape)}")
+        return np.asarray(np.load(path, allow_pickle=False))
+
+
 def read_vector(path: Path) -> np.ndarray | None:
     """The array in an .npy file, or `y` in an .npz (None if it has no such array), whole in memory."""
+    whole = read_npy(path)
+    if whole is not None:
+        return whole
     with _checked(path):
         loaded = np.load(path, allow_pickle=False)
-        if isinstance(loaded, np.ndarray):
-            return loaded
         with loaded:
             return np.asarray(loaded[LABELS]) if LABELS in loaded else None
 

@@ -51,6 +51,7 @@ class Graph:
     shapes: Mapping[str, tuple[int, ...]]
     name: str = field(default="model")
     elements: Mapping[str, Element] = field(default_factory=dict)  # of inputs, those of `elements.DEFAULT` left out
+    notes: tuple[str, ...] = ()  # what the importer did otherwise than the file says, for the user to know
 
     def shape(self, value: str) -> tuple[int, ...]:
         """Shape of an activation or a constant."""

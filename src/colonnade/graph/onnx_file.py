@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 import onnx
 import onnx.checker
 import onnx.inliner
-from google.protobuf.message import DecodeError
+from google.protobuf.message import DecodeError, EncodeError
 
-from colonnade.errors import ColonnadeError
+from colonnade.errors import ColonnadeError, first_line
+from colonnade.graph.functions import check_inlining
+from colonnade.graph.tensors import external_bytes
 
 # 7 is the first opset with today's broadcasting; the oldest that the tests cover with real networks is 9.
 OLDEST_OPSET = 7
 DEFAULT_DOMAIN = ("", "ai.onnx")
+SPARE_BYTES = 64 * 2**20  # that external data may be read twice and more, whatever their file is
 
 
 def read_model(source: str | os.PathLike[str] | onnx.ModelProto) -> tuple[onnx.ModelProto, str]:
@@ -24,18 +28,21 @@ def read_model(source: str | os.PathLike[str] | onnx.ModelProto) -> tuple[onnx.M
     checked one by one when they are imported: `onnx.checker` refuses whole models that run elsewhere, such as those
     whose outputs have no declared shape.
     """
-    if isinstance(source, onnx.ModelProto):
-        model, label = source, source.graph.name or "model"
-    else:
-        model, label = _load(Path(source)), os.fspath(source)
-    if not model.graph.node:
-        raise ColonnadeError(f"{label}: not an ONNX model (it has no nodes)")
-    if not model.functions:
-        return model, label
+    label = "model"
     try:
-        return onnx.inliner.inline_local_functions(model), label
-    except (onnx.checker.ValidationError, ValueError, RuntimeError) as error:
-        raise ColonnadeError(f"{label}: its functions cannot be inlined: {first_line(error)}") from error
+        if isinstance(source, onnx.ModelProto):
+            model, label = source, source.graph.name or label
+        else:
+            label = os.fspath(source)
+            model = _load(Path(source))
+        check_texts(model)
+        if not model.graph.node:
+            raise ColonnadeError("not an ONNX model (it has no nodes)")
+        return _inlined(model), label
+    except UnicodeDecodeError:
+        raise ColonnadeError(f"{label}: the model is damaged: a name in it is not UTF-8") from None
+    except ColonnadeError as error:
+        raise ColonnadeError(f"{label}: {error}") from error.__cause__
 
 
 def default_opset(model: onnx.ModelProto, label: str) -> int:
@@ -55,34 +62,65 @@ def check_node(node: onnx.NodeProto, opset: int) -> None:
     context.opset_imports = {"": opset}
     try:
         onnx.checker.check_node(node, context)
-    except onnx.checker.ValidationError as error:
+    except (onnx.checker.ValidationError, UnicodeDecodeError, RuntimeError) as error:
         raise ColonnadeError(first_line(error)) from error
 
 
-def one_line(text: str) -> str:
-    """The text without line breaks and control characters, which names in a damaged file may hold."""
-    return "".join(character if character.isprintable() else " " for character in text)
+def check_texts(model: onnx.ModelProto) -> None:
+    """UnicodeDecodeError if a name is not UTF-8: protobuf decodes a text when it is first read."""
+    for entry in model.opset_import:
+        _ = entry.domain
+    for function in model.functions:
+        _ = (function.name, function.domain, *function.input, *function.output, *function.attribute)
+        _check_nodes(function.node)
+    _check_graph(model.graph)
 
 
-def first_line(error: BaseException) -> str:
-    """The first line of an error's text that says something."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[0] if lines else type(error).__name__
+def _check_graph(graph: onnx.GraphProto) -> None:
+    _ = graph.name
+    for entry in (*graph.input, *graph.output):
+        _ = entry.name
+    for tensor in graph.initializer:
+        _ = (tensor.name, *((text.key, text.value) for text in tensor.external_data))
+    _check_nodes(graph.node)
+
+
+def _check_nodes(nodes: Iterable[onnx.NodeProto]) -> None:
+    for node in nodes:
+        _ = (node.name, node.op_type, node.domain, *node.input, *node.output)
+        for attribute in node.attribute:
+            _ = (attribute.name, attribute.ref_attr_name)
+            for graph in (attribute.g, *attribute.graphs):
+                _check_graph(graph)
 
 
 def _load(path: Path) -> onnx.ModelProto:
     if path.is_dir():
-        raise ColonnadeError(f"{path}: is a directory; give an ONNX file")
+        raise ColonnadeError("is a directory; give an ONNX file")
     try:
         model = onnx.load(path, format="protobuf", load_external_data=False)
     except FileNotFoundError:
-        raise ColonnadeError(f"{path}: no such file") from None
+        raise ColonnadeError("no such file") from None
     except OSError as error:
-        raise ColonnadeError(f"{path}: cannot be read: {error.strerror or first_line(error)}") from error
+        raise ColonnadeError(f"cannot be read: {error.strerror or first_line(error)}") from error
     except DecodeError:
-        raise ColonnadeError(f"{path}: not an ONNX model, or cut short") from None
+        raise ColonnadeError("not an ONNX model, or cut short") from None
+    check_texts(model)
+    wanted, there = external_bytes(model, path.parent)
+    if wanted > 4 * there + SPARE_BYTES:
+        raise ColonnadeError(f"its external data cannot be read: {wanted} bytes are asked for, {there} are there")
     try:
         onnx.load_external_data_for_model(model, str(path.parent))
-    except (onnx.checker.ValidationError, OSError, ValueError) as error:
-        raise ColonnadeError(f"{path}: its external data cannot be read: {first_line(error)}") from error
+    except (onnx.checker.ValidationError, OSError, ValueError, OverflowError) as error:
+        raise ColonnadeError(f"its external data cannot be read: {first_line(error)}") from error
     return model
+
+
+def _inlined(model: onnx.ModelProto) -> onnx.ModelProto:
+    if not model.functions:
+        return model
+    check_inlining(model)
+    try:
+        return onnx.inliner.inline_local_functions(model)
+    except (onnx.checker.ValidationError, ValueError, RuntimeError, DecodeError, EncodeError) as error:
+        raise ColonnadeError(f"its functions cannot be inlined: {first_line(error)}") from error

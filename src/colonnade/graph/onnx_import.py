@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import onnx
-import onnx.numpy_helper
-from onnx.reference import ReferenceEvaluator
 
 import colonnade.graph.onnx_ops  # noqa: F401  (fills the operator table)
-from colonnade.elements import ELEMENTS, Element
-from colonnade.errors import ColonnadeError
+from colonnade.elements import DEFAULT, ELEMENTS, Element
+from colonnade.errors import ColonnadeError, first_line
+from colonnade.graph.folding.fold import fold, is_foldable
+from colonnade.graph.folding.node import Budget, Operation, is_spread, memory_of
 from colonnade.graph.ir import IDENTITY, REAL, Act, Graph
-from colonnade.graph.onnx_file import DEFAULT_DOMAIN, check_node, default_opset, first_line, one_line, read_model
+from colonnade.graph.onnx_file import DEFAULT_DOMAIN, check_node, default_opset, read_model
 from colonnade.graph.onnx_node import (
     MAX_ELEMENTS,
     Builder,
@@ -28,13 +30,16 @@ from colonnade.graph.onnx_node import (
     rename_output,
     supported_operators,
 )
+from colonnade.graph.order import in_running_order, values_read
+from colonnade.graph.tensors import dtype_of, read_attribute, read_tensor, type_name
 
 DEFAULT_BATCH = 1
-ONNX_TYPES = {element.onnx: element for element in ELEMENTS}
 DEFAULT_INPUT_SIZE = 224
-RANDOM_OPERATORS = frozenset(
-    {"Bernoulli", "Multinomial", "RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike"}
-)
+# The ONNX project's light networks have weights of ConstantOfShape: 550 MiB in a file of five kilobytes.
+MAX_SPREAD_BYTES = 2**30
+# Element types of ONNX that real numbers may have in a file, and how values of theirs are kept in the graph.
+WIDENED = (onnx.TensorProto.FLOAT16, onnx.TensorProto.BFLOAT16, onnx.TensorProto.DOUBLE)
+ONNX_TYPES: dict[int, Element] = {element.onnx: element for element in ELEMENTS} | dict.fromkeys(WIDENED, DEFAULT)
 
 
 def import_model(
@@ -46,57 +51,86 @@ def import_model(
     """Read an ONNX model (a path or a loaded one) into a graph with static shapes.
 
     The first dimension of each input is `batch` when given, else what the file fixes, else 1. Height and width of an
-    image input are `input_size` (H, W, or one number for both) when given, else what the file fixes, else 224.
-    Raises ColonnadeError, in one line that names the file, for anything that cannot be read or is not supported.
+    image input are `input_size` (H, W, or one number for both) when given, else what the file fixes, else 224. Real
+    numbers of 16 or 64 bits become f32, which the graph's notes say.
+    Raises ColonnadeError, in one line that names the file, for anything that cannot be read or is not supported, and
+    for files that would need far more memory than their size and the values of the network are worth.
     """
     model, label = read_model(source)
     plane = (input_size, input_size) if isinstance(input_size, int) else input_size
     if any(d < 1 for d in (batch or 1, *(plane or ()))) or batch == 0:
         raise ColonnadeError(f"{label}: batch {batch} and input size {input_size} must be positive")
-    importer = _Importer(label, default_opset(model, label))
-    importer.builder.taken.update(output for node in model.graph.node for output in node.output)
+    importer = _Importer(default_opset(model, label), Budget(model.ByteSize()))
     try:
+        importer.prepare(model.graph)
         importer.read_initializers(model.graph)
         importer.read_inputs(model.graph, batch, plane)
-        for node in model.graph.node:
+        for node in in_running_order(model.graph.node):
             importer.read_node(node)
         return importer.finish(model.graph)
     except ColonnadeError as error:
-        raise ColonnadeError(one_line(f"{label}: {error}")) from error.__cause__
+        raise ColonnadeError(f"{label}: {error}") from error.__cause__
 
 
 @dataclass
 class _Importer:
-    """The values read so far, by their ONNX names."""
+    """The values read so far, by their ONNX names.
 
-    label: str
+    `values` holds those that are still to be read, `uses` how often; a folded constant is forgotten after its last use.
+    `folded` holds the bytes of each folded constant that no graph node uses.
+    """
+
     opset: int
+    budget: Budget
     builder: Builder = field(default_factory=Builder)
     values: dict[str, Value] = field(default_factory=dict)
+    uses: Counter[str] = field(default_factory=Counter)
+    bound: set[str] = field(default_factory=set)
+    folded: dict[str, int] = field(default_factory=dict)
+    live_bytes: int = 0
+    spread_bytes: int = 0
     inputs: list[str] = field(default_factory=list)
     elements: dict[str, Element] = field(default_factory=dict)
     second_outputs: set[str] = field(default_factory=set)
+    widened: dict[str, None] = field(default_factory=dict)
     rebatch: tuple[int, int] | None = None
+
+    def prepare(self, graph: onnx.GraphProto) -> None:
+        """What has to be known before the first node is read: all names, and how often each is used."""
+        for node in graph.node:
+            self.builder.taken.update(node.output)
+            self.uses.update(values_read(node))
+        outputs = [entry.name for entry in graph.output]
+        if not outputs:
+            raise ColonnadeError("it has no outputs")
+        if len(set(outputs)) < len(outputs):
+            raise ColonnadeError("one of its outputs is listed twice")
+        self.uses.update(outputs)
 
     def read_initializers(self, graph: onnx.GraphProto) -> None:
         if graph.sparse_initializer:
             raise ColonnadeError("sparse initializers are not supported; store them dense")
+        stored = 0
         for initializer in graph.initializer:
             try:
-                array = onnx.numpy_helper.to_array(initializer)
-            except (ValueError, TypeError) as error:
-                raise ColonnadeError(f"initializer '{initializer.name}' is damaged: {first_line(error)}") from error
+                array = read_tensor(initializer)
+            except ColonnadeError as error:
+                raise ColonnadeError(f"initializer '{initializer.name}' is damaged: {error}") from error
+            stored += array.nbytes
             self._bind(initializer.name, Constant(initializer.name, array))
+        self.budget.stored = max(self.budget.stored, stored)
 
     def read_inputs(self, graph: onnx.GraphProto, batch: int | None, plane: tuple[int, int] | None) -> None:
         """Bind the inputs. Files of IR version 3 list the initializers among them: those stay constants."""
+        stored = {initializer.name for initializer in graph.initializer}
         for entry in graph.input:
-            if entry.name in self.values:
+            if entry.name in stored:
                 continue
             shape = self._input_shape(entry, batch, plane)
             self.inputs.append(entry.name)
             self.builder.shapes[entry.name] = shape
             self.elements[entry.name] = ONNX_TYPES[entry.type.tensor_type.elem_type]
+            self._note_type(entry.type.tensor_type.elem_type)
             self._bind(entry.name, Tensor(entry.name, shape))
         if not self.inputs:
             raise ColonnadeError("it has no input to run on; an image input is needed")
@@ -106,7 +140,7 @@ class _Importer:
     ) -> tuple[int, ...]:
         tensor = entry.type.tensor_type
         if tensor.elem_type not in ONNX_TYPES:
-            found = onnx.TensorProto.DataType.Name(tensor.elem_type) if tensor.elem_type else "not a tensor"
+            found = type_name(tensor.elem_type) if tensor.elem_type else "not a tensor"
             raise ColonnadeError(
                 f"input '{entry.name}' is {found}; only {', '.join(e.dtype for e in ELEMENTS)} images are supported"
             )
@@ -136,30 +170,28 @@ class _Importer:
         name = proto.name or next((o for o in proto.output if o), proto.op_type)
         try:
             operands = tuple(self._read(value) if value else None for value in proto.input)
-            if self._is_foldable(proto, operands):
-                self._fold(proto, operands)
-                return
             read = reader_of(proto.op_type) if proto.domain in DEFAULT_DOMAIN else None
-            if read is None:
+            folds = self._is_foldable(proto, operands)
+            if read is None and not folds:
                 raise _UnsupportedOperatorError
             check_node(proto, self.opset)
-            attributes = {a.name: _attribute(a) for a in proto.attribute}
-            node = SourceNode(
-                name=name,
-                op_type=proto.op_type,
-                opset=self.opset,
-                operands=operands,
-                attributes=attributes,
-                builder=self.builder,
-                rebatch=self.rebatch,
-                outputs=sum(map(bool, proto.output)),
-            )
-            results = read(node)
-            results = results if isinstance(results, tuple) else (results,)
-            for output, result in zip(proto.output, results, strict=False):
-                if output:
-                    self._bind_result(output, node, result)
-            self.second_outputs.update(proto.output[len(results) :])
+            attributes = {a.name: read_attribute(a) for a in proto.attribute}
+            if folds:
+                self._fold(proto, operands, attributes)
+            else:
+                self._check_types(proto, attributes)
+                node = SourceNode(
+                    name=name,
+                    op_type=proto.op_type,
+                    opset=self.opset,
+                    operands=tuple(map(self._as_operand, operands)),
+                    attributes=attributes,
+                    builder=self.builder,
+                    rebatch=self.rebatch,
+                    outputs=sum(map(bool, proto.output)),
+                )
+                self._read_by_function(proto, node)
+            self._forget(proto)
         except _UnsupportedOperatorError:
             domain = f" ({proto.domain})" if proto.domain else ""
             raise ColonnadeError(
@@ -169,16 +201,72 @@ class _Importer:
         except ColonnadeError as error:
             raise ColonnadeError(f"node '{name}' ({proto.op_type}): {error}") from error.__cause__
 
+    def _read_by_function(self, proto: onnx.NodeProto, node: SourceNode) -> None:
+        read = reader_of(proto.op_type)
+        assert read is not None
+        try:
+            made = read(node)
+        except (ArithmeticError, LookupError, MemoryError, TypeError, ValueError) as error:
+            # Operands and attributes of a damaged file: numpy and Python say by many exceptions that they do not fit.
+            raise ColonnadeError(f"its inputs and attributes do not fit: {first_line(error)}") from error
+        for name in (value for value in proto.input if value):
+            self.folded.pop(name, None)  # it is part of the graph now, and stays
+        results = made if isinstance(made, tuple) else (made,)
+        for output, result in zip(proto.output, results, strict=False):
+            if output:
+                self._bind_result(output, node, result)
+        self.second_outputs.update(proto.output[len(results) :])
+
+    def _check_types(self, proto: onnx.NodeProto, attributes: dict[str, Any]) -> None:
+        """A cast to real numbers of another size is a cast to f32."""
+        if proto.op_type == "Cast" and "to" in attributes:
+            dtype_of(attributes["to"])
+            self._note_type(attributes["to"])
+            if attributes["to"] in WIDENED:
+                attributes["to"] = DEFAULT.onnx
+
+    def _note_type(self, data_type: int) -> None:
+        if data_type in WIDENED:
+            self.widened[str(dtype_of(data_type))] = None
+
+    def _as_operand(self, operand: Value | None) -> Value | None:
+        """A constant as graph nodes take it. Doubles are kept as they are for as long as constants are computed from
+        constants, and so are those that repeat one element without storing it."""
+        if not isinstance(operand, Constant):
+            return operand
+        if is_spread(operand.array):
+            self.spread_bytes += operand.array.nbytes
+            if self.spread_bytes > MAX_SPREAD_BYTES:
+                raise ColonnadeError(f"weights that repeat one number take more than {MAX_SPREAD_BYTES // 2**20} MiB")
+            operand = replace(operand, array=operand.array.copy())
+            self.values[operand.name] = operand
+        if operand.array.dtype != np.float64:
+            return operand
+        self._note_type(onnx.TensorProto.DOUBLE)
+        return self._as_real(operand)
+
+    def _as_real(self, constant: Constant) -> Constant:
+        self.budget.reserve(constant.array.shape, REAL.itemsize)
+        with np.errstate(over="ignore"):
+            return Constant(constant.name, constant.array.astype(REAL))
+
     def _read(self, value: str) -> Value:
         if value in self.second_outputs:
             raise ColonnadeError(f"'{value}' is a second output of its node, which is not supported")
         if value not in self.values:
-            raise ColonnadeError(f"nothing makes '{value}': the model is damaged, or its nodes are out of order")
+            raise ColonnadeError(f"nothing makes '{value}': the model is damaged")
         return self.values[value]
 
     def _bind(self, name: str, value: Value) -> None:
-        if name in self.values:
-            raise ColonnadeError(f"'{name}' is made twice: the model is damaged")
+        if name in self.bound or not name:
+            raise ColonnadeError(f"'{name}' is made twice: the model is damaged" if name else "a value has no name")
+        if isinstance(value, Constant) and str(value.array.dtype) in ("float16", "bfloat16"):
+            self.widened[str(value.array.dtype)] = None
+            value = self._as_real(value)
+        if isinstance(value, Tensor):
+            self.live_bytes += math.prod(value.shape) * REAL.itemsize
+            self.budget.live = max(self.budget.live, self.live_bytes)
+        self.bound.add(name)
         self.values[name] = value
         self.builder.taken.add(name)
 
@@ -190,31 +278,49 @@ class _Importer:
             result = rename_output(self.builder, result, output)
         self._bind(output, result)
 
-    def _is_foldable(self, proto: onnx.NodeProto, operands: Sequence[Value | None]) -> bool:
-        if proto.op_type in RANDOM_OPERATORS or any(a.type == onnx.AttributeProto.GRAPH for a in proto.attribute):
-            return False
-        constant = all(not isinstance(operand, Tensor) for operand in operands)
-        return constant and (bool(proto.input) or proto.op_type == "Constant")
+    def _forget(self, proto: onnx.NodeProto) -> None:
+        """Let go of the values that no later node reads."""
+        read = values_read(proto)
+        self.uses.subtract(read)
+        for name in (*read, *proto.output):
+            if name in self.values and self.uses[name] <= 0:
+                value = self.values.pop(name)
+                if isinstance(value, Tensor):
+                    self.live_bytes -= math.prod(value.shape) * REAL.itemsize
+                self.budget.held -= self.folded.pop(name, 0)
 
-    def _fold(self, proto: onnx.NodeProto, operands: Sequence[Value | None]) -> None:
+    def _is_foldable(self, proto: onnx.NodeProto, operands: Sequence[Value | None]) -> bool:
+        constant = all(not isinstance(operand, Tensor) for operand in operands)
+        known = proto.domain in DEFAULT_DOMAIN and is_foldable(proto.op_type)
+        return constant and known and (bool(proto.input) or proto.op_type == "Constant")
+
+    def _fold(self, proto: onnx.NodeProto, operands: Sequence[Value | None], attributes: dict[str, Any]) -> None:
         """Evaluate a node of constants."""
-        feeds = {o: v.array for o, v in zip(proto.input, operands, strict=True) if isinstance(v, Constant)}
-        outputs = [o for o in proto.output if o]
-        try:
-            arrays = _evaluate(proto, self.opset, feeds)
-        except Exception as error:  # the evaluator raises whatever numpy or its own checks raise
-            raise ColonnadeError(f"its constant inputs cannot be evaluated: {first_line(error)}") from error
-        for output, array in zip(outputs, arrays, strict=True):
-            self._bind(output, Constant(output, np.asarray(array)))
+        arrays = tuple(operand.array if isinstance(operand, Constant) else None for operand in operands)
+        operation = Operation(
+            proto.op_type, self.opset, arrays, attributes, outputs=len(proto.output), budget=self.budget
+        )
+        results = fold(operation)
+        stored = [a for n, a in zip(proto.input, arrays, strict=True) if a is not None and n not in self.folded]
+        for output, array in zip(proto.output, results, strict=False):
+            if not output:
+                continue
+            self._bind(output, Constant(output, array))
+            # What is an initializer under another name takes no memory of its own.
+            alias = any(np.may_share_memory(array, other) for other in stored)
+            self.folded[output] = 0 if alias else memory_of(array)
+            self.budget.held += self.folded[output]
+        self.second_outputs.update(proto.output[len(results) :])
 
     def finish(self, graph: onnx.GraphProto) -> Graph:
         outputs = tuple(entry.name for entry in graph.output)
-        for output in outputs:
-            value = self._read(output)
+        for entry in graph.output:
+            value = self._as_operand(self._read(entry.name))
+            self._note_type(entry.type.tensor_type.elem_type)
             if isinstance(value, Constant):
                 if value.array.dtype != REAL:
-                    raise ColonnadeError(f"output '{output}' is {value.array.dtype}; only {REAL} is supported")
-                self.builder.constants[output] = value.array
+                    raise ColonnadeError(f"output '{entry.name}' is {value.array.dtype}; only {REAL} is supported")
+                self.builder.constants[entry.name] = value.array
         return Graph(
             inputs=tuple(self.inputs),
             outputs=outputs,
@@ -223,34 +329,13 @@ class _Importer:
             shapes=self.builder.shapes,
             name=graph.name or "model",
             elements=self.elements,
+            notes=tuple(self._notes()),
         )
+
+    def _notes(self) -> Iterator[str]:
+        if self.widened:
+            yield f"its {' and '.join(sorted(self.widened))} values are computed in {REAL}"
 
 
 class _UnsupportedOperatorError(Exception):
     """The node's operator is not in the table."""
-
-
-def _attribute(attribute: onnx.AttributeProto) -> object:
-    value = onnx.helper.get_attribute_value(attribute)
-    return value.decode("utf-8", "replace") if isinstance(value, bytes) else value
-
-
-def _evaluate(proto: onnx.NodeProto, opset: int, feeds: dict[str, np.ndarray]) -> list[np.ndarray]:
-    """Run one node in the ONNX project's reference evaluator."""
-    if proto.op_type == "ConstantOfShape" and math.prod(feeds[proto.input[0]].tolist()) > MAX_ELEMENTS:
-        raise ValueError(f"shape {feeds[proto.input[0]].tolist()} is too large")
-    graph = onnx.helper.make_graph(
-        [proto],
-        "constants",
-        [
-            onnx.helper.make_tensor_value_info(n, onnx.helper.np_dtype_to_tensor_dtype(a.dtype), a.shape)
-            for n, a in feeds.items()
-        ],
-        [onnx.ValueInfoProto(name=o) for o in proto.output if o],
-    )
-    opsets = [onnx.helper.make_opsetid("", opset)]
-    if proto.domain not in DEFAULT_DOMAIN:
-        opsets.append(onnx.helper.make_opsetid(proto.domain, 1))
-    model = onnx.helper.make_model(graph, opset_imports=opsets)
-    with np.errstate(all="ignore"):
-        return list(ReferenceEvaluator(model).run(None, feeds))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable
 from itertools import chain
 
 from colonnade.elements import ELEMENTS
+from colonnade.errors import ColonnadeError
 from colonnade.kernels.cnm import LOOKAHEAD
 from colonnade.kernels.shapes import SLACK
 from colonnade.modelfile import records
@@ -65,6 +67,11 @@ def _values(program: Program, storages: dict[Storage, int], strings: _Strings) -
     rows = []
     for is_output, values in enumerate((program.inputs, program.outputs)):
         for index, value in enumerate(values):
+            if len(value.shape) > records.MAX_RANK:
+                raise ColonnadeError(
+                    f"{('input', 'output')[is_output]} '{value.name}' has {len(value.shape)} axes; "
+                    f"a model file holds at most {records.MAX_RANK}"
+                )
             rows.append(
                 records.VALUE.pack(
                     dims=(*value.shape, *(0,) * (records.MAX_RANK - len(value.shape))),
@@ -91,7 +98,10 @@ def _steps(program: Program, storages: dict[Storage, int], strings: _Strings) ->
         record = records.STEPS[records.OPCODES[step.op]]
         op, index = records.OPCODES[step.op], len(rows[step.op])
         order.append(records.ORDER.pack(op=op, index=index, name=strings.add(step.name)))
-        rows[step.op].append(record.pack(**fields))
+        try:
+            rows[step.op].append(record.pack(**fields))
+        except struct.error as error:
+            raise ColonnadeError(f"'{step.name}': a size or an attribute is too large for a model file") from error
     return {"order": b"".join(order), **{name: b"".join(packed) for name, packed in rows.items()}}
 
 

@@ -45,6 +45,7 @@ class CompiledModel:
     data: bytes = field(repr=False)
     target: str
     layers: tuple[LayerPlan, ...]
+    notes: tuple[str, ...] = ()  # what was done otherwise than the ONNX file says
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the model file; an interrupted write leaves nothing behind."""
@@ -83,7 +84,7 @@ def compile_graph(
     if chain:
         parts = tuple(replace(part, plan=chained(part.plan, part.graph, planned)) for part in parts)
     layers = tuple(_layer(name, part.plan, part.repeats) for part in parts for name in part.plan.choices)
-    compiled = CompiledModel(write(lower_parts(parts, planned), checksum), planned.name, layers)
+    compiled = CompiledModel(write(lower_parts(parts, planned), checksum), planned.name, layers, graph.notes)
     check_model(compiled.data, "compiled model")  # what the target's runtime would refuse is refused now
     return compiled
 

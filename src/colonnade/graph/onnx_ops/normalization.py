@@ -8,6 +8,8 @@ from colonnade.errors import ColonnadeError
 from colonnade.graph.ir import LRN, REAL, Affine, Reshape, Softmax
 from colonnade.graph.onnx_node import SourceNode, Value, normalize_axis, operator
 
+MAX_LRN_SIZE = 2**14
+
 
 @operator("BatchNormalization", limits="inference; statistics are constants")
 def batch_normalization(node: SourceNode) -> Value:
@@ -27,13 +29,13 @@ def batch_normalization(node: SourceNode) -> Value:
     return node.emit(Affine(), [x, factor.astype(REAL), shift.astype(REAL)], x.shape)
 
 
-@operator("LRN", limits="rank 4")
+@operator("LRN", limits="rank 4, odd size")
 def lrn(node: SourceNode) -> Value:
     x = node.tensor(0, rank=4)
     parameters = {name: float(node.attributes[name]) for name in ("alpha", "beta", "bias") if name in node.attributes}
     size = int(node.attributes["size"])
-    if size < 1:
-        raise ColonnadeError(f"attribute size is {size}; it must be positive")
+    if not 1 <= size <= MAX_LRN_SIZE or size % 2 == 0:  # ONNX Runtime refuses even sizes, so nothing is known of them
+        raise ColonnadeError(f"attribute size is {size}; it must be odd, and at most {MAX_LRN_SIZE}")
     return node.emit(LRN(size, **parameters), [x], x.shape)
 
 

@@ -25,8 +25,22 @@ static const char usage[] =
 
 enum { DEFAULT_RUNS = 10, MAX_RUNS = 1000000, MAX_EVICT = 1 << 30 };
 
+/* Text that may come from a model: what a terminal would obey, that is control characters, those of two bytes
+   included, becomes '?'. */
+static void print_text(FILE *to, const char *text) {
+  unsigned char before = 0;
+  for (const unsigned char *at = (const unsigned char *)text; *at; before = *at++) {
+    int control = *at < 0x20 || *at == 0x7f || ((*at & 0xe0) == 0x80 && before == 0xc2);
+    fputc(control ? '?' : *at, to);
+  }
+}
+
 int complain(const char *about, const char *error) {
-  fprintf(stderr, "error: %s: %s\n", about, error);
+  fputs("error: ", stderr);
+  print_text(stderr, about);
+  fputs(": ", stderr);
+  print_text(stderr, error);
+  fputc('\n', stderr);
   return 2;
 }
 
@@ -180,7 +194,9 @@ static void print_profile(const cln_model *model, const double *step_ns, int run
   for (int i = 0; i < steps; ++i) {
     for (int r = 0; r < runs; ++r) column[r] = step_ns[(size_t)r * (size_t)steps + (size_t)i] / 1e6;
     const char *op, *name = cln_model_step(model, i, &op);
-    printf("%9.3f ms  %-12s %s\n", median(column, runs), op, name);
+    printf("%9.3f ms  %-12s ", median(column, runs), op);
+    print_text(stdout, name);
+    putchar('\n');
   }
 }
 
