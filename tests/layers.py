@@ -63,6 +63,8 @@ ACTIVATIONS = (
     Activation("hard_swish"),
     Activation("silu"),
     Activation("leaky_relu", alpha=0.1),
+    Activation("elu", alpha=0.7),
+    *(Activation(kind) for kind in ("tanh", "mish", "gelu", "gelu_tanh", "softplus")),
 )
 
 

@@ -186,7 +186,9 @@ APART = {"x_pitch", "x_plane", "y_pitch", "y_plane", "pitch", "plane"}
 GOOD = model_of(small_network(2), GENERIC, small_network_candidates(2), threads=2).data
 
 
-@pytest.mark.parametrize("record", [r for r in records.STEPS if r.name != "copy"], ids=lambda r: r.name)
+@pytest.mark.parametrize(
+    "record", [r for r in records.STEPS if r.name not in ("copy", "map", "reduce")], ids=lambda r: r.name
+)
 @pytest.mark.parametrize("large", [2**15, 2**20, MOST], ids=str)
 def test_sizes_whose_products_overflow(record: records.Record, large: int) -> None:
     """All sizes of a record at once, with rows and planes one float apart, so that only products can tell."""
@@ -199,6 +201,33 @@ def test_sizes_whose_products_overflow(record: records.Record, large: int) -> No
 def test_a_copy_of_products_that_overflow() -> None:
     for dims, strides in (((2**12,) * 6, (0,) * 6), ((2**37, 2, 1, 1, 1, 1), (2**37, 1, 1, 1, 1, 1))):
         _refused_step(with_record(GOOD, "copy", 0, dims=dims, x_strides=strides, y_strides=strides), ".+")
+
+
+@pytest.mark.parametrize(
+    ("dims", "strides"), [((2**12,) * 6, (0,) * 6), ((2**37, 2, 1, 1, 1, 1), (2**37, 1, 1, 1, 1, 1))]
+)
+def test_a_map_of_products_that_overflow(dims: tuple[int, ...], strides: tuple[int, ...]) -> None:
+    changed = {"dims": dims} | {f"{view}_strides": strides for view in "aby"}
+    _refused_step(with_record(GOOD, "map", 0, **changed), ".+")
+
+
+@pytest.mark.parametrize("large", [2**12, 2**37])
+def test_a_reduction_of_products_that_overflow(large: int) -> None:
+    for sizes in ("kept", "reduced"):
+        _refused_step(with_record(GOOD, "reduce", 0, **{sizes: (large,) * 4, f"{sizes}_strides": (0,) * 4}), ".+")
+        _refused_step(with_record(GOOD, "reduce", 0, **{sizes: (2, 2, 2, 2), f"{sizes}_strides": (large,) * 4}), ".+")
+
+
+def test_a_map_reads_and_writes_its_own_registers() -> None:
+    """Operations, registers that are written, and those that are read, one number too far on each side."""
+    fields = _fields(GOOD, "map")
+    own = fields["inputs"] + fields["constant_count"]  # type: ignore[operator]
+    for place, values in {0: (-1, 10**6), 1: (-1, own - 1, fields["registers"]), 2: (-1, fields["registers"])}.items():
+        for value in values:
+            sections = open_sections(GOOD)
+            table = np.frombuffer(sections["ints"], np.int32).copy()
+            table[fields["code"] + place] = value  # type: ignore[operator]
+            _refused_step(with_checksum(GOOD, sections | {"ints": table.tobytes()}), "operation|register")
 
 
 def test_a_view_of_nothing_lies_nowhere() -> None:

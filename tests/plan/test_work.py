@@ -86,7 +86,7 @@ def test_every_kind_of_step_moves_data() -> None:
     found = layers(MODEL)
     assert tuple((layer.name, layer.op) for layer in found) == describe(MODEL).steps
     assert all(layer.data_bytes > 0 for layer in found)
-    assert {layer.op for layer in found if layer.macs} <= {*CONVOLUTIONS, "dense"}
+    assert {layer.op for layer in found if layer.macs} <= {*CONVOLUTIONS, "dense", "matmul"}
 
 
 def test_not_a_model() -> None:

@@ -37,10 +37,10 @@ ROWS = (
     Row("leaky_relu", "x if x >= 0 else alpha * x", onnx="LeakyRelu", attributes={"alpha": 0.01}),
     Row("tanh", "tanh(x)", onnx="Tanh"),
     Row("elu", "x if x >= 0 else alpha * (exp(x) - 1)", onnx="Elu", attributes={"alpha": 1.0}),
-    Row("softplus", "max(x, 0) + log(1 + exp(-abs(x)))", onnx="Softplus"),
     Row("mish", f"0 if x <= -80 else x * ({_MISH} / ({_MISH} + 2))", onnx="Mish"),
     Row("gelu", "0.5 * x * (1 + erf(x * 0.7071067811865476))"),
     Row("gelu_tanh", "0.5 * x * (1 + tanh(0.7978845608028654 * (x + 0.044715 * x * x * x)))"),
+    Row("softplus", "max(x, 0) + log(1 + exp(-abs(x)))", onnx="Softplus"),
 )
 
 _BY_NAME = {row.name: row for row in ROWS}

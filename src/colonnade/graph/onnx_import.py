@@ -219,7 +219,7 @@ class _Importer:
 
     def _check_types(self, proto: onnx.NodeProto, attributes: dict[str, Any]) -> None:
         """A cast to real numbers of another size is a cast to f32."""
-        if proto.op_type == "Cast" and "to" in attributes:
+        if "to" in attributes:
             dtype_of(attributes["to"])
             self._note_type(attributes["to"])
             if attributes["to"] in WIDENED:
@@ -317,9 +317,10 @@ class _Importer:
         for entry in graph.output:
             value = self._as_operand(self._read(entry.name))
             self._note_type(entry.type.tensor_type.elem_type)
+            dtype = value.dtype if isinstance(value, Tensor) else value.array.dtype if value else REAL
+            if dtype != REAL:
+                raise ColonnadeError(f"output '{entry.name}' is {dtype}; only {REAL} is supported; add a Cast to it")
             if isinstance(value, Constant):
-                if value.array.dtype != REAL:
-                    raise ColonnadeError(f"output '{entry.name}' is {value.array.dtype}; only {REAL} is supported")
                 self.builder.constants[entry.name] = value.array
         return Graph(
             inputs=tuple(self.inputs),

@@ -37,8 +37,10 @@ class Axis:
     @property
     def has_empty(self) -> bool:
         """Whether some window lies in the padding alone."""
-        inside = (self.places >= 0) & (self.places < self.size)
-        return not inside.any(axis=1).all()
+        starts = np.arange(self.output) * self.stride - self.before
+        first = np.maximum(0, -(starts // self.dilation))  # the first tap that is not before the image
+        last = np.minimum(self.kernel - 1, (self.size - 1 - starts) // self.dilation)
+        return bool((first > last).any())
 
 
 @dataclass(frozen=True)
@@ -74,13 +76,16 @@ def resolve_axes(node: SourceNode, kernel: Sequence[int], sizes: Sequence[int]) 
     """Read strides, dilations, pads, auto_pad and ceil_mode for windows over an image of these sizes.
 
     Follows the ONNX specification of Conv and MaxPool: SAME_UPPER puts the odd padding at the end, SAME_LOWER at the
-    beginning, and with ceil_mode a last window that would start in the right padding is left out.
+    beginning, and with ceil_mode a last window that would start in the right padding is left out. Dilated windows with
+    SAME padding are refused: ONNX Runtime does not run them as the specification says.
     """
     if len(kernel) != len(sizes) or min(kernel, default=0) < 1:
         raise ColonnadeError(f"a kernel of {list(kernel)} does not fit an image of {list(sizes)}")
     strides, dilations = (_numbers(node, name, len(sizes)) for name in ("strides", "dilations"))
     auto_pad = node.attributes.get("auto_pad", "NOTSET")
     pads = _explicit_pads(node, len(sizes)) if auto_pad not in (*SAME, "VALID") else (0,) * 2 * len(sizes)
+    if auto_pad in SAME and any(d > 1 for d in dilations):
+        raise ColonnadeError(f"auto_pad {auto_pad} with dilations is not supported; export explicit pads")
     found = tuple(
         _resolve_axis(
             Axis(size, kernel[i], strides[i], dilations[i], pads[i], pads[i + len(sizes)]),

@@ -34,6 +34,9 @@ def sub(node: SourceNode) -> Value:
     channels = _per_channel(a, b)
     if channels is not None:
         return _affine(node, a, scale=ONE, shift=-channels)
+    channels = _per_channel(b, a)
+    if channels is not None:
+        return _affine(node, b, scale=-ONE, shift=channels)
     return emit_map(node, "x0 - x1", [a, b])
 
 
