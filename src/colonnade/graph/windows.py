@@ -32,9 +32,9 @@ class Windows:
 
     def _has_empty_along(self, axis: int) -> bool:
         starts = np.arange(self.output[axis]) * self.strides[axis] - self.pads[axis]
-        taps = starts[:, None] + np.arange(self.kernel[axis]) * self.dilations[axis]
-        inside = (taps >= 0) & (taps < self.plane[axis])
-        return not inside.any(axis=1).all()
+        first = np.maximum(-(starts // self.dilations[axis]), 0)  # the tap from which on they are not before the plane
+        inside = (first < self.kernel[axis]) & (starts + first * self.dilations[axis] < self.plane[axis])
+        return not inside.all()
 
 
 def resolve_windows(node: SourceNode, kernel: tuple[int, int], plane: tuple[int, int]) -> Windows:

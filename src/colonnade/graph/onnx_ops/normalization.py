@@ -8,7 +8,6 @@ from colonnade.errors import ColonnadeError
 from colonnade.graph.ir import LRN, REAL, Affine, Reshape, Softmax
 from colonnade.graph.onnx_node import SourceNode, Value, normalize_axis, operator
 
-
 MAX_LRN_SIZE = 2**14
 
 
