@@ -205,7 +205,8 @@ class _Importer:
         read = reader_of(proto.op_type)
         assert read is not None
         try:
-            result = read(node)
+            with np.errstate(all="ignore"):  # weights may be infinite, and statistics negative
+                result = read(node)
         except (ArithmeticError, LookupError, MemoryError, TypeError, ValueError) as error:
             # Operands and attributes of a damaged file: numpy and Python say by many exceptions that they do not fit.
             raise ColonnadeError(f"its inputs and attributes do not fit: {first_line(error)}") from error
