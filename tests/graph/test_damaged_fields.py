@@ -79,6 +79,12 @@ def _nameless_input() -> onnx.ModelProto:
     return model
 
 
+def _output_of_bytes() -> onnx.ModelProto:
+    model = _conv()
+    model.graph.output[0].type.tensor_type.elem_type = TensorProto.UINT8
+    return model
+
+
 def _external_data() -> onnx.ModelProto:
     model = _conv()
     tensor = model.graph.initializer[0]
@@ -115,6 +121,8 @@ DAMAGED: dict[str, tuple[Callable[[], onnx.ModelProto], str]] = {
     "an input twice": (_inputs_twice, "'x' is made twice"),
     "an input without a name": (_nameless_input, "has no name"),
     "external data of a loaded model": (_external_data, "its data lies in another file"),
+    "output declared to be of another type": (_output_of_bytes, "output 'y' is UINT8"),
+    "unknown padding": (lambda: one_node("Conv", X, W, auto_pad="SOMEHOW"), "auto_pad is 'SOMEHOW'"),
     "LRN over 2^40 channels": (lambda: one_node("LRN", X, size=2**40), "attribute size is 1099511627776"),
     "LRN over an even number of channels": (lambda: one_node("LRN", X, size=4), "it must be odd"),
     "attribute of an unknown type": (_unknown_attribute_type, "the_node"),

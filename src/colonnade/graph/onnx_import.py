@@ -314,7 +314,10 @@ class _Importer:
         outputs = tuple(entry.name for entry in graph.output)
         for entry in graph.output:
             value = self._as_operand(self._read(entry.name))
-            self._note_type(entry.type.tensor_type.elem_type)
+            declared = entry.type.tensor_type.elem_type
+            if declared and declared not in ONNX_TYPES:
+                raise ColonnadeError(f"output '{entry.name}' is {type_name(declared)}; only {REAL} is supported")
+            self._note_type(declared)
             if isinstance(value, Constant):
                 if value.array.dtype != REAL:
                     raise ColonnadeError(f"output '{entry.name}' is {value.array.dtype}; only {REAL} is supported")

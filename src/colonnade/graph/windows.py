@@ -47,6 +47,8 @@ def resolve_windows(node: SourceNode, kernel: tuple[int, int], plane: tuple[int,
     strides = _pair(node, "strides")
     dilations = _pair(node, "dilations")
     auto_pad = node.attributes.get("auto_pad", "NOTSET")
+    if auto_pad not in (*SAME, "VALID", "NOTSET"):
+        raise ColonnadeError(f"attribute auto_pad is '{auto_pad}', which is unknown")
     if auto_pad in SAME and dilations != (1, 1):
         raise ColonnadeError(f"auto_pad {auto_pad} with dilations is not supported; export explicit pads")
     axes = [
