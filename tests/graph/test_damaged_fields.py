@@ -185,3 +185,24 @@ def test_a_refusal_that_names_an_escape_sequence() -> None:
     message = _refused(model)
     assert "title" in message
     assert not {"\x1b", "\x07", "\x9b", "\u202e"} & set(message)
+
+
+def _pruned(model: onnx.ModelProto) -> str:
+    with pytest.raises(ColonnadeError) as caught:
+        api.prune(api.Model(model, "model"), 0.5)
+    return str(caught.value)
+
+
+def test_pruning_of_damaged_files() -> None:
+    """Pruning reads convolutions without importing the whole file."""
+    circle = _conv()
+    circle.graph.node[0].input[1] = "i"
+    circle.graph.node.extend([helper.make_node("Identity", ["i"], ["j"]), helper.make_node("Identity", ["j"], ["i"])])
+    assert "weights are not constant" in _pruned(circle)
+    cut = _conv()
+    del cut.graph.node[0].input[1:]
+    assert "no weights" in _pruned(cut)
+    assert "element type 255 is unknown" in _pruned(_data_type_255())
+    for group in (0, -1):
+        model = one_node("Conv", X, W, group=group)
+        assert f"do not fit {group} groups" in _pruned(model)
