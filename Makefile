@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 OUT := demo
 
-.PHONY: demo test check build fuzz clean
+.PHONY: demo test check build fuzz fuzz-onnx clean
 
 # Prune ResNet-50, tune it for this machine, check it against ONNX Runtime, time it beside its peers; then trained networks
 # on real images: how often they are right, dense and pruned, and how fast.
@@ -32,6 +32,11 @@ MINUTES ?= 5
 fuzz: $(VENV)/test
 	tests/install-tools
 	PYTHONPATH=tests $(BIN)/python tests/fuzz/campaign.py --minutes $(MINUTES)
+
+# Mutated ONNX files for the importer: make fuzz-onnx FILES=100000.
+FILES ?= 20000
+fuzz-onnx: $(VENV)/test
+	PYTHONPATH=tests:tests/graph $(BIN)/python tests/graph/mutate_onnx.py --files $(FILES) --compile
 
 # The native library again, after a change to its sources.
 build:

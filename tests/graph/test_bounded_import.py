@@ -34,7 +34,8 @@ def _node(op_type: str, inputs: Sequence[str], **attributes: object) -> onnx.Nod
 
 
 def _output(model: onnx.ModelProto) -> onnx.ModelProto:
-    """The same, with the constant itself as an output."""
+    """The same, but with the constant itself as an output."""
+    model.graph.node[-1].CopyFrom(helper.make_node("Relu", ["x"], ["y"]))
     model.graph.output.append(helper.make_tensor_value_info("c", TensorProto.FLOAT, None))
     return model
 

@@ -176,7 +176,7 @@ def print_table(table: Table) -> None:
 
     class PlainConsole(Console):
         def render_str(self, text: str, **options: Any) -> Text:
-            return super().render_str(one_line(text), **options)
+            return super().render_str("\n".join(map(one_line, text.split("\n"))), **options)
 
     PlainConsole(width=None if sys.stdout.isatty() else _PIPE_WIDTH, markup=False, emoji=False).print(table)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import onnx
@@ -31,7 +31,7 @@ def read_model(source: str | os.PathLike[str] | onnx.ModelProto) -> tuple[onnx.M
     label = "model"
     try:
         if isinstance(source, onnx.ModelProto):
-            model, label = source, source.graph.name or label
+            model, label = source, str(source.graph.name or label)
         else:
             label = os.fspath(source)
             model = _load(Path(source))
@@ -39,8 +39,6 @@ def read_model(source: str | os.PathLike[str] | onnx.ModelProto) -> tuple[onnx.M
         if not model.graph.node:
             raise ColonnadeError("not an ONNX model (it has no nodes)")
         return _inlined(model), label
-    except UnicodeDecodeError:
-        raise ColonnadeError(f"{label}: the model is damaged: a name in it is not UTF-8") from None
     except ColonnadeError as error:
         raise ColonnadeError(f"{label}: {error}") from error.__cause__
 
@@ -67,31 +65,42 @@ def check_node(node: onnx.NodeProto, opset: int) -> None:
 
 
 def check_texts(model: onnx.ModelProto) -> None:
-    """UnicodeDecodeError if a name is not UTF-8: protobuf decodes a text when it is first read."""
-    for entry in model.opset_import:
-        _ = entry.domain
+    """ColonnadeError if a name is not UTF-8. protobuf finds out when a text is first read, and then gives its bytes or
+    raises UnicodeDecodeError, depending on how it was built."""
+    try:
+        whole = all(isinstance(text, str) for text in _texts(model))
+    except UnicodeDecodeError:
+        whole = False
+    if not whole:
+        raise ColonnadeError("the model is damaged: a name in it is not UTF-8")
+
+
+def _texts(model: onnx.ModelProto) -> Iterator[str]:
+    yield from (entry.domain for entry in model.opset_import)
     for function in model.functions:
-        _ = (function.name, function.domain, *function.input, *function.output, *function.attribute)
-        _check_nodes(function.node)
-    _check_graph(model.graph)
+        yield from (function.name, function.domain, *function.input, *function.output, *function.attribute)
+        yield from _texts_of_nodes(function.node)
+    yield from _texts_of_graph(model.graph)
 
 
-def _check_graph(graph: onnx.GraphProto) -> None:
-    _ = graph.name
-    for entry in (*graph.input, *graph.output):
-        _ = entry.name
+def _texts_of_graph(graph: onnx.GraphProto) -> Iterator[str]:
+    yield graph.name
+    yield from (entry.name for entry in graph.input)
+    yield from (entry.name for entry in graph.output)
     for tensor in graph.initializer:
-        _ = (tensor.name, *((text.key, text.value) for text in tensor.external_data))
-    _check_nodes(graph.node)
+        yield tensor.name
+        for entry in tensor.external_data:
+            yield from (entry.key, entry.value)
+    yield from _texts_of_nodes(graph.node)
 
 
-def _check_nodes(nodes: Iterable[onnx.NodeProto]) -> None:
+def _texts_of_nodes(nodes: Iterable[onnx.NodeProto]) -> Iterator[str]:
     for node in nodes:
-        _ = (node.name, node.op_type, node.domain, *node.input, *node.output)
+        yield from (node.name, node.op_type, node.domain, *node.input, *node.output)
         for attribute in node.attribute:
-            _ = (attribute.name, attribute.ref_attr_name)
+            yield from (attribute.name, attribute.ref_attr_name)
             for graph in (attribute.g, *attribute.graphs):
-                _check_graph(graph)
+                yield from _texts_of_graph(graph)
 
 
 def _load(path: Path) -> onnx.ModelProto:

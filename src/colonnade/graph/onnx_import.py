@@ -6,7 +6,7 @@ import math
 import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -36,7 +36,7 @@ from colonnade.graph.tensors import dtype_of, read_attribute, read_tensor, type_
 DEFAULT_BATCH = 1
 DEFAULT_INPUT_SIZE = 224
 # The ONNX project's light networks have weights of ConstantOfShape: 550 MiB in a file of five kilobytes.
-MAX_SPREAD_BYTES = 2**30
+MAX_SPREAD_BYTES = 600 * 2**20
 # Element types of ONNX that real numbers may have in a file, and how values of theirs are kept in the graph.
 WIDENED = (onnx.TensorProto.FLOAT16, onnx.TensorProto.BFLOAT16, onnx.TensorProto.DOUBLE)
 ONNX_TYPES: dict[int, Element] = {element.onnx: element for element in ELEMENTS} | dict.fromkeys(WIDENED, DEFAULT)
@@ -205,7 +205,8 @@ class _Importer:
         read = reader_of(proto.op_type)
         assert read is not None
         try:
-            made = read(node)
+            with np.errstate(all="ignore"):  # weights may be infinite, and statistics negative
+                made = read(node)
         except (ArithmeticError, LookupError, MemoryError, TypeError, ValueError) as error:
             # Operands and attributes of a damaged file: numpy and Python say by many exceptions that they do not fit.
             raise ColonnadeError(f"its inputs and attributes do not fit: {first_line(error)}") from error
@@ -237,9 +238,9 @@ class _Importer:
         if is_spread(operand.array):
             self.spread_bytes += operand.array.nbytes
             if self.spread_bytes > MAX_SPREAD_BYTES:
-                raise ColonnadeError(f"weights that repeat one number take more than {MAX_SPREAD_BYTES // 2**20} MiB")
-            operand = replace(operand, array=operand.array.copy())
-            self.values[operand.name] = operand
+                raise ColonnadeError(
+                    f"its constants that repeat one number are too large: over {MAX_SPREAD_BYTES // 2**20} MiB"
+                )
         if operand.array.dtype != np.float64:
             return operand
         self._note_type(onnx.TensorProto.DOUBLE)
@@ -316,12 +317,16 @@ class _Importer:
         outputs = tuple(entry.name for entry in graph.output)
         for entry in graph.output:
             value = self._as_operand(self._read(entry.name))
-            self._note_type(entry.type.tensor_type.elem_type)
+            declared = entry.type.tensor_type.elem_type
+            if declared and declared not in ONNX_TYPES:
+                raise ColonnadeError(f"output '{entry.name}' is {type_name(declared)}; only {REAL} is supported")
+            self._note_type(declared)
             dtype = value.dtype if isinstance(value, Tensor) else value.array.dtype if value else REAL
             if dtype != REAL:
                 raise ColonnadeError(f"output '{entry.name}' is {dtype}; only {REAL} is supported; add a Cast to it")
             if isinstance(value, Constant):
-                self.builder.constants[entry.name] = value.array
+                self.budget.reserve(value.array.shape, REAL.itemsize)
+                self.builder.constants[entry.name] = np.asarray(value.array, order="C")
         return Graph(
             inputs=tuple(self.inputs),
             outputs=outputs,

@@ -38,9 +38,9 @@ class Axis:
     def has_empty(self) -> bool:
         """Whether some window lies in the padding alone."""
         starts = np.arange(self.output) * self.stride - self.before
-        first = np.maximum(0, -(starts // self.dilation))  # the first tap that is not before the image
-        last = np.minimum(self.kernel - 1, (self.size - 1 - starts) // self.dilation)
-        return bool((first > last).any())
+        first = np.maximum(-(starts // self.dilation), 0)  # the tap from which on they are not before the image
+        inside = (first < self.kernel) & (starts + first * self.dilation < self.size)
+        return not inside.all()
 
 
 @dataclass(frozen=True)
@@ -84,6 +84,8 @@ def resolve_axes(node: SourceNode, kernel: Sequence[int], sizes: Sequence[int]) 
     strides, dilations = (_numbers(node, name, len(sizes)) for name in ("strides", "dilations"))
     auto_pad = node.attributes.get("auto_pad", "NOTSET")
     pads = _explicit_pads(node, len(sizes)) if auto_pad not in (*SAME, "VALID") else (0,) * 2 * len(sizes)
+    if auto_pad not in (*SAME, "VALID", "NOTSET"):
+        raise ColonnadeError(f"attribute auto_pad is '{auto_pad}', which is unknown")
     if auto_pad in SAME and any(d > 1 for d in dilations):
         raise ColonnadeError(f"auto_pad {auto_pad} with dilations is not supported; export explicit pads")
     found = tuple(

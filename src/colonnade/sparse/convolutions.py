@@ -11,6 +11,7 @@ import onnx
 from onnx import helper, numpy_helper
 
 from colonnade.errors import ColonnadeError
+from colonnade.graph.tensors import read_tensor
 
 # From this IR version on an initializer need not be listed among the graph's inputs.
 _CONSTANTS_NEED_NO_INPUT = 4
@@ -45,10 +46,10 @@ class Convolution:
                 "read the model with colonnade.load"
             )
         try:
-            weights = numpy_helper.to_array(self.tensor)
-        except (TypeError, ValueError) as error:
+            weights = read_tensor(self.tensor)
+        except ColonnadeError as error:
             raise ColonnadeError(f"convolution {self.name!r}: weights cannot be read: {error}") from error
-        if weights.ndim < 3 or weights.size == 0 or len(weights) % self.groups:
+        if weights.ndim < 3 or weights.size == 0 or self.groups < 1 or len(weights) % self.groups:
             raise ColonnadeError(
                 f"convolution {self.name!r}: weights of shape {list(weights.shape)} do not fit {self.groups} groups"
             )
@@ -83,16 +84,21 @@ class Convolution:
 def find_convolutions(model: onnx.ModelProto) -> tuple[Convolution, ...]:
     """In the order of the file; those inside the bodies of If, Loop and Scan are not counted."""
     graph = model.graph
-    aliases = {node.output[0]: node.input[0] for node in graph.node if node.op_type == "Identity"}
+    identities = [node for node in graph.node if node.op_type == "Identity"]
+    aliases = {node.output[0]: node.input[0] for node in identities if node.output and node.input}
 
     def source(name: str) -> str:
-        while name in aliases:
+        for _ in range(len(aliases)):  # in a damaged file they go round in circles
+            if name not in aliases:
+                break
             name = aliases[name]
         return name
 
     tensors = _constant_tensors(graph)
     inputs = {entry.name for entry in graph.input}
     nodes = [node for node in graph.node if node.op_type == "Conv" and node.domain in ("", "ai.onnx")]
+    if any(len(node.input) < 2 or not node.output for node in nodes):
+        raise ColonnadeError("a convolution has no weights or no output: the model is damaged")
     readings = Counter(source(name) for name in _values_read(graph))
     readings.subtract(source(node.input[1]) for node in nodes)
     found = []
@@ -140,7 +146,7 @@ def _constant_tensors(graph: onnx.GraphProto) -> dict[str, onnx.TensorProto]:
     tensors = {tensor.name: tensor for tensor in graph.initializer}
     for node in graph.node:
         for attribute in node.attribute:
-            if node.op_type == "Constant" and attribute.name == "value":
+            if node.op_type == "Constant" and attribute.name == "value" and node.output:
                 tensors[node.output[0]] = attribute.t
     return tensors
 
