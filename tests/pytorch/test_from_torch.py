@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -33,6 +35,18 @@ def test_a_model_from_torch_is_pruned_like_any_other() -> None:
     assert pruned.report is not None
     assert pruned.report.pruned
     assert colonnade.Session(colonnade.compile(pruned, plan="default", batch=3)).get_inputs()[0].shape[0] == 3
+
+
+@pytest.mark.parametrize("name", list(MODULES))
+def test_files_of_the_older_exporter(name: str, tmp_path: Path) -> None:
+    module, x = MODULES[name]()
+    path = tmp_path / "old.onnx"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it says that it is old
+        torch.onnx.export(module, (x,), path, dynamo=False, input_names=["x"])
+    (y,) = colonnade.Session(colonnade.compile(path, plan="default")).run(None, {"x": x.numpy()})
+    with torch.no_grad():
+        assert_like(torch.from_numpy(y), module(x))
 
 
 def test_several_inputs() -> None:
