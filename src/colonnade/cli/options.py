@@ -169,7 +169,7 @@ def print_table(table: Table) -> None:
     """Print a table on stdout; into a file or pipe at a width that fits all columns."""
     from rich.console import Console
 
-    Console(width=None if sys.stdout.isatty() else _PIPE_WIDTH).print(table)
+    Console(width=None if sys.stdout.isatty() else _PIPE_WIDTH, markup=False).print(table)
 
 
 @contextmanager
