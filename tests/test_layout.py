@@ -28,7 +28,7 @@ ORDER: tuple[tuple[str, ...], ...] = (
     ("plan",),
     ("accuracy", "calibrate"),
     ("api",),
-    ("backend",),
+    ("backend", "pytorch"),
     ("bench", "train"),
     ("budget",),
     ("cli",),

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from colonnade.calibrate.settings import Calibration
     from colonnade.errors import ColonnadeError
     from colonnade.plan.compiler import CompiledModel
+    from colonnade.pytorch import from_torch
     from colonnade.runtime.session import Session
     from colonnade.sparse.pattern import Level
 
@@ -28,6 +29,7 @@ _HOMES = {
     "compile": "colonnade.api",
     "evaluate": "colonnade.api",
     "Model": "colonnade.api",
+    "from_torch": "colonnade.pytorch",
     "Calibration": "colonnade.calibrate.settings",
     "Level": "colonnade.sparse.pattern",
     "CompiledModel": "colonnade.plan.compiler",
@@ -44,6 +46,7 @@ __all__ = [
     "Session",
     "compile",
     "evaluate",
+    "from_torch",
     "load",
     "prune",
 ]

@@ -65,3 +65,21 @@ def test_start_is_light(command: str) -> None:
     heavy = ("numpy", "onnx", "rich", "matplotlib", "onnxruntime")
     code = f"{command}\nimport sys\nassert not set(sys.modules) & set({heavy!r}), sorted(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL)
+
+
+def test_names_that_move_the_cursor(colonnade: Command, small_model: Path, tmp_path: Path) -> None:
+    """No table writes what a name in a file would have a terminal do."""
+    model = onnx.load(small_model)
+    first = next(node for node in model.graph.node if node.op_type == "Conv")
+    first.name = "a\x1b[2J[red]b"
+    onnx.save(model, tmp_path / "m.onnx")
+    out = tmp_path / "m.colonnade"
+    outcomes = [
+        colonnade("inspect", tmp_path / "m.onnx"),
+        colonnade("compile", tmp_path / "m.onnx", "--plan", "default", "--layers", "-o", out),
+        colonnade("profile", out, "--repeat", 1),
+    ]
+    for outcome in outcomes:
+        assert outcome.code == 0
+        assert "\x1b" not in outcome.out + outcome.err
+        assert "a?[2J[red]b" in outcome.out

@@ -160,13 +160,14 @@ def test_outputs_that_no_memory_holds() -> None:
 
 # In processes of their own: a fault here is a run that never ends.
 FORK = """
-import gc, os, sys
+import gc, os, signal, sys
 import numpy as np
 from colonnade.runtime.session import Session
 session = Session(sys.argv[1], threads=int(sys.argv[2]))
 feeds = {arg.name: np.ones(arg.shape, arg.dtype) for arg in session.get_inputs()}
 expected = session.run(None, feeds)
 child = os.fork()
+signal.alarm(50)  # ends a child, too, that waits for ever
 for _ in range(20):
     for first, second in zip(expected, session.run(None, feeds), strict=True):
         np.testing.assert_array_equal(first, second)

@@ -12,6 +12,7 @@ from colonnade.bench.plot import check_plot_path
 from colonnade.bench.profile import LayerProfile, Profile
 from colonnade.errors import ColonnadeError
 from colonnade.files import write_atomic
+from colonnade.runtime.binding import printable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -30,7 +31,7 @@ def table(found: Profile) -> Table:
     text.add_column("bound by")
     for row in found.layers:
         text.add_row(
-            row.name,
+            printable(row.name),
             row.op,
             row.algorithm,
             f"{row.ms:.3f}",

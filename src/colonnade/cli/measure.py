@@ -205,13 +205,14 @@ def _forecast_table(found: Forecast) -> Table:
 
     from colonnade.bench.report import sparsity_text
     from colonnade.bench.timing import milliseconds
+    from colonnade.runtime.binding import printable
 
     times = found.times
     table = Table("layer", "operation", title=f"{found.model}, {milliseconds(times.clock)}", title_justify="left")
     for sparsity in found.sparsities:
         table.add_column(sparsity_text(sparsity), justify="right")
     for layer in times.layers:
-        table.add_row(layer.name, layer.op, *("-" if ms != ms else f"{ms:.3f}" for ms in layer.ms))
+        table.add_row(printable(layer.name), layer.op, *("-" if ms != ms else f"{ms:.3f}" for ms in layer.ms))
     table.add_section()
     table.add_row("whole network", "", *(f"{ms:.2f}" for ms in times.total_ms), style="bold")
     dense = times.total_ms[0]

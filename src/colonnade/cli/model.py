@@ -202,6 +202,7 @@ def _layers(graph: Graph) -> Table:
     from rich.table import Table
 
     from colonnade.graph.ir import Conv
+    from colonnade.runtime.binding import printable
     from colonnade.sparse import describe
 
     table = Table("layer", "weights", "stride", "groups", "output")
@@ -216,7 +217,7 @@ def _layers(graph: Graph) -> Table:
         macs = weights.size * out[0] * out[2] * out[3] / 1e6
         total, zeros = total + macs, zeros + macs * found.sparsity
         table.add_row(
-            node.name,
+            printable(node.name),
             _by(weights.shape),
             _by(node.op.strides),
             str(node.op.groups),

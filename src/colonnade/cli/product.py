@@ -110,12 +110,14 @@ def _summary(compiled: CompiledModel, path: Path) -> str:
 def _layer_table(compiled: CompiledModel) -> Table:
     from rich.table import Table
 
+    from colonnade.runtime.binding import printable
+
     table = Table("layer", "shape", "algorithm")
     for heading in ("MMAC", "kept", "ms"):
         table.add_column(heading, justify="right")
     for layer in compiled.layers:
         table.add_row(
-            layer.name,
+            printable(layer.name),
             layer.shape,
             layer.algorithm,
             f"{layer.macs / 1e6:.1f}",

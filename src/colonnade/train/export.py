@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import copy
-import logging
 import os
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import onnx
@@ -16,6 +12,7 @@ from torch import Tensor, nn
 
 from colonnade.errors import ColonnadeError
 from colonnade.files import check_writable
+from colonnade.pytorch.export import quiet_exporter
 from colonnade.sparse import save_model
 from colonnade.train.mask import has_mask, take_mask_off
 
@@ -34,7 +31,7 @@ def export_onnx(model: nn.Module, example: Tensor, path: str | os.PathLike[str])
         parameter.data = parameter.data.clone(memory_format=torch.contiguous_format)
     # Of a batch of 1 the exporter would conclude that N is always 1.
     images = example[:1].cpu().repeat(2, *(1 for _ in example.shape[1:]))
-    with _quiet():
+    with quiet_exporter():
         try:
             program = torch.onnx.export(
                 plain,
@@ -59,17 +56,3 @@ def squashed_copy(model: nn.Module) -> nn.Module:
         if has_mask(module):
             take_mask_off(module)
     return plain
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """The exporter warns of torchvision, which is not needed, and of its own use of other libraries."""
-    logger = logging.getLogger("torch.onnx")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logger.setLevel(level)
