@@ -24,7 +24,18 @@ from colonnade.graph.passes import optimize
 from colonnade.graph.reference import run_reference
 
 # What is refused, as the message says it, and how many cases each refusal covers.
-REFUSALS: dict[str, int] = {}
+REFUSALS: dict[str, int] = {
+    "is INT64; only float32": 43,  # outputs
+    "is BOOL; only float32": 18,
+    "has no fixed size": 15,  # of an axis without elements
+    "evaluation mode": 8,  # batch normalisation and dropout in training mode
+    "tf_crop_and_resize": 4,
+    "second output": 4,  # masks of dropout, indices of max pool
+    "must have rank 3 or 4": 1,  # a transposed convolution of volumes
+    "it must be float32": 4,  # exponents of other types
+    "cannot become": 1,  # a shape with no elements
+    "nothing is left": 1,
+}
 
 # Whose expected values are not those of ONNX Runtime, which Colonnade follows: it takes sizes that are rounded.
 NOT_AS_ONNX_RUNTIME = (
@@ -50,7 +61,18 @@ def _freeze(model: onnx.ModelProto, arrays: Sequence[Any]) -> tuple[onnx.ModelPr
     frozen = onnx.ModelProto()
     frozen.CopyFrom(model)
     feeds = dict(zip((entry.name for entry in model.graph.input), arrays, strict=True))
-    if {node.op_type for node in model.graph.node} <= {"Add", "Sub", "Mul", "Div", "Sum", "Concat", "Max", "Min", "Mean", "MatMul"}:
+    if {node.op_type for node in model.graph.node} <= {
+        "Add",
+        "Sub",
+        "Mul",
+        "Div",
+        "Sum",
+        "Concat",
+        "Max",
+        "Min",
+        "Mean",
+        "MatMul",
+    }:
         return frozen, feeds
     for entry in list(frozen.graph.input)[1:]:
         frozen.graph.initializer.append(numpy_helper.from_array(np.asarray(feeds.pop(entry.name)), entry.name))
@@ -90,4 +112,4 @@ def test_refusals_are_as_listed() -> None:
     imported = [_import(case, case.data_sets[0][0]) for case in CASES]
     refusals = Counter(reason for reason in imported if isinstance(reason, str))
     assert dict(refusals) == REFUSALS
-    assert len(CASES) - refusals.total() >= 130
+    assert len(CASES) - refusals.total() >= 480
