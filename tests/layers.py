@@ -18,13 +18,20 @@ from colonnade.graph.ir import (
     Concat,
     Conv,
     Dense,
+    Expand,
+    Gather,
     GlobalPool,
     Graph,
+    Map,
+    MatMul,
     Node,
     Operator,
     Pad,
     Pool,
+    Reduce,
+    Resample,
     Reshape,
+    Slice,
     Softmax,
     Transpose,
 )
@@ -188,11 +195,19 @@ def small_network(batch: int = 1) -> Graph:
     affine = b.add(Affine(Activation("hard_swish")), plane, packed, b.random(4), b.random(4))
     joined = b.add(Concat(1), (batch, 12, 5, 5), pooled, affine, extra)
     normal = b.add(LRN(3), (batch, 12, 5, 5), joined)
-    padded = b.add(Pad((0, 1, 1, 0), 0.5), (batch, 12, 6, 6), normal)
+    padded = b.add(Pad((0, 0, 0, 1), (0, 0, 1, 0), 0.5), (batch, 12, 6, 6), normal)
     gate = b.add(Act(Activation("sigmoid")), (batch, 12, 1, 1), b.add(GlobalPool("avg"), (batch, 12, 1, 1), padded))
     gated = b.add(Binary("mul"), (batch, 12, 6, 6), padded, gate)
     turned = b.add(Transpose((0, 1, 3, 2)), (batch, 12, 6, 6), gated)
-    flat = b.add(Reshape(), (batch, 432), turned)
+    spread = b.add(Map("max(x0, x1) - x2 * x1"), (batch, 12, 6, 6), turned, gate, b.random(6, 1))
+    mirrored = b.add(Gather(3, (5, 4, 3, 2, 1, -1)), (batch, 12, 6, 6), spread)
+    part = b.add(Slice((0, 0, 1, 0), (1, 2, 1, 2)), (batch, 6, 3, 3), mirrored)
+    rows = b.add(Resample(2, ((0, 1), (2, 2)), ((0.5, 0.5), (0.25, 0.75))), (batch, 6, 2, 3), part)
+    wide = b.add(Expand(), (batch, 6, 3, 6), b.add(Slice((0, 0, 0, 0), (1, 1, 1, 1)), (batch, 6, 3, 1), part))
+    product = b.add(MatMul(), (batch, 6, 2, 6), rows, wide)
+    top = b.add(Reduce("max", (2, 3)), (batch, 6, 1, 1), product)
+    added = b.add(Binary("add"), (batch, 12, 6, 6), turned, b.add(Concat(1), (batch, 12, 1, 1), top, top))
+    flat = b.add(Reshape(), (batch, 432), added)
     dense = b.add(Dense(relu), (batch, 10), flat, b.random(10, 432), b.random(10))
     return b.graph(b.add(Softmax(1), (batch, 10), dense), dense, affine)
 

@@ -28,6 +28,7 @@ ORDER: tuple[tuple[str, ...], ...] = (
     ("plan",),
     ("accuracy", "calibrate"),
     ("api",),
+    ("backend",),
     ("bench", "train"),
     ("budget",),
     ("cli",),

@@ -1,4 +1,5 @@
-"""The one exception type for everything a user can get wrong, and how its text is made safe to show."""
+"""The one exception type for everything a user can get wrong, the one warning for what goes on without a part, and how
+their text is made safe to show."""
 
 from __future__ import annotations
 
@@ -24,3 +25,10 @@ def first_line(error: BaseException) -> str:
     """The first line of an error's text that says something."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return one_line(lines[0]) if lines else type(error).__name__
+
+
+class ColonnadeWarning(UserWarning):
+    """Something that was asked for is done, but not as it was meant: slower, or without keeping what was measured.
+
+    The message is one line that says what is missing and what follows from it. The command line prints it on stderr.
+    """

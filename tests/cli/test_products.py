@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 import pytest
+from arrays import BROKEN_ARRAYS
 from commands import Command, assert_mistake
 
 import colonnade as package
@@ -71,9 +72,9 @@ def test_wrong_shape_or_dtype(
     assert not (tmp_path / "y.npy").exists()
 
 
-@pytest.mark.parametrize("content", [b"", b"not an array", b"\x93NUMPY\x01\x00"], ids=["empty", "text", "cut"])
-def test_input_that_is_no_array(colonnade: Command, tmp_path: Path, compiled: Path, content: bytes) -> None:
-    (tmp_path / "x.npy").write_bytes(content)
+@pytest.mark.parametrize("kind", list(BROKEN_ARRAYS))
+def test_input_that_is_no_array(colonnade: Command, tmp_path: Path, compiled: Path, kind: str) -> None:
+    (tmp_path / "x.npy").write_bytes(BROKEN_ARRAYS[kind])
     outcome = colonnade("run", compiled, "--input", tmp_path / "x.npy", "--output", tmp_path / "y.npy")
     assert_mistake(outcome, "x.npy")
 

@@ -16,11 +16,18 @@ from colonnade.graph.ir import (
     Binary,
     Conv,
     Dense,
+    Expand,
+    Gather,
     GlobalPool,
     Graph,
+    Map,
+    MatMul,
     Pad,
     Pool,
+    Reduce,
+    Resample,
     Reshape,
+    Slice,
     Softmax,
     Transpose,
 )
@@ -153,8 +160,8 @@ def _elementwise() -> Recipe:
     for kind in ACTIVATIONS:
         gate = b.add(Act(Activation(kind, alpha=0.2, beta=0.5)), (3, 4, 1, 1), gate)
     gated = b.add(Binary("mul"), plane, added, gate)
-    padded = b.add(Pad((0, 1, 1, 0), 0.5), (3, 4, 4, 6), gated)
-    padded = b.add(Pad((1, 0, 0, 1), -2.0), (3, 4, 5, 7), padded)
+    padded = b.add(Pad((0, 0, 0, 1), (0, 0, 1, 0), 0.5), (3, 4, 4, 6), gated)
+    padded = b.add(Pad((0, 0, 1, 0), (0, 0, 0, 1), -2.0), (3, 4, 5, 7), padded)
     normal = b.add(LRN(3), (3, 4, 5, 7), padded)
     plane = (3, 7, 4, 5)
     turned = b.add(Transpose((0, 3, 1, 2)), plane, normal)
@@ -162,6 +169,23 @@ def _elementwise() -> Recipe:
     soft = b.add(Softmax(2), plane, b.add(Affine(), plane, normal, b.random(7), b.random(7)))
     flat = b.add(Reshape(), (3, 140), b.add(Act(Activation("sigmoid")), plane, soft))
     return Recipe(b.graph(b.add(Softmax(1), (3, 140), flat), added))
+
+
+def _general() -> Recipe:
+    """The steps that take any axes: maps with operands that are broadcast, moves, reductions and products."""
+    b = GraphBuilder()
+    shape = (2, 3, 4, 5)
+    x, other = b.input(*shape), b.input(2, 1, 4, 1)
+    y = b.add(Map("x0 * x1 + (x2 if x0 > x3 else exp(x1))"), shape, x, other, b.random(5), b.random(3, 1, 1))
+    y = b.add(Gather(3, (4, -1, 2, 2, 0, 1), 0.5), (2, 3, 4, 6), y)
+    y = b.add(Gather(1, (2, 0)), (2, 2, 4, 6), y)
+    y = b.add(Resample(2, ((0, 1), (3, 2), (1, 1)), ((0.5, 0.5), (0.25, 0.75), (1.0, 0.0))), (2, 2, 3, 6), y)
+    y = b.add(Resample(3, ((0, 1, 5), (3, 2, 4)), ((0.5, 0.25, 0.25), (0.25, 0.75, 0.0))), (2, 2, 3, 2), y)
+    wide = b.add(Expand(), (2, 2, 3, 7), b.add(Slice((0, 0, 0, 1), (1, 1, 1, 1)), (2, 2, 3, 1), y))
+    product = b.add(MatMul(), (2, 2, 2, 7), b.add(Transpose((0, 1, 3, 2)), (2, 2, 2, 3), y), wide)
+    sums = [b.add(Reduce(kind, (2,), 0.5), (2, 2, 1, 7), product) for kind in ("sum", "prod", "max", "min")]
+    places = [b.add(Reduce(kind, (1,), last=True), (2, 1, 2, 7), product) for kind in ("argmax", "argmin")]
+    return Recipe(b.graph(b.add(Reduce("sum", (0, 2, 3)), (1, 3, 1, 1), x), *sums, *places))
 
 
 def _classifier(batch: int) -> Recipe:
@@ -248,6 +272,7 @@ RECIPES: dict[str, Recipe] = {
     "chained": _chained(),
     "pools": _pools(),
     "elementwise": _elementwise(),
+    "general": _general(),
     "classifier": _classifier(batch=1),
     "classifier of 3": _classifier(batch=3),
     "classifier of 4": _classifier(batch=4),

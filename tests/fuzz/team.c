@@ -74,6 +74,8 @@ void cln_team_run(cln_team *team, void (*task)(void *, int), void *argument) {
   for (int i = 1; i < team->threads; ++i) pthread_join(handles[i], NULL);
 }
 
+int cln_team_threads(cln_team *team) { return team->threads; } /* nothing forks here */
+
 cln_team *cln_team_create(int threads) {
   cln_team *team = calloc(1, sizeof *team);
   if (!team) return NULL;

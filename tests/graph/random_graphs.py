@@ -143,7 +143,7 @@ def _binary(draw: st.DrawFn, builder: GraphBuilder, x: str, values: list[str]) -
 def _pad(draw: st.DrawFn, builder: GraphBuilder, x: str, values: list[str]) -> str:
     n, channels, height, width = builder.shapes[x]
     top, left, bottom, right = draw(st.tuples(*[st.integers(0, 1)] * 4))
-    op = Pad((top, left, bottom, right), draw(st.sampled_from([0.0, 0.0, 1.0])))
+    op = Pad((0, 0, top, left), (0, 0, bottom, right), draw(st.sampled_from([0.0, 0.0, 1.0])))
     return builder.add(op, (x,), (n, channels, height + top + bottom, width + left + right))
 
 

@@ -243,7 +243,7 @@ def test_near_misses_of_hard_swish_are_not(offset: float, top: float, factor: fl
 
 def test_zero_padding_moves_into_the_convolution() -> None:
     b = GraphBuilder()
-    padded = b.add(Pad((0, 0, 1, 1)), (b.input(SHAPE),), (1, 4, 7, 7))
+    padded = b.add(Pad((0, 0, 0, 0), (0, 0, 1, 1)), (b.input(SHAPE),), (1, 4, 7, 7))
     y = b.conv(padded, 4, Conv(strides=(2, 2), pads=(1, 1, 0, 0)), (3, 3))
     (node,) = optimized(b.finish(y)).nodes
     assert node.op == Conv(strides=(2, 2), pads=(1, 1, 1, 1))
@@ -251,7 +251,7 @@ def test_zero_padding_moves_into_the_convolution() -> None:
 
 def test_zero_padding_moves_into_the_average() -> None:
     b = GraphBuilder()
-    padded = b.add(Pad(SAME), (b.input(SHAPE),), (1, 4, 8, 8))
+    padded = b.add(Pad((0, 0, 1, 1), (0, 0, 1, 1)), (b.input(SHAPE),), (1, 4, 8, 8))
     y = b.add(Pool("avg", (3, 3)), (padded,), SHAPE)
     (node,) = optimized(b.finish(y)).nodes
     assert node.op == Pool("avg", (3, 3), pads=SAME, count_include_pad=True)
@@ -263,7 +263,7 @@ def test_zero_padding_moves_into_the_average() -> None:
 )
 def test_other_padding_stays(pool: Pool, value: float) -> None:
     b = GraphBuilder()
-    padded = b.add(Pad(SAME, value), (b.input(SHAPE),), (1, 4, 8, 8))
+    padded = b.add(Pad((0, 0, 1, 1), (0, 0, 1, 1), value), (b.input(SHAPE),), (1, 4, 8, 8))
     y = b.add(pool, (padded,), SHAPE)
     assert kinds(optimized(b.finish(y))) == ["Pad", "Pool"]
 

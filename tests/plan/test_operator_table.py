@@ -13,14 +13,14 @@ from layers import RUNNABLE, GraphBuilder, assert_close, random_feeds, run_graph
 from source_words import SOURCES, python_files
 
 from colonnade.graph import operators
-from colonnade.graph.ir import IDENTITY, LRN, RELU, Act, Concat, Graph, Node, Operator, Softmax, Transpose
+from colonnade.graph.ir import LRN, RELU, Act, Concat, Graph, Node, Operator, Softmax, Transpose
 from colonnade.graph.onnx_import import supported_operators
 from colonnade.graph.reference import run_op, run_reference
 from colonnade.modelfile.reader import read_steps
 from colonnade.plan.compiler import compile_graph
+from colonnade.plan.copy import dense
 from colonnade.plan.lowering import table
 from colonnade.plan.lowering.context import Lowering
-from colonnade.plan.ways.step_fields import activation_fields
 
 FAMILIES = Path(operators.__file__).parent
 RUN_BY = ("graph/", "plan/", "modelfile/", "runtime/")  # the folders that an operator passes through
@@ -64,13 +64,10 @@ def _lower_mirror(to: Lowering, node: Node, op: Mirror) -> None:
     count, inner = to.graph.shape(node.output)
     x, y = to.read(node.inputs[0], "plain"), to.write(node, "plain")
     for image in range(count):
-        to.emit(
-            "unary",
-            f"{node.name}:{image}",
-            {"x": x.shifted((count - 1 - image) * inner), "y": y.shifted(image * inner)},
-            count=inner,
-            **activation_fields(IDENTITY),
+        source, target = (
+            dense(v, (inner,)) for v in (x.shifted((count - 1 - image) * inner), y.shifted(image * inner))
         )
+        to.copy(f"{node.name}:{image}", (inner,), source, target)
 
 
 def test_an_operator_without_numpy_cannot_be_made() -> None:

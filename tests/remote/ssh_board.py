@@ -11,12 +11,14 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.parse import quote
 
 import asyncssh
+import pytest
 
+from colonnade.errors import ColonnadeError
 from colonnade.remote.connection import Patience
 from colonnade.remote.program import ProgramRunner
 from colonnade.remote.ssh import SshHost
@@ -131,9 +133,30 @@ class Board:
         wait_until(lambda: not list(self.scratch.iterdir()), "the folder to be removed")
         wait_until(lambda: not processes(str(self.scratch)), "all programs to end")
 
+    def greet(self, script: str) -> None:
+        """From now on its shell runs `script` before every command, as one whose .bashrc prints something."""
+        shell = self.program("greeter", f'{script}\nexec sh -c "$SSH_ORIGINAL_COMMAND"')
+        with (self.folder / "config").open("a") as config:
+            config.write(f"ForceCommand {shell}\n")
+        self.stop()
+        self.start()
+
     def _listens(self) -> bool:
         with socket.socket() as probe:
             return probe.connect_ex(("127.0.0.1", self.port)) == 0
+
+
+@contextmanager
+def mistake(board: Board, *words: str) -> Iterator[None]:
+    """One line that names the board and says `words`; nothing is left on the board."""
+    with pytest.raises(ColonnadeError) as caught:
+        yield
+    message = str(caught.value)
+    assert message.startswith("ssh://")
+    assert f"127.0.0.1:{board.port}" in message
+    assert "\n" not in message
+    for word in words:
+        assert word in message
 
 
 def _own_ports() -> Iterator[int]:

@@ -7,16 +7,14 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from ssh_board import QUICK, TARGET, Board, wait_until
+from ssh_board import QUICK, TARGET, Board, mistake, wait_until
 
 from colonnade.errors import ColonnadeError
 from colonnade.remote.open import open_runner
@@ -29,19 +27,6 @@ if TYPE_CHECKING:
     from tests.remote.conftest import Sample
 
 QEMU = f"qemu-riscv64 -cpu rv64,v=true,vlen={TARGET.vlen},vext_spec=v1.0"
-
-
-@contextmanager
-def mistake(board: Board, *words: str) -> Iterator[None]:
-    """One line that names the board and says `words`; nothing is left on the board."""
-    with pytest.raises(ColonnadeError) as caught:
-        yield
-    message = str(caught.value)
-    assert message.startswith("ssh://")
-    assert f"127.0.0.1:{board.port}" in message
-    assert "\n" not in message
-    for word in words:
-        assert word in message
 
 
 def check_trials(sample: Sample, trials: list[Trial], rounds: int) -> None:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import gc
+import os
 import re
+import subprocess
+import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +29,7 @@ from layers import (
     small_network,
     small_network_candidates,
 )
+from model_bytes import open_sections, with_checksum
 
 from colonnade.errors import ColonnadeError
 from colonnade.graph.ir import RELU, Act, Activation, Binary, Concat, Conv, Graph, Reshape
@@ -107,6 +112,91 @@ def test_wrong_number_of_threads_is_refused(compiled: Compiled, threads: int) ->
         Session(compiled, threads=threads)
 
 
+@pytest.mark.parametrize("threads", [2.5, "2", True, None, 2**31, -(2**31), 2**80], ids=repr)
+def test_threads_that_are_no_number_of_cores(compiled: Compiled, threads: object) -> None:
+    says = f"^compiled model: threads must be a number of cores, not {re.escape(repr(threads))}$"
+    with pytest.raises(ColonnadeError, match=says):
+        Session(compiled, threads=threads)  # type: ignore[arg-type]
+
+
+def test_numpy_counts_threads_too(network: Graph, compiled: Compiled) -> None:
+    assert len(Session(compiled, threads=np.int64(2)).run(None, random_feeds(network))) == 3  # type: ignore[arg-type]
+
+
+def test_names_that_move_the_cursor(compiled: Compiled) -> None:
+    session = Session(compiled)
+    with pytest.raises(ColonnadeError, match=r"no output '\?\[2J'"):
+        session.run(["\x1b[2J"], {})
+    with pytest.raises(ColonnadeError, match=r"no input '\?\[2J'"):
+        session.run([], {"\x1b[2J": np.zeros(1, np.float32)})
+
+
+def test_names_of_a_file_that_move_the_cursor() -> None:
+    """The same in what a model file calls its inputs and outputs."""
+    b = GraphBuilder()
+    data = model_of(b.graph(b.add(Act(RELU), (1, 1), b.input(1, 1))), BEST).data
+    strings = open_sections(data)["strings"]
+    assert strings.count(b"\0x0\0") == 1
+    session = Session(with_checksum(data, {**open_sections(data), "strings": strings.replace(b"\0x0\0", b"\0\x1b0\0")}))
+    assert session.get_inputs()[0].name == "\x1b0"
+    for feeds in ({}, {"z": np.zeros(1)}, {"\x1b0": np.zeros(1)}):
+        with pytest.raises(ColonnadeError, match=r"\?0") as caught:
+            session.run(None, feeds)
+        assert str(caught.value).isprintable()
+
+
+def test_outputs_that_no_memory_holds() -> None:
+    """As many elements as a model file may have: one line that says how many bytes they are."""
+    b = GraphBuilder()
+    data = model_of(b.graph(b.add(Act(RELU), (1, 1), b.input(1, 1))), BEST).data
+    session = Session(data)
+    session._outputs = [replace(session._outputs[0], shape=(2**38,))]
+    says = r"^compiled model: not enough memory for outputs of 1099511627776 bytes$"
+    feeds = {"x0": np.zeros((1, 1), np.float32)}
+    for run in (lambda: session.run(None, feeds), lambda: session.profile_once(feeds)):
+        with pytest.raises(ColonnadeError, match=says):
+            run()
+
+
+# In processes of their own: a fault here is a run that never ends.
+FORK = """
+import gc, os, sys
+import numpy as np
+from colonnade.runtime.session import Session
+session = Session(sys.argv[1], threads=int(sys.argv[2]))
+feeds = {arg.name: np.ones(arg.shape, arg.dtype) for arg in session.get_inputs()}
+expected = session.run(None, feeds)
+child = os.fork()
+for _ in range(20):
+    for first, second in zip(expected, session.run(None, feeds), strict=True):
+        np.testing.assert_array_equal(first, second)
+    session.profile_once(feeds)
+session.fma_rate(10)
+session.read_rate(np.zeros(1 << 16))
+threads = len(os.listdir("/proc/self/task"))
+del session
+gc.collect()
+if child == 0:
+    sys.exit(threads != int(sys.argv[2]))
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+
+
+@pytest.mark.parametrize("batch", [1, 2])
+@pytest.mark.parametrize("used", [True, False], ids=["used", "unused"])
+def test_a_child_of_fork(batch: int, used: bool, tmp_path: Path) -> None:
+    """It runs, with threads of its own, and ends, whether or not it ran the session that it got."""
+    path = tmp_path / "model.colonnade"
+    path.write_bytes(model_of(small_network(batch), BEST, small_network_candidates(2), threads=2).data)
+    script = (
+        FORK if used else FORK.replace("range(20)", "range(20 if child else 0)").replace("threads != int", "0 and int")
+    )
+    environment = os.environ | {"OPENBLAS_NUM_THREADS": "1"}
+    if not used:
+        script = script.replace("session.fma_rate(10)", "").replace("session.read_rate(np.zeros(1 << 16))", "")
+    subprocess.run([sys.executable, "-c", script, str(path), "2"], check=True, timeout=60, env=environment)
+
+
 def test_inputs_need_not_be_contiguous(network: Graph, compiled: Compiled) -> None:
     session, feeds = Session(compiled), random_feeds(network)
     expected = session.run(None, feeds)
@@ -173,9 +263,35 @@ def test_memory_and_file_give_the_same(network: Graph, compiled: Compiled, tmp_p
     path.write_bytes(compiled.data)
     feeds = random_feeds(network)
     expected = Session(compiled).run(None, feeds)
-    for source in (path, str(path), compiled.data):
+    data = compiled.data
+    for source in (
+        path,
+        str(path),
+        data,
+        bytearray(data),
+        memoryview(data),
+        memoryview(np.repeat(bytearray(data), 2))[::2],
+    ):
         for first, second in zip(expected, Session(source).run(None, feeds), strict=True):
             np.testing.assert_array_equal(first, second)
+
+
+def test_a_path_with_a_zero_byte(compiled: Compiled, tmp_path: Path) -> None:
+    """It names no file, not even the one whose name is what comes before that byte."""
+    path = tmp_path / "model.colonnade"
+    path.write_bytes(compiled.data)
+    for name in (f"{path}\0", f"{path}\0.onnx"):
+        for source in (name, Path(name)):
+            with pytest.raises(ColonnadeError, match=r"a path with a zero byte names no file$"):
+                Session(source)
+
+
+@pytest.mark.parametrize("model", [None, 5, [b""], np.zeros(3)], ids=["None", "int", "list", "array"])
+def test_what_is_no_model(model: object) -> None:
+    with pytest.raises(
+        ColonnadeError, match=r"^(a model is a path, bytes or a compiled model, not of type|compiled model: )"
+    ):
+        Session(model)  # type: ignore[arg-type]
 
 
 def test_a_session_outlives_its_file_name(network: Graph, compiled: Compiled, tmp_path: Path) -> None:

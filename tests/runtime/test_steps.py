@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 
 import numpy as np
 import pytest
@@ -32,7 +33,15 @@ from colonnade.kernels.arithmetic import F32
 from colonnade.target.targets import Target
 
 SIGMOID, SILU, LEAKY = Activation("sigmoid"), Activation("silu"), Activation("leaky_relu", alpha=0.1)
-CURVED = (SIGMOID, Activation("hard_sigmoid", alpha=0.2, beta=0.5), Activation("hard_swish"), SILU, LEAKY)
+CURVED = (
+    *(Activation(kind) for kind in ("tanh", "softplus", "mish", "gelu", "gelu_tanh")),
+    Activation("elu", alpha=1.5),
+    SIGMOID,
+    Activation("hard_sigmoid", alpha=0.2, beta=0.5),
+    Activation("hard_swish"),
+    SILU,
+    LEAKY,
+)
 
 
 def one_op(
@@ -135,10 +144,16 @@ def test_activations_are_accurate(target: Target, act: Activation) -> None:
         "hard_sigmoid": np.clip(act.alpha * wide + act.beta, 0, 1),
         "hard_swish": wide * np.clip(wide / 6 + 0.5, 0, 1),
         "leaky_relu": np.where(wide < 0, act.alpha * wide, wide),
+        "tanh": np.tanh(wide),
+        "elu": np.where(wide < 0, act.alpha * np.expm1(wide), wide),
+        "softplus": np.logaddexp(wide, 0),
+        "mish": wide * np.tanh(np.logaddexp(wide, 0)),
+        "gelu": 0.5 * wide * (1 + np.vectorize(math.erf)(wide / np.sqrt(2))),
+        "gelu_tanh": 0.5 * wide * (1 + np.tanh(np.sqrt(2 / np.pi) * (wide + 0.044715 * wide**3))),
     }[act.kind]
     (y,) = run_graph(one_op(Act(act), x.shape, x.shape), target, {"x0": x}).values()
-    # hard_swish and hard_sigmoid subtract near their kinks: there the error is relative to 1.
-    floor = 1.0 if act.kind.startswith("hard") else 1e-30
+    # Those that subtract, or add to 1, lose digits where the result is small: there the error is relative to 1.
+    floor = 1e-30 if act.kind in ("sigmoid", "silu", "leaky_relu", "tanh") else 1.0
     assert (np.abs(y - expected) / np.maximum(np.abs(expected), floor)).max() < 4e-7
 
 
@@ -243,7 +258,9 @@ def test_nests_of_concats(data: st.DataObject) -> None:
 def test_pad(target: Target, value: float, batch: int) -> None:
     for top, left, bottom, right in [(1, 1, 1, 1), (0, 2, 3, 0), (0, 0, 0, 1), (4, 0, 0, 0)]:
         out = (batch, 2, 5 + top + bottom, 6 + left + right)
-        check_graph(one_op(Pad((top, left, bottom, right), value), out, (batch, 2, 5, 6)), target, threads=2)
+        check_graph(
+            one_op(Pad((0, 0, top, left), (0, 0, bottom, right), value), out, (batch, 2, 5, 6)), target, threads=2
+        )
 
 
 @pytest.mark.parametrize("axis", [0, 1, 2, 3])

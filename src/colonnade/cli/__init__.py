@@ -6,12 +6,14 @@ Commands import what they need when they run, so that `--help` and mistakes in o
 from __future__ import annotations
 
 import sys
+import warnings
 from collections.abc import Sequence
+from typing import TextIO
 
 import typer
 
 from colonnade.cli import accuracy, budget, demo, deploy, measure, model, product, training
-from colonnade.errors import ColonnadeError
+from colonnade.errors import ColonnadeError, ColonnadeWarning
 
 EXIT_MISTAKE = 2
 EXIT_INTERRUPTED = 130
@@ -59,6 +61,12 @@ def _options(
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; its exit code. A mistake of the user is one line on stderr and code 2."""
+    with warnings.catch_warnings():
+        warnings.showwarning = _show_warning
+        return _run(arguments)
+
+
+def _run(arguments: Sequence[str] | None) -> int:
     try:
         code = app(args=None if arguments is None else list(arguments), standalone_mode=False)
     except ColonnadeError as error:
@@ -76,3 +84,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _complain(message: str) -> int:
     print(f"error: {' '.join(message.split())}", file=sys.stderr)
     return EXIT_MISTAKE
+
+
+def _show_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    """Ours as one line for people, those of other packages as Python shows them."""
+    if issubclass(category, ColonnadeWarning):
+        print(f"warning: {' '.join(str(message).split())}", file=sys.stderr)
+    else:
+        print(warnings.formatwarning(message, category, filename, lineno, line), end="", file=file or sys.stderr)

@@ -20,21 +20,19 @@ from colonnade.graph.tensors import shape_text
 
 IMAGES, LABELS = "x", "y"  # names of the arrays in an .npz
 _KINDS = {(np.dtype(np.float32), 4), (np.dtype(np.uint8), 4), (np.dtype(np.uint8), 3)}  # (dtype, dimensions)
-# What numpy raises for headers that are no tuple, or of brackets and digits without end, is not documented.
-_DAMAGE = (
+# What numpy raises for a file that is no array, or whose header is nonsense: an endless shape, brackets without end.
+NO_ARRAY = (
     OSError,
     ValueError,
     EOFError,
-    KeyError,
-    RuntimeError,
-    TypeError,
     SyntaxError,
+    TypeError,
     OverflowError,
     MemoryError,
+    RecursionError,
     tokenize.TokenError,
-    zipfile.BadZipFile,
-    zlib.error,
 )
+_DAMAGE = (*NO_ARRAY, KeyError, RuntimeError, zipfile.BadZipFile, zlib.error)
 
 
 @dataclass(frozen=True)

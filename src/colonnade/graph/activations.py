@@ -25,6 +25,9 @@ class Row:
     attributes: Mapping[str, float] = field(default_factory=dict)
 
 
+# tanh(softplus(x)) = n / (n + 2) with this n, e * (e + 2) of e = exp(x). From x = 20 on the quotient is 1.
+_MISH = "(exp(min(x, 20)) * (exp(min(x, 20)) + 2))"
+
 ROWS = (
     Row("clamp", "clamp(x, lo, hi)"),  # identity, Relu, Relu6 and Clip: micro-kernels do it themselves
     Row("sigmoid", "sigmoid(x)", onnx="Sigmoid"),
@@ -32,6 +35,12 @@ ROWS = (
     Row("hard_swish", "x * clamp(x * (1 / 6) + 0.5, 0, 1)", onnx="HardSwish"),
     Row("silu", "x * sigmoid(x)"),
     Row("leaky_relu", "x if x >= 0 else alpha * x", onnx="LeakyRelu", attributes={"alpha": 0.01}),
+    Row("tanh", "tanh(x)", onnx="Tanh"),
+    Row("elu", "x if x >= 0 else alpha * (exp(x) - 1)", onnx="Elu", attributes={"alpha": 1.0}),
+    Row("softplus", "max(x, 0) + log(1 + exp(-abs(x)))", onnx="Softplus"),
+    Row("mish", f"0 if x <= -80 else x * ({_MISH} / ({_MISH} + 2))", onnx="Mish"),
+    Row("gelu", "0.5 * x * (1 + erf(x * 0.7071067811865476))"),
+    Row("gelu_tanh", "0.5 * x * (1 + tanh(0.7978845608028654 * (x + 0.044715 * x * x * x)))"),
 )
 
 _BY_NAME = {row.name: row for row in ROWS}

@@ -25,6 +25,7 @@ from colonnade.graph.operators.convolution import *  # noqa: F403
 from colonnade.graph.operators.matrix import *  # noqa: F403
 from colonnade.graph.operators.normalization import *  # noqa: F403
 from colonnade.graph.operators.pool import *  # noqa: F403
+from colonnade.graph.operators.reduce import *  # noqa: F403
 from colonnade.graph.operators.shape import *  # noqa: F403
 
 

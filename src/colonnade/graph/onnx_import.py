@@ -206,14 +206,17 @@ class _Importer:
         assert read is not None
         try:
             with np.errstate(all="ignore"):  # weights may be infinite, and statistics negative
-                result = read(node)
+                made = read(node)
         except (ArithmeticError, LookupError, MemoryError, TypeError, ValueError) as error:
             # Operands and attributes of a damaged file: numpy and Python say by many exceptions that they do not fit.
             raise ColonnadeError(f"its inputs and attributes do not fit: {first_line(error)}") from error
         for name in (value for value in proto.input if value):
             self.folded.pop(name, None)  # it is part of the graph now, and stays
-        self._bind_result(proto.output[0], node, result)
-        self.second_outputs.update(proto.output[1:])
+        results = made if isinstance(made, tuple) else (made,)
+        for output, result in zip(proto.output, results, strict=False):
+            if output:
+                self._bind_result(output, node, result)
+        self.second_outputs.update(proto.output[len(results) :])
 
     def _check_types(self, proto: onnx.NodeProto, attributes: dict[str, Any]) -> None:
         """A cast to real numbers of another size is a cast to f32."""
@@ -271,8 +274,8 @@ class _Importer:
     def _bind_result(self, output: str, node: SourceNode, result: Value) -> None:
         """Name the result as the file does. A result that is an operand stays a node of its own, for a pass to drop."""
         if isinstance(result, Tensor):
-            if not self.builder.nodes or self.builder.nodes[-1].output != result.name:
-                result = node.emit(Act(IDENTITY), [result], result.shape)
+            if result.name in self.values:
+                result = node.emit(Act(IDENTITY), [result], result.shape, result.dtype)
             result = rename_output(self.builder, result, output)
         self._bind(output, result)
 

@@ -18,12 +18,17 @@ from colonnade.graph.ir import REAL, Node, Operator
 MAX_ELEMENTS = 2**29  # two gigabytes in one value: more is a damaged or hostile file
 
 
+BOOL = np.dtype(bool)
+
+
 @dataclass(frozen=True)
 class Tensor:
-    """An activation: known only when the model runs."""
+    """An activation: known only when the model runs. dtype: its type in ONNX. Values of the graph are real numbers in
+    any case: truth values are 1 and 0, and integers are whole."""
 
     name: str
     shape: tuple[int, ...]
+    dtype: np.dtype[Any] = REAL
 
 
 @dataclass(frozen=True)
@@ -35,6 +40,11 @@ class Constant:
 
 
 Value = Tensor | Constant
+
+
+def shape_of(value: Value) -> tuple[int, ...]:
+    """Shape of an activation or a constant."""
+    return value.shape if isinstance(value, Tensor) else tuple(value.array.shape)
 
 
 def fresh_name(hint: str, taken: set[str]) -> str:
@@ -84,12 +94,14 @@ class SourceNode:
         """The operand, or None when the node leaves it out."""
         return self.operands[index] if index < len(self.operands) else None
 
-    def tensor(self, index: int = 0, rank: int | None = None) -> Tensor:
-        """The operand as an activation, of the given rank."""
+    def tensor(self, index: int = 0, rank: int | None = None, any_type: bool = False) -> Tensor:
+        """The operand as an activation, of the given rank, and of real numbers unless `any_type`."""
         operand = self.operand(index)
         if not isinstance(operand, Tensor):
             kind = "missing" if operand is None else "a constant"
             raise ColonnadeError(f"input {index} is {kind}; it must be computed from the model's input")
+        if operand.dtype != REAL and not any_type:
+            raise ColonnadeError(f"input {index} is {operand.dtype}; only {REAL} is supported")
         if rank is not None and len(operand.shape) != rank:
             raise ColonnadeError(f"input {index} has shape {list(operand.shape)}; only rank {rank} is supported")
         return operand
@@ -101,6 +113,13 @@ class SourceNode:
             raise ColonnadeError(f"input {index} ('{operand.name}') must be a constant")
         return operand
 
+    def required(self, index: int) -> Constant:
+        """The operand as a constant, of any type."""
+        constant = self.constant(index)
+        if constant is None:
+            raise ColonnadeError(f"input {index} is missing")
+        return constant
+
     def weights(self, index: int) -> Constant | None:
         """The operand as a constant of real numbers, or None when it is left out."""
         constant = self.constant(index)
@@ -110,9 +129,9 @@ class SourceNode:
 
     def required_weights(self, index: int, rank: int | None = None) -> Constant:
         """The operand as a constant of real numbers of the given rank."""
+        self.required(index)
         constant = self.weights(index)
-        if constant is None:
-            raise ColonnadeError(f"input {index} is missing")
+        assert constant is not None
         if rank is not None and constant.array.ndim != rank:
             shape = list(constant.array.shape)
             raise ColonnadeError(f"input {index} ('{constant.name}') has shape {shape}; it must have rank {rank}")
@@ -126,13 +145,15 @@ class SourceNode:
         constant = self.constant(index)
         return None if constant is None else tuple(int(v) for v in constant.array.reshape(-1))
 
-    def emit(self, op: Operator, inputs: Sequence[Value | np.ndarray], shape: Sequence[int]) -> Tensor:
+    def emit(
+        self, op: Operator, inputs: Sequence[Value | np.ndarray], shape: Sequence[int], dtype: np.dtype[Any] = REAL
+    ) -> Tensor:
         """Append a graph node; arrays among the inputs become constants of the graph."""
         if math.prod(shape) > MAX_ELEMENTS:
             raise ColonnadeError(f"its output of shape {list(shape)} is too large")
         names = tuple(self._use(value) for value in inputs)
         name = fresh_name(self.name, self.builder.node_names)
-        output = Tensor(fresh_name(f"{name}/{self.op_type}", self.builder.taken), tuple(int(d) for d in shape))
+        output = Tensor(fresh_name(f"{name}/{self.op_type}", self.builder.taken), tuple(int(d) for d in shape), dtype)
         self.builder.nodes.append(Node(name, op, names, output.name))
         self.builder.shapes[output.name] = output.shape
         return output
@@ -147,14 +168,21 @@ class SourceNode:
 
 
 def rename_output(builder: Builder, old: Tensor, new: str) -> Tensor:
-    """Give the value of the last emitted node the name it has in the ONNX file."""
-    builder.nodes[-1] = replace(builder.nodes[-1], output=new)
+    """Give a value of one of the last emitted nodes the name it has in the ONNX file."""
+    for i in range(len(builder.nodes) - 1, -1, -1):
+        node = builder.nodes[i]
+        if old.name in node.inputs:
+            builder.nodes[i] = replace(node, inputs=tuple(new if name == old.name else name for name in node.inputs))
+        if node.output == old.name:
+            builder.nodes[i] = replace(node, output=new)
+            break
     builder.shapes[new] = builder.shapes.pop(old.name)
     builder.taken.discard(old.name)
-    return Tensor(new, old.shape)
+    return replace(old, name=new)
 
 
-Reader = Callable[[SourceNode], Value]
+# Gives the value of the node's output, or those of the first outputs.
+Reader = Callable[[SourceNode], Value | tuple[Value, ...]]
 
 
 @dataclass(frozen=True)

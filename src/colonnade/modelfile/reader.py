@@ -59,14 +59,12 @@ def source_of_copy(data: bytes, step: int) -> Source:
     row = _rows(data, header, "order", records.ORDER)[step]
     record = records.STEPS[_index(row["op"])]
     fields: dict[str, Any] = _rows(data, header, record.name, record)[_index(row["index"])]
-    if record.name == "copy":
-        dims, strides = fields["dims"], fields["x_strides"]
-    elif record.name == "unary":
-        dims, strides = (fields["count"],), (1,)
-    else:
+    if record.name not in ("copy", "map"):
         raise ValueError(record.name)
-    buffer = _rows(data, header, "buffers", records.BUFFER)[_index(fields["x_buffer"])]
-    return Source(fields["x_buffer"], fields["x_at"], dims, strides, ELEMENTS[_index(buffer["element"])])
+    x = "x" if record.name == "copy" else "a"
+    buffer = _rows(data, header, "buffers", records.BUFFER)[_index(fields[f"{x}_buffer"])]
+    element = ELEMENTS[_index(buffer["element"])]
+    return Source(fields[f"{x}_buffer"], fields[f"{x}_at"], fields["dims"], fields[f"{x}_strides"], element)
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,7 @@ from colonnade.modelfile.steps import MAX_RANK, STEPS
 __all__ = ["MAX_RANK", "STEPS", "Field", "Record"]
 
 MAGIC = b"COLONNAD"
-VERSION = 12
+VERSION = 13
 ALIGNMENT = 64
 TARGET_BYTES = 32  # of a name, with the zero at its end
 

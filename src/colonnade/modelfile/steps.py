@@ -29,6 +29,9 @@ from colonnade.modelfile.fields import (
 )
 
 MAX_RANK = 6
+MATMUL_RANK = 4  # dimensions of a batch of matrices
+REDUCE_RANK = 4  # kept axes, and reduced ones, of a reduce step
+REDUCTIONS = ("sum", "prod", "max", "min", "argmax", "argmin")
 
 # A step's activation.
 _ACT = (
@@ -210,6 +213,29 @@ _DENSE = record(
     _ACT,
 )
 
+_MATMUL = record(
+    "matmul",
+    "y[d][i][j] = sum_k a[d . a_strides + i * a_row + k * a_column] * b[d . b_strides + k * b_row + j * b_column], for "
+    "every d below dims",
+    view("a", "the first element"),
+    view("b", "the first element"),
+    view("y", "[dims][rows][columns]", written=True),
+    counts("dims", MATMUL_RANK, "sizes of the batch of matrices, shared among the threads"),
+    counts("a_strides", MATMUL_RANK, "elements from matrix to matrix of a, in each dimension"),
+    counts("b_strides", MATMUL_RANK, "the same of b"),
+    *(
+        count(f"{matrix}_{part}", f"elements from one {part} of {matrix} to the next")
+        for matrix in "ab"
+        for part in ("row", "column")
+    ),
+    arithmetic("arithmetic"),
+    size("rows", "rows of a"),
+    size("inner", "columns of a, rows of b"),
+    size("columns", "columns of b, shared among the threads"),
+    _T,
+    _V,
+)
+
 _POOL = record(
     "pool",
     "Windows over planes. Lines and columns of a window outside the input are absent. An average divides by the "
@@ -258,26 +284,25 @@ _AFFINE = record(
     _ACT,
 )
 
-_UNARY = record(
-    "unary",
-    "y[i] = act(x[i])",
-    view("x", "[count]"),
-    view("y", "[count]", written=True),
-    count("count", "data"),
-    _ACT,
-)
-
-_BINARY = record(
-    "binary",
-    "y[o][i] = act(a[o][i] op b[o][i]), or with `broadcast` b[o]",
-    view("a", "[outer][inner]"),
-    view("b", "[outer][inner], or with `broadcast` [outer]"),
-    view("y", "[outer][inner]", written=True),
-    flag("multiply", "else the sum"),
-    flag("broadcast", "b has one element for each of `outer`"),
-    size("outer", "shared among the threads"),
-    size("inner", "elements of each"),
-    _ACT,
+_MAP = record(
+    "map",
+    "y[i . y_strides] = formula(a[i . a_strides], b[i . b_strides], ...) for every index i below dims.",
+    view("a", "the first element of the first input"),
+    view("b", "that of the second", optional=True),
+    view("c", "that of the third", optional=True),
+    view("d", "that of the fourth", optional=True),
+    view("y", "the first element written", written=True),
+    counts("dims", MAX_RANK, "sizes; all but the last shared among the threads"),
+    *(
+        counts(f"{name}_strides", MAX_RANK, f"elements from one to the next of each dimension, in {name}")
+        for name in "abcdy"
+    ),
+    place("constants", "data", "one number for each register after those of the inputs"),
+    place("code", "ints", "the instructions (modelfile/map_code.py)"),
+    number("inputs", 1, "MAP_INPUTS", "too many inputs", "how many of the views a, b, c and d there are"),
+    number("constant_count", 0, "MAP_REGISTERS", "too many registers", "constants"),
+    number("registers", 1, "MAP_REGISTERS", "too many registers", "inputs, constants and what instructions write"),
+    number("instructions", 1, "MAP_INSTRUCTIONS", "too many instructions", "of the code"),
 )
 
 _COPY = record(
@@ -288,6 +313,48 @@ _COPY = record(
     counts("dims", MAX_RANK, "sizes, the first shared among the threads"),
     counts("x_strides", MAX_RANK, "elements from one to the next of each dimension, in x"),
     counts("y_strides", MAX_RANK, "the same in y"),
+)
+
+_GATHER = record(
+    "gather",
+    "y[o][j][i] = x[o][indices[j]][i], or `fill` where the index is -1",
+    view("x", "[outer][x_count][inner]"),
+    view("y", "[outer][y_count][inner]", written=True),
+    place("indices", "ints", "y_count of them, each below x_count, or -1"),
+    count("outer", "before the axis", 1),
+    size("x_count", "elements of the axis in x"),
+    size("y_count", "elements of the axis in y"),
+    count("inner", "after the axis", 1),
+    real("fill", "what is written where there is no index"),
+)
+
+_RESAMPLE = record(
+    "resample",
+    "y[o][j][i] = sum_k weights[j][k] * x[o][indices[j][k]][i]",
+    view("x", "[outer][x_count][inner]"),
+    view("y", "[outer][y_count][inner]", written=True),
+    place("indices", "ints", "[y_count][taps], each below x_count"),
+    place("weights", "data", "[y_count][taps]"),
+    count("outer", "before the axis", 1),
+    size("x_count", "elements of the axis in x"),
+    size("y_count", "elements of the axis in y"),
+    stride("taps", "elements that one is the sum of"),
+    count("inner", "after the axis", 1),
+)
+
+_REDUCE = record(
+    "reduce",
+    "y[k] = scale * the sum, or another reduction, of x[k . kept_strides + r . reduced_strides] over every r below "
+    "`reduced`, for every k below `kept`, in their order",
+    view("x", "the first element"),
+    view("y", "[kept]", written=True),
+    choice("kind", "REDUCE", "the reduction: an index in `steps.REDUCTIONS`"),
+    flag("last", "of equal extremes the last one's place counts, not the first one's"),
+    real("scale", "what sums and the like are multiplied by"),
+    counts("kept", REDUCE_RANK, "sizes of the axes that stay; all are shared among the threads"),
+    counts("kept_strides", REDUCE_RANK, "elements from one to the next of each"),
+    counts("reduced", REDUCE_RANK, "sizes of the axes that go"),
+    counts("reduced_strides", REDUCE_RANK, "elements from one to the next of each"),
 )
 
 _FILL = record(
@@ -327,12 +394,15 @@ STEPS: tuple[Record, ...] = (
     _VERTICAL,
     _DEPTHWISE,
     _DENSE,
+    _MATMUL,
     _POOL,
     _GLOBAL_POOL,
     _AFFINE,
-    _UNARY,
-    _BINARY,
+    _MAP,
     _COPY,
+    _GATHER,
+    _RESAMPLE,
+    _REDUCE,
     _FILL,
     _SOFTMAX,
     _LRN,
@@ -359,14 +429,21 @@ def _fully_connected(f: Fields) -> Work:
     return Work(f["batch"] * (f["columns"] + f["outputs"]), macs, macs, f["outputs"] * (f["columns"] + 1))
 
 
-# The work of every kind of step but copies and convolutions (plan/work.py, plan/ways).
+def _product(f: Fields) -> Work:
+    """Of one matrix of the batch (plan/work.py)."""
+    macs = f["rows"] * f["inner"] * f["columns"]
+    return Work(f["inner"] * (f["rows"] + f["columns"]) + f["rows"] * f["columns"], macs, macs)
+
+
+# The work of every kind of step but copies, maps and convolutions (plan/work.py, plan/ways).
 WORK: Mapping[str, Callable[[Fields], Work]] = {
     "dense": _fully_connected,
+    "matmul": _product,
     "pool": lambda f: Work(f["planes"] * (f["in_h"] * f["in_w"] + f["out_h"] * f["out_w"])),
     "global_pool": lambda f: Work(f["planes"] * (f["height"] * f["width"] + 1)),
     "affine": lambda f: Work(2 * f["channels"] * f["inner"], weights=2 * f["channels"]),
-    "unary": lambda f: Work(2 * f["count"]),
-    "binary": lambda f: Work(f["outer"] * (2 * f["inner"] + (1 if f["broadcast"] else f["inner"]))),
+    "gather": lambda f: Work(2 * f["outer"] * f["y_count"] * f["inner"]),
+    "resample": lambda f: Work(f["outer"] * f["inner"] * (f["x_count"] + f["y_count"])),
     "fill": lambda f: Work(f["count"]),
     "softmax": lambda f: Work(2 * f["outer"] * f["count"] * f["inner"]),
     "lrn": lambda f: Work(2 * f["channels"] * f["inner"]),

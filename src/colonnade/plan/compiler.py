@@ -16,10 +16,9 @@ from colonnade.plan.choose.cache import PlanCache, default_cache_dir
 from colonnade.plan.choose.chain import chained
 from colonnade.plan.choose.tuner import NetworkPlan, default_plan, tuned_plan
 from colonnade.plan.images import lower_parts, plan_parts
-from colonnade.remote.open import open_runner, runs_here
+from colonnade.remote.open import open_runner
 from colonnade.remote.runner import Runner
-from colonnade.runtime.binding import checksum, targets
-from colonnade.runtime.session import Session
+from colonnade.runtime.binding import check_model, checksum, targets
 from colonnade.target.targets import TARGET_NAMES, TARGETS, Target, target_named
 
 Plan = Literal["tuned", "default"]
@@ -86,8 +85,7 @@ def compile_graph(
         parts = tuple(replace(part, plan=chained(part.plan, part.graph, planned)) for part in parts)
     layers = tuple(_layer(name, part.plan, part.repeats) for part in parts for name in part.plan.choices)
     compiled = CompiledModel(write(lower_parts(parts, planned), checksum), planned.name, layers, graph.notes)
-    if runs_here(planned):
-        Session(compiled)  # what the runtime would refuse is refused now
+    check_model(compiled.data, "compiled model")  # what the target's runtime would refuse is refused now
     return compiled
 
 

@@ -45,10 +45,11 @@ def copy_step(name: str, shape: tuple[int, ...], source: Strided, target: Stride
 def _merged(
     shape: tuple[int, ...], x_strides: tuple[int, ...], y_strides: tuple[int, ...]
 ) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]:
-    """The same copy with axes of size 1 dropped and neighbours joined where both sides are contiguous; two axes or
-    more."""
+    """The same copy with axes in the order of y, those of size 1 dropped and neighbours joined where both sides are
+    contiguous; two axes or more."""
     axes: list[tuple[int, int, int]] = []
-    for size, dx, dy in zip(shape, x_strides, y_strides, strict=True):
+    by_place = sorted(zip(shape, x_strides, y_strides, strict=True), key=lambda axis: -axis[2])
+    for size, dx, dy in by_place:
         if size == 1:
             continue
         if axes and axes[-1][1] == size * dx and axes[-1][2] == size * dy:

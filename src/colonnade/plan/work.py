@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -42,9 +43,14 @@ def layers(data: bytes, label: str = "compiled model") -> tuple[Layer, ...]:
 
 def _layer(step: StepRecord, ints: np.ndarray) -> Layer:
     op, f = step.op, {key: value for key, value in step.fields.items() if isinstance(value, int)}
-    dims = step.fields.get("dims")
-    if isinstance(dims, tuple):
-        work = Work(2 * int(np.prod(dims, dtype=np.int64)))
+    dims = {key: math.prod(value) for key, value in step.fields.items() if isinstance(value, tuple)}
+    if op == "reduce":
+        work = Work(dims["kept"] * (dims["reduced"] + 1))
+    elif op == "matmul":
+        one = WORK[op](f)
+        work = Work(dims["dims"] * one.moved, dims["dims"] * one.macs, dims["dims"] * one.dense_macs)
+    elif "dims" in dims:
+        work = Work((f.get("inputs", 1) + 1) * dims["dims"])
     else:
         work = WAY_OF_STEP[op].work(f, ints) if op in WAY_OF_STEP else WORK[op](f)
     n, arithmetic = step.repeats, ARITHMETICS[f.get("arithmetic", 0)]

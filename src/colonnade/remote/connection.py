@@ -15,7 +15,7 @@ import asyncssh
 
 from colonnade.errors import ColonnadeError
 from colonnade.remote.address import Address
-from colonnade.runtime.binding import readable
+from colonnade.runtime.binding import printable, readable
 
 Result = TypeVar("Result")
 SSH_PORT = 22
@@ -185,5 +185,5 @@ def _explained(error: Exception, address: Address, client: _Client, patience: Pa
         words = os.strerror(error.errno) if error.errno else str(error)
         return UnreachableError(f"{address.text}: cannot connect: {words}; is its SSH server running?")
     if isinstance(error, asyncssh.Error):
-        return UnreachableError(f"{address.text}: cannot connect: {error.reason}")
+        return UnreachableError(f"{address.text}: cannot connect: {printable(error.reason)}")
     return RefusedError(f"{address.text}: {error}")

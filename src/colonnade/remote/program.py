@@ -11,10 +11,11 @@ from typing import Protocol
 
 import numpy as np
 
+from colonnade.data.arrays import NO_ARRAY
 from colonnade.errors import ColonnadeError
-from colonnade.modelfile.reader import describe
+from colonnade.modelfile.reader import Argument, describe
 from colonnade.remote.runner import Clock, Closing, Trial, ordered_inputs
-from colonnade.runtime.binding import readable
+from colonnade.runtime.binding import printable, readable
 
 
 @dataclass(frozen=True)
@@ -76,11 +77,11 @@ class ProgramRunner(Closing):
         """All outputs of a model file for inputs by name."""
         description = describe(model)
         arguments, files = self._inputs([model], inputs, threads)
-        results = [f"y{i}.npy" for i in range(len(description.outputs))]
+        results = {f"y{i}.npy": output for i, output in enumerate(description.outputs)}
         for name in results:
             arguments += ["--output", name]
-        outcome = self._execute(Job(arguments, files, results))
-        return [np.load(io.BytesIO(outcome.files[name]), allow_pickle=False) for name in results]
+        outcome = self._execute(Job(arguments, files, tuple(results)))
+        return [self._result(outcome.files[name], output) for name, output in results.items()]
 
     def time(
         self,
@@ -115,6 +116,16 @@ class ProgramRunner(Closing):
             files[f"x{i}.npy"] = _npy(array)
             arguments += ["--input", f"x{i}.npy"]
         return arguments, files
+
+    def _result(self, file: bytes, output: Argument) -> np.ndarray:
+        """The array in an .npy file that holds `output`."""
+        try:
+            array = np.load(io.BytesIO(file), allow_pickle=False)
+        except NO_ARRAY:
+            array = None
+        if not isinstance(array, np.ndarray) or (array.shape, array.dtype) != (output.shape, output.element.dtype):
+            raise ColonnadeError(f"{self._name}: the answer of colonnade-run for '{printable(output.name)}' is damaged")
+        return array
 
     def _execute(self, job: Job) -> Outcome:
         outcome = self._host.execute(job)

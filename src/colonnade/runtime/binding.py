@@ -35,6 +35,7 @@ _SIGNATURES: dict[str, tuple[object, tuple[object, ...]]] = {
     "cln_target": (ctypes.c_char_p, (ctypes.c_int32, ctypes.POINTER(ctypes.c_int32))),
     "cln_model_open": (ctypes.c_int, (ctypes.c_char_p, _POINTERS, *_ERROR)),
     "cln_model_read": (ctypes.c_int, (ctypes.c_char_p, ctypes.c_size_t, _POINTERS, *_ERROR)),
+    "cln_model_check": (ctypes.c_int, (ctypes.c_char_p, ctypes.c_size_t, *_ERROR)),
     "cln_model_close": (None, (ctypes.c_void_p,)),
     "cln_model_inputs": (ctypes.c_int32, (ctypes.c_void_p,)),
     "cln_model_outputs": (ctypes.c_int32, (ctypes.c_void_p,)),
@@ -75,7 +76,12 @@ def library() -> ctypes.CDLL:
 
 def readable(text: bytes) -> str:
     """Text that may hold names from a file, as one printable line."""
-    return "".join(c if c.isprintable() else "?" for c in text.decode(errors="replace"))
+    return printable(text.decode(errors="replace"))
+
+
+def printable(text: str) -> str:
+    """The same of a string: nothing in it moves a terminal's cursor."""
+    return "".join(c if c.isprintable() else "?" for c in text)
 
 
 def checked(label: str, function: Callable[..., int], *arguments: object) -> None:
@@ -88,6 +94,11 @@ def checked(label: str, function: Callable[..., int], *arguments: object) -> Non
 def checksum(data: bytes) -> int:
     """XXH64 with seed 0."""
     return int(library().cln_checksum(data, len(data)))
+
+
+def check_model(data: bytes, label: str) -> None:
+    """ColonnadeError for what a machine of the model file's target would refuse to open, whichever that is."""
+    checked(label, library().cln_model_check, data, len(data))
 
 
 def build_id() -> str:

@@ -16,16 +16,26 @@ from colonnade import __version__
 from colonnade.modelfile import c_format
 from colonnade.modelfile.steps import STEPS
 from colonnade.runtime import emit
-from colonnade.target.isa import Isa, isas_of
+from colonnade.target.isa import ISAS, Isa, isas_of
 from colonnade.target.toolchain import Compiler
 
 CSRC = Path(__file__).parent / "csrc"
 LIBRARY_SOURCES = ("model.c", "validate.c", "strips.c", "session.c", "threads.c", "checksum.c", "cpu.c", "probe.c")
 ISA_SOURCES = (*(f"steps/{step.name}.c" for step in STEPS), "read.c")
-GENERATED_SOURCES = ("isas.c", "ranges.c")
+GENERATED_SOURCES = ("isas.c", "elsewhere.c", "ranges.c")
 RUNNER_SOURCES = ("main.c", "turns.c", "npy.c")
 SONAME = "libcolonnade.so"  # what programs linked with the shared library look for
-OPTIONS = ("-std=gnu11", "-O3", "-fPIC", "-fvisibility=hidden", "-Wall", "-Wextra", "-Wpointer-arith", "-Werror")
+OPTIONS = (
+    "-std=gnu11",
+    "-O3",
+    "-fPIC",
+    "-fvisibility=hidden",
+    "-Wall",
+    "-Wextra",
+    "-Wpointer-arith",
+    "-Werror",
+    "-fno-math-errno",
+)
 
 
 @dataclass(frozen=True)
@@ -99,7 +109,9 @@ def _generated(isas: Sequence[Isa]) -> dict[str, str]:
         "ranges.c": c_format.ranges_source(),
         "limits.h": emit.limits_header(),
         "activations.h": emit.activations_header(),
+        "map_loops.h": emit.map_header(),
         "isas.c": emit.isas_source(tuple(isas)),
+        "elsewhere.c": emit.elsewhere_source([isa for isa in ISAS if isa not in isas]),
         **{f"kernels_{isa.symbol}.c": emit.kernels_source(isa) for isa in isas},
     }
 

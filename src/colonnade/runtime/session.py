@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import ctypes
+import math
 import os
-import threading
 import weakref
+from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,7 @@ import numpy as np
 
 from colonnade.elements import ELEMENTS
 from colonnade.errors import ColonnadeError
-from colonnade.runtime.binding import Info, checked, library
+from colonnade.runtime.binding import Info, checked, library, printable
 
 
 @dataclass(frozen=True)
@@ -35,21 +36,27 @@ class HasData(Protocol):
     def data(self) -> bytes: ...
 
 
+Source = str | os.PathLike[str] | bytes | bytearray | memoryview | HasData
+
+
 class Session:
     """A model ready to run. Calls from several Python threads are safe and run side by side: each takes an arena and
-    a team of `threads` threads from a small pool, which grows to the number of calls that were ever under way."""
+    a team of `threads` threads from a small pool, which grows to the number of calls that were ever under way. A
+    child of fork() may use it too; its first run there starts threads of its own."""
 
-    def __init__(self, model: str | os.PathLike[str] | bytes | HasData, *, threads: int = 1) -> None:
-        """Open and check a model file, its bytes, or a compiled model in memory. `threads`: cores one run may use."""
-        self._label = str(model) if isinstance(model, str | os.PathLike) else "compiled model"
-        self._threads = threads
+    def __init__(self, model: Source, *, threads: int = 1) -> None:
+        """Open and check a model file, its bytes, or a compiled model in memory. `threads`: cores one run may use.
+        ColonnadeError for a model that is missing, damaged or for another CPU, and for threads that are not an int
+        from 1 to 1024."""
+        self._label = printable(str(model)) if isinstance(model, str | os.PathLike) else "compiled model"
+        self._threads = _checked_threads(threads, self._label)
         self._model = _open(model, self._label)
         lib = library()
         weakref.finalize(self, lib.cln_model_close, self._model)
         self._inputs = [_arg(lib.cln_model_input(self._model, i)) for i in range(lib.cln_model_inputs(self._model))]
         self._outputs = [_arg(lib.cln_model_output(self._model, i)) for i in range(lib.cln_model_outputs(self._model))]
-        self._lock = threading.Lock()
-        self._idle = [self._create()]
+        # Its methods are atomic, so there is no lock that a fork could leave locked in the child.
+        self._idle = deque([self._create()])
 
     @property
     def target(self) -> str:
@@ -72,7 +79,7 @@ class Session:
         inputs are read where they are; outputs are written straight into the arrays returned."""
         wanted = self._wanted(output_names)
         inputs = self._bind(feeds)
-        outputs = [np.empty(arg.shape, arg.dtype) for arg in self._outputs]
+        outputs = self._empty_outputs()
         with _Borrowed(self) as session:
             library().cln_session_run(session, _addresses(inputs), _addresses(outputs))
         return [outputs[i] for i in wanted]
@@ -86,7 +93,7 @@ class Session:
     def profile_once(self, feeds: Mapping[str, np.ndarray]) -> np.ndarray:
         """Nanoseconds of each step in one run."""
         inputs = self._bind(feeds)
-        outputs = [np.empty(arg.shape, arg.dtype) for arg in self._outputs]
+        outputs = self._empty_outputs()
         times = np.zeros(library().cln_model_steps(self._model))
         pointer = times.ctypes.data_as(ctypes.POINTER(ctypes.c_double))
         with _Borrowed(self) as session:
@@ -118,30 +125,41 @@ class Session:
         weakref.finalize(self, library().cln_session_free, session)
         return session
 
+    def _empty_outputs(self) -> list[np.ndarray]:
+        """Arrays for all outputs. ColonnadeError where there is no memory for them."""
+        try:
+            return [np.empty(arg.shape, arg.dtype) for arg in self._outputs]
+        except (MemoryError, ValueError):  # ValueError: numpy's, for more bytes than there are addresses
+            needed = sum(math.prod(arg.shape) * arg.dtype.itemsize for arg in self._outputs)
+            raise ColonnadeError(f"{self._label}: not enough memory for outputs of {needed} bytes") from None
+
     def _wanted(self, names: Sequence[str] | None) -> list[int]:
         known = [arg.name for arg in self._outputs]
         if names is None:
             return list(range(len(known)))
         for name in names:
             if name not in known:
-                raise ColonnadeError(f"{self._label}: no output '{name}'; outputs: {', '.join(known)}")
+                outputs = printable(", ".join(known))
+                raise ColonnadeError(f"{self._label}: no output '{printable(name)}'; outputs: {outputs}")
         return [known.index(name) for name in names]
 
     def _bind(self, feeds: Mapping[str, np.ndarray]) -> list[np.ndarray]:
         names = [arg.name for arg in self._inputs]
         for name in feeds:
             if name not in names:
-                raise ColonnadeError(f"{self._label}: no input '{name}'; inputs: {', '.join(names)}")
+                inputs = printable(", ".join(names))
+                raise ColonnadeError(f"{self._label}: no input '{printable(name)}'; inputs: {inputs}")
         return [self._checked_input(arg, feeds) for arg in self._inputs]
 
     def _checked_input(self, arg: NodeArg, feeds: Mapping[str, np.ndarray]) -> np.ndarray:
+        label = f"{self._label}: input '{printable(arg.name)}'"
         if arg.name not in feeds:
-            raise ColonnadeError(f"{self._label}: input '{arg.name}' is missing")
+            raise ColonnadeError(f"{label} is missing")
         array = np.asarray(feeds[arg.name])
         if array.dtype != arg.dtype:
-            raise ColonnadeError(f"{self._label}: input '{arg.name}' must be {arg.dtype}, not {array.dtype}")
+            raise ColonnadeError(f"{label} must be {arg.dtype}, not {array.dtype}")
         if array.shape != arg.shape:
-            raise ColonnadeError(f"{self._label}: input '{arg.name}' must have shape {arg.shape}, not {array.shape}")
+            raise ColonnadeError(f"{label} must have shape {arg.shape}, not {array.shape}")
         return np.require(array, requirements=["C_CONTIGUOUS", "ALIGNED"])
 
 
@@ -152,27 +170,38 @@ class _Borrowed:
         self._owner = owner
 
     def __enter__(self) -> ctypes.c_void_p:
-        with self._owner._lock:
-            if self._owner._idle:
-                self._session = self._owner._idle.pop()
-                return self._session
-        self._session = self._owner._create()
+        try:
+            self._session = self._owner._idle.pop()
+        except IndexError:
+            self._session = self._owner._create()
         return self._session
 
     def __exit__(self, *_: object) -> None:
-        with self._owner._lock:
-            self._owner._idle.append(self._session)
+        self._owner._idle.append(self._session)
 
 
-def _open(model: str | os.PathLike[str] | bytes | HasData, label: str) -> ctypes.c_void_p:
+def _checked_threads(threads: object, label: str) -> int:
+    """An int that C can be given; the library says which of these it takes."""
+    if isinstance(threads, bool) or not isinstance(threads, int | np.integer) or abs(int(threads)) >= 2**31:
+        raise ColonnadeError(f"{label}: threads must be a number of cores, not {threads!r}")
+    return int(threads)
+
+
+def _open(model: Source, label: str) -> ctypes.c_void_p:
     handle = ctypes.c_void_p()
     if isinstance(model, str | os.PathLike):
-        if Path(model).suffix == ".onnx" and Path(model).is_file():
+        path = os.fsencode(model)
+        if b"\0" in path:
+            raise ColonnadeError(f"{label}: a path with a zero byte names no file")
+        if Path(os.fsdecode(path)).suffix == ".onnx" and Path(os.fsdecode(path)).is_file():
             raise ColonnadeError(f"{label}: is an ONNX file; compile it first (colonnade compile, colonnade.compile)")
-        checked(label, library().cln_model_open, os.fsencode(Path(model)), ctypes.byref(handle))
-    else:
-        data = model if isinstance(model, bytes) else model.data
-        checked(label, library().cln_model_read, data, len(data), ctypes.byref(handle))
+        checked(label, library().cln_model_open, path, ctypes.byref(handle))
+        return handle
+    data = model if isinstance(model, bytes | bytearray | memoryview) else getattr(model, "data", None)
+    if not isinstance(data, bytes | bytearray | memoryview):
+        raise ColonnadeError(f"a model is a path, bytes or a compiled model, not of type {type(model).__name__}")
+    content = bytes(data)
+    checked(label, library().cln_model_read, content, len(content), ctypes.byref(handle))
     return handle
 
 

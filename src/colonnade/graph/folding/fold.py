@@ -80,7 +80,7 @@ def _settled(operation: Operation, result: np.ndarray) -> np.ndarray:
     return np.asarray(result, order="C")
 
 
-def _by_reader(operation: Operation, read: Reader) -> np.ndarray:
+def _by_reader(operation: Operation, read: Reader) -> list[np.ndarray]:
     """Bind the first operand as if the network computed it, and run what is emitted."""
     operands = [None if array is None else _real(operation, array) for array in operation.operands]
     if not operands or operands[0] is None:
@@ -97,15 +97,17 @@ def _by_reader(operation: Operation, read: Reader) -> np.ndarray:
         builder=builder,
         outputs=operation.outputs,
     )
-    result = read(node)
-    if isinstance(result, Constant):
-        return result.array
+    made = read(node)
+    results = made if isinstance(made, tuple) else (made,)
     values = {**builder.constants, "x": operands[0]}
     for emitted in builder.nodes:
         inputs, shape = [values[name] for name in emitted.inputs], builder.shapes[emitted.output]
         _reserve(operation, emitted, inputs, shape)
         values[emitted.output] = run_op(emitted.op, inputs, shape)
-    return values[result.name]
+    return [
+        result.array if isinstance(result, Constant) else values[result.name].astype(result.dtype, copy=False)
+        for result in results
+    ]
 
 
 def _real(operation: Operation, array: np.ndarray) -> np.ndarray:

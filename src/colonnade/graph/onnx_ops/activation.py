@@ -6,8 +6,10 @@ import math
 
 from colonnade.errors import ColonnadeError
 from colonnade.graph.activations import ROWS, Row
+from colonnade.graph.formula import literal
 from colonnade.graph.ir import RELU, Act, Activation
 from colonnade.graph.onnx_node import Reader, SourceNode, Tensor, Value, operator
+from colonnade.graph.onnx_ops.elementwise import emit_map
 
 
 def _act(node: SourceNode, act: Activation) -> Tensor:
@@ -52,10 +54,15 @@ def _bound(node: SourceNode, name: str, index: int, default: float) -> float:
     return float(bound.array.reshape(()))
 
 
-@operator("Swish", limits="alpha is 1")
+@operator("Swish")
 def swish(node: SourceNode) -> Value:
     """x * sigmoid(alpha * x), opset 24."""
     alpha = float(node.attributes.get("alpha", 1.0))
     if alpha != 1.0:
-        raise ColonnadeError(f"attribute alpha is {alpha}; only 1 is supported")
+        return emit_map(node, f"x0 * sigmoid({literal(alpha)} * x0)", [node.tensor()])
     return _act(node, Activation("silu"))
+
+
+@operator("Gelu")
+def gelu(node: SourceNode) -> Value:
+    return _act(node, Activation("gelu_tanh" if node.attributes.get("approximate", "none") == "tanh" else "gelu"))

@@ -2,60 +2,90 @@
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
 from colonnade.errors import ColonnadeError
-from colonnade.graph.ir import GlobalPool, Pool, Reshape
-from colonnade.graph.onnx_node import SourceNode, Value, normalize_axis, operator
-from colonnade.graph.windows import resolve_windows
+from colonnade.graph.formula import literal
+from colonnade.graph.ir import Pool, Reshape
+from colonnade.graph.onnx_node import Reader, SourceNode, Tensor, Value, operator
+from colonnade.graph.onnx_ops.reduce import map_one, reduced
+from colonnade.graph.windows import Axis, Windows, resolve_axes
+
+Kind = Literal["max", "avg"]
 
 
-@operator("MaxPool", limits="two-dimensional, one output; no dilations with SAME padding")
+@operator("MaxPool", limits="one output")
 def max_pool(node: SourceNode) -> Value:
-    return _pool(node, "max", count_include_pad=False)
+    if node.outputs > 1:
+        raise ColonnadeError("its second output, the indices, is not supported; MaxUnpool needs them")
+    return _pool(node, node.tensor(0), "max", count_include_pad=False)
 
 
-@operator("AveragePool", limits="two-dimensional; no dilations with SAME padding")
+@operator("AveragePool")
 def average_pool(node: SourceNode) -> Value:
-    return _pool(node, "avg", count_include_pad=bool(node.attributes.get("count_include_pad", 0)))
+    return _pool(node, node.tensor(0), "avg", count_include_pad=bool(node.attributes.get("count_include_pad", 0)))
 
 
-def _pool(node: SourceNode, kind: Literal["max", "avg"], count_include_pad: bool) -> Value:
-    x = node.tensor(0, rank=4)
+@operator("LpPool")
+def lp_pool(node: SourceNode) -> Value:
+    """The root of a sum of powers: an average that counts its padding, by the number of elements."""
+    p = int(node.attributes.get("p", 2))
+    x = node.tensor(0)
+    powers = map_one(node, "x0 * x0" if p == 2 else f"pow(abs(x0), {p})", x)
+    mean = _pool(node, powers, "avg", count_include_pad=True)
+    count = math.prod(int(k) for k in node.attributes["kernel_shape"])
+    return map_one(node, f"sqrt(x0 * {count})" if p == 2 else f"pow(x0 * {count}, {literal(1 / p)})", mean)
+
+
+def _pool(node: SourceNode, x: Tensor, kind: Kind, count_include_pad: bool) -> Tensor:
+    """Over lines, planes or volumes; those plane by plane, and then along their depth."""
     kernel = tuple(int(k) for k in node.attributes["kernel_shape"])
-    if len(kernel) != 2 or min(kernel) < 1:
-        raise ColonnadeError(f"attribute kernel_shape is {list(kernel)}; it must be two positive integers")
-    windows = resolve_windows(node, (kernel[0], kernel[1]), (x.shape[2], x.shape[3]))
-    if windows.has_empty:
-        raise ColonnadeError(f"pads {list(windows.pads)} leave a {kernel[0]}x{kernel[1]} window without an element")
+    axes = resolve_axes(node, kernel, x.shape[2:])
+    if not 1 <= len(axes) <= 3:
+        raise ColonnadeError(f"input 0 has shape {list(x.shape)}; it must have rank 3, 4 or 5")
+    shape = (*x.shape[:2], *(axis.output for axis in axes))
+    for axis in axes:
+        if axis.has_empty:
+            raise ColonnadeError(f"its pads leave a window of {list(kernel)} without an element")
+    none = Axis(1, output=1)
+    if len(axes) == 1:
+        return _flat(node, _of_planes(node, x, kind, Windows(none, axes[0]), count_include_pad), shape)
+    y = _of_planes(node, x, kind, Windows(*axes[-2:]), count_include_pad)
+    if len(axes) == 2:
+        return _flat(node, y, shape)
+    area = math.prod(shape[3:])
+    flat = _flat(node, y, (*x.shape[:2], x.shape[2], area))
+    return _flat(
+        node, _of_planes(node, flat, kind, Windows(axes[0], Axis(area, output=area)), count_include_pad), shape
+    )
+
+
+def _of_planes(node: SourceNode, x: Tensor, kind: Kind, windows: Windows, count_include_pad: bool) -> Tensor:
+    plane = (windows.down.size, windows.along.size)
+    flat = _flat(node, x, (x.shape[0], math.prod(x.shape[1:]) // math.prod(plane), *plane))
     op = Pool(kind, windows.kernel, windows.strides, windows.pads, windows.dilations, count_include_pad)
-    return node.emit(op, [x], (*x.shape[:2], *windows.output))
+    return node.emit(op, [flat], (*flat.shape[:2], *windows.output))
 
 
-@operator("GlobalAveragePool", limits="rank 4")
-def global_average_pool(node: SourceNode) -> Value:
-    return _global_pool(node, "avg")
+def _flat(node: SourceNode, x: Tensor, shape: tuple[int, ...]) -> Tensor:
+    return x if x.shape == shape else node.emit(Reshape(), [x], shape)
 
 
-@operator("GlobalMaxPool", limits="rank 4")
-def global_max_pool(node: SourceNode) -> Value:
-    return _global_pool(node, "max")
+def _global(kind: str) -> Reader:
+    def read(node: SourceNode) -> Value:
+        x = node.tensor()
+        return reduced(node, x, kind, tuple(range(2, len(x.shape))))
+
+    return read
 
 
-def _global_pool(node: SourceNode, kind: Literal["max", "avg"]) -> Value:
-    x = node.tensor(0, rank=4)
-    return node.emit(GlobalPool(kind), [x], (*x.shape[:2], 1, 1))
+operator("GlobalAveragePool")(_global("mean"))
+operator("GlobalMaxPool")(_global("max"))
 
 
-@operator("ReduceMean", limits="rank 4, over H and W")
-def reduce_mean(node: SourceNode) -> Value:
-    """Over H and W only, which is a global average pool. Axes are an attribute before opset 18, then an input."""
-    x = node.tensor(0, rank=4)
-    given = node.integers("axes", index=1, since=18) or ()
-    if not given and node.attributes.get("noop_with_empty_axes", 0):
-        return x
-    axes = sorted(normalize_axis(axis, 4) for axis in given)
-    if axes != [2, 3]:
-        raise ColonnadeError(f"mean over axes {list(given) or 'all'} is not supported, only over H and W (2 and 3)")
-    mean = node.emit(GlobalPool("avg"), [x], (*x.shape[:2], 1, 1))
-    return mean if node.attributes.get("keepdims", 1) else node.emit(Reshape(), [mean], x.shape[:2])
+@operator("GlobalLpPool")
+def global_lp_pool(node: SourceNode) -> Value:
+    x, p = node.tensor(), int(node.attributes.get("p", 2))
+    powers = map_one(node, f"pow(abs(x0), {p})", x)
+    return map_one(node, f"pow(x0, {literal(1 / p)})", reduced(node, powers, "sum", tuple(range(2, len(x.shape)))))

@@ -24,9 +24,10 @@ def merge_pads(graph: Graph) -> Graph:
 
 def _with_pad(op: Operator, pad: Pad) -> Operator | None:
     """The operator on the input before padding, or None when there is no such operator."""
-    if pad.value != 0 or not isinstance(op, Conv | Pool):
+    around = pad.plane
+    if pad.value != 0 or around is None or not isinstance(op, Conv | Pool):
         return None
-    pads = (op.pads[0] + pad.pads[0], op.pads[1] + pad.pads[1], op.pads[2] + pad.pads[2], op.pads[3] + pad.pads[3])
+    pads = (op.pads[0] + around[0], op.pads[1] + around[1], op.pads[2] + around[2], op.pads[3] + around[3])
     if isinstance(op, Conv):
         return replace(op, pads=pads)
     # The zeros of the Pad count in the average; the pool's own padding must then count as well.

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from colonnade.graph.ir import Act, Affine, GlobalPool, Graph, Node, Pad, Pool, Reshape, Transpose
+from colonnade.graph.ir import Act, Affine, Expand, GlobalPool, Graph, Node, Pad, Pool, Reshape, Slice, Transpose
 from colonnade.graph.passes.editor import Editor
 
 
@@ -27,7 +27,7 @@ def _is_identity(edit: Editor, node: Node) -> bool:
         case Affine(act):
             scale, shift = (edit.constants[name] for name in node.inputs[1:])
             return act.is_identity and bool(np.all(scale == 1) and np.all(shift == 0))
-        case Reshape() | Pad() | GlobalPool():
+        case Reshape() | Pad() | GlobalPool() | Slice() | Expand():
             return same_shape
         case Transpose(perm):
             return perm == tuple(range(len(perm)))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import warnings
 from collections.abc import Mapping
 from dataclasses import asdict
 from functools import cache
@@ -17,7 +18,7 @@ from typing import Any
 
 import platformdirs
 
-from colonnade.errors import ColonnadeError
+from colonnade.errors import ColonnadeError, ColonnadeWarning
 from colonnade.files import write_atomic
 from colonnade.plan.ways import WAYS, Candidate
 
@@ -39,11 +40,12 @@ def planner_digest() -> str:
 
 
 class Records:
-    """JSON objects by digest, one small file each."""
+    """JSON objects by digest, one small file each. Where no file can be written they are kept in memory."""
 
     def __init__(self, directory: Path, machine: str) -> None:
         """machine: what all of them depend on (CPU, ISA, threads, build)."""
         self._directory, self._machine = directory, f"{machine}; planner {planner_digest()}"
+        self._unwritten: dict[str, str] = {}
 
     def _path(self, digest: str) -> Path:
         key = hashlib.sha256(f"{self._machine}\n{digest}".encode()).hexdigest()
@@ -52,18 +54,27 @@ class Records:
     def read(self, digest: str) -> Any:
         """What was written; None when there is nothing, or nothing whole."""
         try:
-            return json.loads(self._path(digest).read_text())
+            return json.loads(self._unwritten.get(digest) or self._path(digest).read_text())
         except (OSError, ValueError):
             return None
 
     def write(self, digest: str, fields: Mapping[str, object]) -> None:
-        """Keep `fields`. ColonnadeError where that is not possible."""
+        """Keep `fields`. The first that a file cannot hold gives a ColonnadeWarning; no further file is tried then."""
         text = json.dumps({"machine": self._machine, **fields}, indent=1)
-        try:
-            self._directory.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise ColonnadeError(f"{self._directory}: profiles cannot be kept there: {error.strerror}") from error
-        write_atomic(self._path(digest), text.encode())
+        if not self._unwritten:
+            try:
+                self._directory.mkdir(parents=True, exist_ok=True)
+                write_atomic(self._path(digest), text.encode())
+                return
+            except (OSError, ColonnadeError) as error:
+                reason = error.strerror if isinstance(error, OSError) else error
+                warnings.warn(
+                    f"{self._directory}: what is measured cannot be kept there, so another run will measure it again "
+                    f"({reason})",
+                    ColonnadeWarning,
+                    stacklevel=1,
+                )
+        self._unwritten[digest] = text
 
 
 class PlanCache:

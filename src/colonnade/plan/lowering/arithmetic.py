@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import numpy as np
-
-from colonnade.errors import ColonnadeError
-from colonnade.graph.ir import Affine, Binary, Node
+from colonnade.graph.ir import Affine, Binary, Map, Node
 from colonnade.modelfile.program import elements_of
 from colonnade.plan.lowering.context import Lowering
+from colonnade.plan.lowering.maps import emit_map
 from colonnade.plan.lowering.table import lowers
 from colonnade.plan.ways.step_fields import activation_fields
 
@@ -30,25 +28,9 @@ def affine(to: Lowering, node: Node, op: Affine) -> None:
 
 @lowers(Binary)
 def binary(to: Lowering, node: Node, op: Binary) -> None:
-    a, b = node.inputs
-    shape = to.graph.shape(a)
-    order = to.any_order(a)
-    per_plane = to.graph.shape(b) == (*shape[:2], 1, 1) and shape[2:] != (1, 1)
-    if b in to.graph.constants and not per_plane:
-        second = to.constant(np.broadcast_to(to.graph.constants[b], shape), order)
-    elif to.graph.shape(b) == shape or per_plane:
-        second = to.read(b, order)
-    else:
-        raise ColonnadeError(f"node '{node.name}': cannot combine shapes {shape} and {to.graph.shape(b)}")
-    count = elements_of(shape)
-    outer = elements_of(shape[:2]) if per_plane else max((d for d in shape[:2] if count), default=1)
-    to.emit(
-        "binary",
-        node.name,
-        {"a": to.read(a, order), "b": second, "y": to.write(node, order)},
-        multiply=op.kind == "mul",
-        broadcast=per_plane,
-        outer=outer,
-        inner=count // outer,
-        **activation_fields(op.act),
-    )
+    emit_map(to, node, "x0 + x1" if op.kind == "add" else "x0 * x1", node.inputs, op.act)
+
+
+@lowers(Map)
+def map_(to: Lowering, node: Node, op: Map) -> None:
+    emit_map(to, node, op.formula, node.inputs)

@@ -78,6 +78,33 @@ class Lowering:
         """The order in which a value is at hand, for operators that work in either."""
         return "cn" if self.places.known(value, "cn") is not None or value in self.graph.constants else "plain"
 
+    def order_at_hand(self, value: str) -> Order:
+        """An order in which a value exists already, for operators that work in any, borders and all."""
+        return next(order for order in _ORDERS if self.places.known(value, order) is not None)
+
+    def walk(self, value: str) -> Strided:
+        """A value where it is at hand, walked as ONNX orders its axes."""
+        if value in self.graph.constants:
+            return dense(self.constant(self.graph.constants[value], "plain"), self.graph.shape(value))
+        order = self.order_at_hand(value)
+        return self.places.walked(value, order, self.read(value, order))
+
+    def take(self, node: Node, source: Strided) -> None:
+        """Make a node's output of `source`, walked along the output's axes: it is a view of it where that is dense data
+        that nobody else has a place for, and else a copy."""
+        value, shape = node.output, self.graph.shape(node.output)
+        orders: tuple[Order, ...] = ("plain", "cn")
+        for order in orders:
+            walked = self.places.walked(value, order, source.view)
+            same = all(a == b for n, a, b in zip(shape, walked.strides, source.strides, strict=True) if n > 1)
+            owned = value in self.graph.outputs or self.places.is_slice(value)
+            if same and not owned and source.view.storage.kind == "arena":
+                self.places.bind(value, order, source.view)
+                return
+        made = orders[len(shape) == 4]
+        target = self.places.walked(value, made, self.write(node, made))
+        self.copy(node.name, shape, source, target)
+
     def constant(self, array: np.ndarray, order: Order) -> View:
         """An array stored among the constants."""
         stored = array if order == "plain" or array.ndim < 2 else np.swapaxes(array, 0, 1)

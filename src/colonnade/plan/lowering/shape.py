@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from colonnade.graph.ir import Concat, Node, Pad, Reshape, Transpose
+import numpy as np
+
+from colonnade.graph.ir import Concat, Expand, Gather, Node, Pad, Reshape, Slice, Transpose
 from colonnade.modelfile.program import elements_of
 from colonnade.plan.copy import Strided, dense, row_major
 from colonnade.plan.lowering.context import Lowering
@@ -31,14 +33,57 @@ def concat(to: Lowering, node: Node, op: Concat) -> None:
 
 @lowers(Pad)
 def pad(to: Lowering, node: Node, op: Pad) -> None:
-    stored = swapped(to.graph.shape(node.inputs[0]))
-    padded = swapped(to.graph.shape(node.output))
-    x, y = to.read(node.inputs[0], "cn"), to.write(node, "cn")
-    strides = row_major(padded)
-    top, left = op.pads[:2]
-    to.emit("fill", f"{node.name}:border", {"y": y}, count=elements_of(padded), value=op.value)
-    inside = y.shifted(top * strides[2] + left)
-    to.copy(node.name, stored, dense(x, stored), Strided(inside, strides))
+    """`value` everywhere, and then the input in the middle."""
+    order = to.any_order(node.inputs[0])
+    y = to.write(node, order)
+    to.emit("fill", f"{node.name}:border", {"y": y}, count=elements_of(to.graph.shape(node.output)), value=op.value)
+    whole = to.places.walked(node.output, order, y)
+    inside = whole.view.shifted(sum(n * stride for n, stride in zip(op.before, whole.strides, strict=True)))
+    to.copy(node.name, to.graph.shape(node.inputs[0]), to.walk(node.inputs[0]), Strided(inside, whole.strides))
+
+
+@lowers(Slice)
+def slice_(to: Lowering, node: Node, op: Slice) -> None:
+    """A view where the elements lie side by side as they are, as a range of channels does; else a copy."""
+    x = to.walk(node.inputs[0])
+    at = sum(start * stride for start, stride in zip(op.starts, x.strides, strict=True))
+    strides = tuple(stride * step for stride, step in zip(x.strides, op.steps, strict=True))
+    to.take(node, Strided(x.view.shifted(at), strides))
+
+
+@lowers(Expand)
+def expand(to: Lowering, node: Node, op: Expand) -> None:
+    x, own = to.walk(node.inputs[0]), to.graph.shape(node.inputs[0])
+    strides = tuple(0 if size == 1 else stride for size, stride in zip(own, x.strides, strict=True))
+    to.take(node, Strided(x.view, strides))
+
+
+@lowers(Transpose)
+def transpose(to: Lowering, node: Node, op: Transpose) -> None:
+    x = to.walk(node.inputs[0])
+    to.take(node, Strided(x.view, tuple(x.strides[axis] for axis in op.perm)))
+
+
+@lowers(Gather)
+def gather(to: Lowering, node: Node, op: Gather) -> None:
+    """Along the axis the elements of a table; everything before and after it as in dense data."""
+    order = to.any_order(node.inputs[0])
+    x, y = to.read(node.inputs[0], order), to.write(node, order)
+    source, shape = to.graph.shape(node.inputs[0]), to.graph.shape(node.output)
+    axis = op.axis
+    if order == "cn" and len(shape) >= 2:
+        source, shape, axis = swapped(source), swapped(shape), {0: 1, 1: 0}.get(axis, axis)
+    to.emit(
+        "gather",
+        node.name,
+        {"x": x, "y": y},
+        indices=to.program.constants.add_ints(np.asarray(op.indices)),
+        outer=elements_of(shape[:axis]),
+        x_count=source[axis],
+        y_count=shape[axis],
+        inner=elements_of(shape[axis + 1 :]),
+        fill=op.fill,
+    )
 
 
 @lowers(Reshape)
@@ -53,11 +98,3 @@ def reshape(to: Lowering, node: Node, op: Reshape) -> None:
         to.copy(node.name, flat, dense(view, flat), dense(to.write(node, order), flat))
     else:
         to.places.bind(node.output, order, view)
-
-
-@lowers(Transpose)
-def transpose(to: Lowering, node: Node, op: Transpose) -> None:
-    strides = row_major(to.graph.shape(node.inputs[0]))
-    walked = tuple(strides[axis] for axis in op.perm)
-    source, shape = Strided(to.read(node.inputs[0], "plain"), walked), to.graph.shape(node.output)
-    to.copy(node.name, shape, source, dense(to.write(node, "plain"), shape))

@@ -45,6 +45,92 @@ static inline float cln_exp(float x) {
   return x == x ? y : x;
 }
 
+/* ln(x): x = m 2^e with m from sqrt(1/2) to sqrt(2), ln(1 + f) = f - f^2 / 2 + f^3 p(f), p a Chebyshev fit of degree 8,
+ * 4e-8 absolute. */
+static inline float cln_log(float x) {
+  const bool tiny = x < 1.17549435e-38f; /* denormal */
+  const float scaled = tiny ? x * 8388608.0f : x;
+  int32_t bits;
+  memcpy(&bits, &scaled, 4);
+  const int32_t e = (bits - 0x3F3504F3) >> 23;
+  bits -= (int32_t)((uint32_t)e << 23);
+  float m;
+  memcpy(&m, &bits, 4);
+  const float f = m - 1.0f, exponent = (float)(e - (tiny ? 23 : 0));
+  float p = 0.0714975335f;
+  p = p * f - 0.115712012f;
+  p = p * f + 0.116615115f;
+  p = p * f - 0.124110506f;
+  p = p * f + 0.142499365f;
+  p = p * f - 0.166684802f;
+  p = p * f + 0.200007075f;
+  p = p * f - 0.24999989f;
+  p = p * f + 0.333333312f;
+  const float y = exponent * 0.693359375f + (f + (exponent * -2.12194440e-4f + (f * f * (f * p - 0.5f))));
+  const float below = x == 0.0f ? -INFINITY : NAN;
+  return x > 0.0f ? (x < INFINITY ? y : x) : (x == x ? below : x);
+}
+
+/* erf(x): x p(x^2) up to 1, 1 - exp(q(|x|)) up to 4, p and q Chebyshev fits of degrees 6 and 7; 1.4e-7 absolute. */
+static inline float cln_erf(float x) {
+  const float t = cln_clamp(x < 0.0f ? -x : x, 0.0f, 4.0f), z = t * t;
+  float p = 7.8824971e-05f;
+  p = p * z - 8.01885499e-4f;
+  p = p * z + 5.18931194e-3f;
+  p = p * z - 2.68543288e-2f;
+  p = p * z + 0.112835975f;
+  p = p * z - 0.376126269f;
+  p = p * z + 1.12837917f;
+  float q = -1.33093904e-05f;
+  q = q * t + 3.17572035e-4f;
+  q = q * t - 3.4368676e-3f;
+  q = q * t + 2.26219859e-2f;
+  q = q * t - 0.10331898f;
+  q = q * t - 0.639093319f;
+  q = q * t - 1.12592595f;
+  q = q * t - 7.56968624e-4f;
+  const float y = t < 1.0f ? t * p : 1.0f - cln_exp(q);
+  return x < 0.0f ? -y : y;
+}
+
+/* (1 - e) / (1 + e), e = exp(-2 |x|); for small x, where that loses digits, the Taylor polynomial. */
+static inline float cln_tanh(float x) {
+  const float t = x < 0.0f ? -x : x, z = x * x, e = cln_exp(-2.0f * t);
+  const float large = (1.0f - e) / (1.0f + e);
+  const float small = t * (1.0f + z * (-1.0f / 3 + z * (2.0f / 15 + z * (-17.0f / 315 + z * (62.0f / 2835)))));
+  const float y = t < 0.3f ? small : large;
+  return x < 0.0f ? -y : y;
+}
+
+static inline float cln_abs(float x) { return fabsf(x); }
+static inline float cln_sign(float x) { return x > 0.0f ? 1.0f : (x < 0.0f ? -1.0f : x); }
+static inline float cln_sqrt(float x) { return sqrtf(x); }
+static inline float cln_floor(float x) { return floorf(x); }
+static inline float cln_ceil(float x) { return ceilf(x); }
+static inline float cln_round(float x) { return rintf(x); }
+static inline float cln_trunc(float x) { return truncf(x); }
+static inline float cln_max(float a, float b) { return a > b || a != a ? a : b; }
+static inline float cln_min(float a, float b) { return a < b || a != a ? a : b; }
+static inline float cln_pow(float a, float b) { return powf(a, b); }
+static inline float cln_fmod(float a, float b) { return fmodf(a, b); }
+static inline float cln_mod(float a, float b) {
+  const float r = fmodf(a, b);
+  return r != 0.0f && (r < 0.0f) != (b < 0.0f) ? r + b : r;
+}
+static inline float cln_sin(float x) { return sinf(x); }
+static inline float cln_cos(float x) { return cosf(x); }
+static inline float cln_tan(float x) { return tanf(x); }
+static inline float cln_asin(float x) { return asinf(x); }
+static inline float cln_acos(float x) { return acosf(x); }
+static inline float cln_atan(float x) { return atanf(x); }
+static inline float cln_sinh(float x) { return sinhf(x); }
+static inline float cln_cosh(float x) { return coshf(x); }
+static inline float cln_asinh(float x) { return asinhf(x); }
+static inline float cln_acosh(float x) { return acoshf(x); }
+static inline float cln_atanh(float x) { return atanhf(x); }
+static inline float cln_isnan(float x) { return (float)(x != x); }
+static inline float cln_isinf(float x) { return (float)(x == INFINITY || x == -INFINITY); }
+
 static inline float cln_sigmoid(float x) { return 1.0f / (1.0f + cln_exp(-x)); }
 
 /* Both values are computed, so that loops have no branch. */

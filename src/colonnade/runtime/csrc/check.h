@@ -106,6 +106,13 @@ static inline int64_t cln_readable(const cln_model *m, int32_t buffer, int64_t a
   return (b->bytes - at + (cln_has_slack(m, buffer) ? CLN_SLACK : 0)) / cln_element_bytes(b->element);
 }
 
+/* Elements from the first to the last one that strides reach below dims. */
+static inline int64_t cln_reach(const int64_t *dims, const int64_t *strides) {
+  int64_t last = 0;
+  for (int i = 0; i < CLN_MAX_RANK; ++i) last += CLN_PRODUCT(dims[i] - 1, strides[i]);
+  return last + 1;
+}
+
 /* Elements from the first one of the first plane to the last of the last. */
 static inline int64_t cln_planes_span(int64_t planes, int32_t height, int32_t width, int32_t pitch, int32_t plane) {
   return CLN_PRODUCT(planes - 1, plane) + CLN_PRODUCT(height - 1, pitch) + width;

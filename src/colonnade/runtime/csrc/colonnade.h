@@ -44,6 +44,8 @@ CLN_API const char *cln_target(int32_t index, int32_t *runs);
 /* Check and map a model file; or copy and check one in memory. */
 CLN_API int cln_model_open(const char *path, cln_model **model, char *error, size_t error_size);
 CLN_API int cln_model_read(const void *data, size_t bytes, cln_model **model, char *error, size_t error_size);
+/* Only check one in memory, whichever CPU it is for: what is refused here is refused by `open` and `read` there. */
+CLN_API int cln_model_check(const void *data, size_t bytes, char *error, size_t error_size);
 CLN_API void cln_model_close(cln_model *model);
 
 CLN_API int32_t cln_model_inputs(const cln_model *model);
@@ -62,7 +64,8 @@ CLN_API int cln_session_create(const cln_model *model, int32_t threads, cln_sess
 CLN_API void cln_session_free(cln_session *session);
 
 /* Run once. inputs[i] and outputs[i] hold as many elements as the model says, of the type that it says, and begin where a
- * pointer to that type may; they may not overlap. */
+ * pointer to that type may; they may not overlap. A child of fork() may use and free its copy of a session that was not
+ * running when it was made: the first run there starts threads of its own. */
 CLN_API void cln_session_run(cln_session *session, const void *const *inputs, void *const *outputs);
 
 /* The same; step_ns[i] receives the nanoseconds of step i. */

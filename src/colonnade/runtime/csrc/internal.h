@@ -199,7 +199,10 @@ typedef struct {
   uint64_t (*read)(const uint64_t *words, size_t count);
 } cln_isa;
 
-extern const cln_isa *const cln_isas[]; /* generated; NULL-terminated, best last */
+extern const cln_isa *const cln_isas[]; /* generated; NULL-terminated, best last; the first runs on every CPU */
+/* Those of other architectures, the same way: their tables say which kernels there are, but nothing in them may be called,
+ * and there are no steps. */
+extern const cln_isa *const cln_isas_elsewhere[];
 
 /* A tile of a convolution: positions first .. first + rows of the row order, and where its columns and weights are. */
 typedef struct {
@@ -269,7 +272,8 @@ typedef struct {
 
 struct cln_session {
   const cln_model *model;
-  cln_session **alone; /* by thread, each of one thread: they share out the images of a batch; NULL: all do each step */
+  cln_session **alone; /* by thread, each of one thread, then NULL: they share out the images of a batch; NULL: all do
+                          each step */
   uint8_t *arena, *scratch;
   uint8_t **base; /* [image][buffer] */
   cln_team *team;
@@ -321,6 +325,9 @@ void cln_cnm_plan_free(cln_cnm_plan *plan);
 /* threads.c */
 cln_team *cln_team_create(int threads);
 void cln_team_free(cln_team *team);
+/* How many threads the team has in this process. In a child of fork() the first call starts new ones; if there can be none,
+ * the team is the caller alone from then on. */
+int cln_team_threads(cln_team *team);
 void cln_team_run(cln_team *team, void (*function)(void *, int), void *argument);
 void cln_team_barrier(cln_team *team);
 

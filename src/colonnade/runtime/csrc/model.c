@@ -55,21 +55,32 @@ static const void *section(const cln_model *model, int index, int32_t *count) {
   return model->data + model->header->section_at[index];
 }
 
-static int find_isa(cln_model *model, char *error, size_t error_size) {
-  for (int i = 0; cln_isas[i]; ++i) {
-    const cln_isa *isa = cln_isas[i];
-    if (strcmp(isa->target, model->header->target)) continue;
-    if (!isa->supported())
-      return cln_fail(error, error_size, "compiled for %s, which this CPU does not have; compile it for this CPU",
-                      isa->target);
-    const int32_t bytes = model->header->vector_bytes;
-    if (isa->vector_bytes ? bytes != isa->vector_bytes : bytes % (int32_t)sizeof(float)) break;
-    model->isa = isa;
-    model->lanes = bytes / (int32_t)sizeof(float);
-    return 0;
-  }
-  return cln_fail(error, error_size, "compiled for target '%.31s', for which this library has no kernels",
-                  model->header->target);
+static const cln_isa *isa_named(const cln_isa *const *isas, const char *name) {
+  while (*isas && strcmp((*isas)->target, name)) ++isas;
+  return *isas;
+}
+
+/* The row for the file's target, of which this CPU can run the checks alone: those of all instruction sets are the same. */
+static const cln_isa *isa_to_check(const char *target, cln_isa *row) {
+  const cln_isa *isa = isa_named(cln_isas, target);
+  if (!isa && !(isa = isa_named(cln_isas_elsewhere, target))) return NULL;
+  *row = *isa;
+  row->steps = cln_isas[0]->steps;
+  return row;
+}
+
+/* row: NULL for a model that is to run; else where a row to check it with may be written. */
+static int find_isa(cln_model *model, cln_isa *row, char *error, size_t error_size) {
+  const char *target = model->header->target;
+  const cln_isa *isa = row ? isa_to_check(target, row) : isa_named(cln_isas, target);
+  if (isa && !row && !isa->supported())
+    return cln_fail(error, error_size, "compiled for %s, which this CPU does not have; compile it for this CPU", target);
+  const int32_t bytes = model->header->vector_bytes;
+  if (!isa || (isa->vector_bytes ? bytes != isa->vector_bytes : bytes % (int32_t)sizeof(float)))
+    return cln_fail(error, error_size, "compiled for target '%.31s', for which this library has no kernels", target);
+  model->isa = isa;
+  model->lanes = bytes / (int32_t)sizeof(float);
+  return 0;
 }
 
 /* The next input or output. */
@@ -150,11 +161,11 @@ static void repeat_steps(cln_model *model) {
   }
 }
 
-static int read_model(cln_model *model, char *error, size_t error_size) {
+static int read_model(cln_model *model, cln_isa *row, char *error, size_t error_size) {
   model->header = (const cln_header *)model->data;
   const char *problem = check_header(model);
   if (problem) return cln_fail(error, error_size, "%s", problem);
-  if (find_isa(model, error, error_size)) return -1;
+  if (find_isa(model, row, error, error_size)) return -1;
   model->buffers = section(model, CLN_SECTION_BUFFERS, &model->buffer_count);
   model->strings = section(model, CLN_SECTION_STRINGS, &model->string_count);
   model->ints = section(model, CLN_SECTION_INTS, NULL);
@@ -168,7 +179,7 @@ static int read_model(cln_model *model, char *error, size_t error_size) {
 }
 
 static int finish_open(cln_model *model, cln_model **out, char *error, size_t error_size) {
-  if (read_model(model, error, error_size)) {
+  if (read_model(model, NULL, error, error_size)) {
     cln_model_close(model);
     return -1;
   }
@@ -202,19 +213,36 @@ int cln_model_open(const char *path, cln_model **out, char *error, size_t error_
   return finish_open(model, out, error, error_size);
 }
 
-int cln_model_read(const void *data, size_t bytes, cln_model **out, char *error, size_t error_size) {
-  *out = NULL;
-  if (bytes < sizeof(cln_header)) return cln_fail(error, error_size, "not a Colonnade model file");
+/* A model of bytes that are copied, nothing of which has been read; NULL: there is no memory for it. */
+static cln_model *copied(const void *data, size_t bytes) {
   cln_model *model = calloc(1, sizeof *model);
   void *copy = NULL;
   if (!model || posix_memalign(&copy, CLN_ALIGNMENT, bytes)) {
     free(model);
-    return cln_fail(error, error_size, "not enough memory");
+    return NULL;
   }
   memcpy(copy, data, bytes);
   model->data = copy;
   model->bytes = bytes;
+  return model;
+}
+
+int cln_model_read(const void *data, size_t bytes, cln_model **out, char *error, size_t error_size) {
+  *out = NULL;
+  if (bytes < sizeof(cln_header)) return cln_fail(error, error_size, "not a Colonnade model file");
+  cln_model *model = copied(data, bytes);
+  if (!model) return cln_fail(error, error_size, "not enough memory");
   return finish_open(model, out, error, error_size);
+}
+
+int cln_model_check(const void *data, size_t bytes, char *error, size_t error_size) {
+  if (bytes < sizeof(cln_header)) return cln_fail(error, error_size, "not a Colonnade model file");
+  cln_model *model = copied(data, bytes);
+  if (!model) return cln_fail(error, error_size, "not enough memory");
+  cln_isa row;
+  const int refused = read_model(model, &row, error, error_size);
+  cln_model_close(model);
+  return refused;
 }
 
 void cln_model_close(cln_model *model) {

@@ -37,7 +37,7 @@ static void read_words(void *argument, int thread) {
   atomic_fetch_or(&p->seen, seen);
 }
 
-/* Nanoseconds. */
+/* Nanoseconds. The session's threads are known to be of this process. */
 static double timed(cln_session *session, void (*function)(void *, int), probe *p) {
   struct timespec before, after;
   clock_gettime(CLOCK_MONOTONIC, &before);
@@ -48,12 +48,14 @@ static double timed(cln_session *session, void (*function)(void *, int), probe *
 
 double cln_session_fma_rate(cln_session *session, int64_t rounds) {
   const cln_isa *isa = session->model->isa;
+  session->threads = cln_team_threads(session->team);
   probe p = {.isa = isa, .rounds = rounds};
   double ns = timed(session, multiply_add, &p);
   return (double)rounds * isa->peak->rows * isa->peak->floats * session->threads / ns;
 }
 
 double cln_session_read_rate(cln_session *session, const void *memory, size_t bytes, int64_t rounds) {
+  session->threads = cln_team_threads(session->team);
   size_t lines = bytes / CLN_ALIGNMENT / (size_t)session->threads;
   probe p = {.isa = session->model->isa, .rounds = rounds, .words = memory, .word_count = lines * LINE_WORDS};
   double ns = timed(session, read_words, &p);

@@ -61,6 +61,7 @@ static void set_base(cln_session *session, int32_t index, uint8_t *base) {
 
 static void start(cln_session *session, const void *const *inputs, void *const *outputs) {
   const cln_model *model = session->model;
+  session->threads = cln_team_threads(session->team);
   for (int32_t i = 0; i < model->buffer_count; ++i) {
     const cln_buffer *b = model->buffers + i;
     if (b->kind == CLN_BUFFER_INPUT) set_base(session, i, (uint8_t *)inputs[b->offset]); /* validated: never written */
@@ -100,7 +101,7 @@ void cln_session_run(cln_session *session, const void *const *inputs, void *cons
 
 void cln_session_free(cln_session *session) {
   if (!session) return;
-  for (int i = 0; session->alone && i < session->threads; ++i) cln_session_free(session->alone[i]);
+  for (int i = 0; session->alone && session->alone[i]; ++i) cln_session_free(session->alone[i]);
   free(session->alone);
   cln_team_free(session->team);
   free(session->arena);
@@ -141,7 +142,7 @@ static bool allocate(cln_session *session) {
     return false;
   set_own_bases(session, session->arena);
   if (!share_images(model, threads)) return true;
-  session->alone = calloc((size_t)threads, sizeof *session->alone);
+  session->alone = calloc((size_t)threads + 1, sizeof *session->alone);
   for (int i = 0; session->alone && i < threads; ++i) {
     if (cln_session_create(model, 1, session->alone + i, NULL, 0)) return false;
     set_own_bases(session->alone[i], session->arena);

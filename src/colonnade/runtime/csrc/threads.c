@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "internal.h"
 
@@ -16,6 +17,7 @@ typedef struct {
 
 struct cln_team {
   int threads;
+  pid_t process; /* that the threads belong to: a child of fork() has a copy of the team, but none of them */
   pthread_t *handles;
   worker *workers;
   pthread_mutex_t mutex;
@@ -85,6 +87,19 @@ void cln_team_run(cln_team *team, void (*function)(void *, int), void *argument)
   if (team->threads > 1) cln_team_barrier(team);
 }
 
+/* Starts the workers that the team has room for; how many did start. */
+static int start_workers(cln_team *team) {
+  team->process = getpid();
+  pthread_mutex_init(&team->mutex, NULL);
+  pthread_cond_init(&team->wake, NULL);
+  int started = 0;
+  for (; started < team->threads - 1; ++started) {
+    team->workers[started] = (worker){team, started + 1};
+    if (pthread_create(&team->handles[started], NULL, work, &team->workers[started])) break;
+  }
+  return started;
+}
+
 static void stop_workers(cln_team *team, int started) {
   pthread_mutex_lock(&team->mutex);
   team->stop = true;
@@ -93,6 +108,9 @@ static void stop_workers(cln_team *team, int started) {
   for (int i = 0; i < started; ++i) pthread_join(team->handles[i], NULL);
   pthread_cond_destroy(&team->wake);
   pthread_mutex_destroy(&team->mutex);
+}
+
+static void free_team(cln_team *team) {
   free(team->handles);
   free(team->workers);
   free(team);
@@ -102,22 +120,34 @@ cln_team *cln_team_create(int threads) {
   cln_team *team = cln_aligned_alloc(sizeof *team);
   if (!team) return NULL;
   team->threads = threads;
-  pthread_mutex_init(&team->mutex, NULL);
-  pthread_cond_init(&team->wake, NULL);
   team->handles = calloc((size_t)threads, sizeof *team->handles);
   team->workers = calloc((size_t)threads, sizeof *team->workers);
-  int started = 0;
-  if (team->handles && team->workers) {
-    for (; started < threads - 1; ++started) {
-      team->workers[started] = (worker){team, started + 1};
-      if (pthread_create(&team->handles[started], NULL, work, &team->workers[started])) break;
-    }
-    if (started == threads - 1) return team;
-  }
-  stop_workers(team, started);
+  const bool room = team->handles && team->workers;
+  const int started = room ? start_workers(team) : 0;
+  if (room && started == threads - 1) return team;
+  if (room) stop_workers(team, started);
+  free_team(team);
   return NULL;
 }
 
+int cln_team_threads(cln_team *team) {
+  if (team->threads == 1 || team->process == getpid()) return team->threads;
+  /* What the parent's threads were doing when it forked is written here, perhaps half: a mutex locked by one of them. */
+  team->stop = false;
+  atomic_store(&team->run, 0);
+  atomic_store(&team->arrived, 0);
+  atomic_store(&team->generation, 0);
+  const int started = start_workers(team);
+  if (started < team->threads - 1) {
+    stop_workers(team, started);
+    team->threads = 1;
+    start_workers(team);
+  }
+  return team->threads;
+}
+
 void cln_team_free(cln_team *team) {
-  if (team) stop_workers(team, team->threads - 1);
+  if (!team) return;
+  if (team->process == getpid()) stop_workers(team, team->threads - 1);
+  free_team(team);
 }

@@ -14,20 +14,13 @@ static void copy_level(const cln_copy *s, int level, const float *x, float *y) {
   }
 }
 
-/* Floats from the first to the last element that strides reach. */
-static int64_t reach_of(const int64_t *dims, const int64_t *strides) {
-  int64_t last = 0;
-  for (int i = 0; i < CLN_MAX_RANK; ++i) last += CLN_PRODUCT(dims[i] - 1, strides[i]);
-  return last + 1;
-}
-
 const char *CLN_ISA(cln_check_copy)(cln_checker *c, const void *record) {
   const cln_copy *s = record;
   const cln_model *m = c->model;
-  const int64_t written = reach_of(s->dims, s->y_strides);
+  const int64_t written = cln_reach(s->dims, s->y_strides);
   for (int i = 0; i < CLN_MAX_RANK; ++i) CLN_NEED(s->dims[i] >= 1, "a copy of nothing");
   CLN_NEED(cln_product(CLN_MAX_RANK, s->dims) <= written, "an element is written twice");
-  CLN_VIEW(x, reach_of(s->dims, s->x_strides));
+  CLN_VIEW(x, cln_reach(s->dims, s->x_strides));
   CLN_VIEW(y, written);
   return NULL;
 }
