@@ -347,6 +347,24 @@ def test_constants_are_folded() -> None:
     assert [type(node.op) for node in graph.nodes] == [Conv]
 
 
+def test_truth_values_choose() -> None:
+    """Comparisons, logic and casts between truth values and numbers, of two inputs that broadcast."""
+    nodes = [
+        helper.make_node("Greater", ["a", "b"], ["greater"]),
+        helper.make_node("LessOrEqual", ["a", "half"], ["small"]),
+        helper.make_node("And", ["greater", "small"], ["both"]),
+        helper.make_node("Or", ["both", "mask"], ["either"]),
+        helper.make_node("Not", ["greater"], ["other"]),
+        helper.make_node("Xor", ["either", "other"], ["one"]),
+        helper.make_node("CastLike", ["one", "a"], ["real"]),
+        helper.make_node("Cast", ["a"], ["whole"], to=onnx.TensorProto.INT32),
+        helper.make_node("Cast", ["whole"], ["again"], to=onnx.TensorProto.FLOAT),
+        helper.make_node("Where", ["either", "again", "real"], ["y"]),
+    ]
+    constants = {"half": np.float32(0.5), "mask": np.array([True, False, True])}
+    check_against_onnxruntime(make_model(nodes, {"a": (2, 4, 3), "b": (4, 1)}, constants=constants, opset=17))
+
+
 def test_every_operator_is_tested() -> None:
     """Its name appears in this file, or ONNX has cases for it (test_node_cases.py)."""
     text = Path(__file__).read_text()

@@ -19,6 +19,8 @@ const char *CLN_ISA(cln_check_reduce)(cln_checker *c, const void *record) {
     CLN_NEED(s->kept[i] >= 1 && s->reduced[i] >= 1, "a reduction of nothing");
     last += CLN_PRODUCT(s->kept[i] - 1, s->kept_strides[i]) + CLN_PRODUCT(s->reduced[i] - 1, s->reduced_strides[i]);
   }
+  CLN_NEED(CLN_PRODUCT(cln_product(CLN_REDUCE_RANK, s->kept), cln_product(CLN_REDUCE_RANK, s->reduced)) <= last + 1,
+           "an element is read twice");
   CLN_VIEW(x, last + 1);
   CLN_VIEW(y, cln_product(CLN_REDUCE_RANK, s->kept));
   c->scratch = 2 * BLOCK * (int64_t)(sizeof(double) / sizeof(float));
