@@ -227,7 +227,10 @@ def test_a_map_reads_and_writes_its_own_registers() -> None:
             sections = open_sections(GOOD)
             table = np.frombuffer(sections["ints"], np.int32).copy()
             table[fields["code"] + place] = value  # type: ignore[operator]
-            _refused_step(with_checksum(GOOD, sections | {"ints": table.tobytes()}), "(no such operation|a register that cannot be (written|read))")
+            _refused_step(
+                with_checksum(GOOD, sections | {"ints": table.tobytes()}),
+                "(no such operation|a register that cannot be (written|read))",
+            )
 
 
 def test_a_view_of_nothing_lies_nowhere() -> None:

@@ -83,11 +83,6 @@ def resolve_axes(node: SourceNode, kernel: Sequence[int], sizes: Sequence[int]) 
         raise ColonnadeError(f"a kernel of {list(kernel)} does not fit an image of {list(sizes)}")
     strides, dilations = (_numbers(node, name, len(sizes)) for name in ("strides", "dilations"))
     auto_pad = node.attributes.get("auto_pad", "NOTSET")
-<<<<<<< HEAD
-=======
-    if auto_pad not in (*SAME, "VALID", "NOTSET"):
-        raise ColonnadeError(f"attribute auto_pad is '{auto_pad}', which is unknown")
->>>>>>> be33300215b8094dc0adb2d273d69d6d089e4b71
     pads = _explicit_pads(node, len(sizes)) if auto_pad not in (*SAME, "VALID") else (0,) * 2 * len(sizes)
     if auto_pad not in (*SAME, "VALID", "NOTSET"):
         raise ColonnadeError(f"attribute auto_pad is '{auto_pad}', which is unknown")
