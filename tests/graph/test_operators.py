@@ -365,6 +365,17 @@ def test_truth_values_choose() -> None:
     check_against_onnxruntime(make_model(nodes, {"a": (2, 4, 3), "b": (4, 1)}, constants=constants, opset=17))
 
 
+@pytest.mark.parametrize(("exclusive", "reverse"), [(0, 0), (0, 1), (1, 0), (1, 1)])
+def test_running_sums(exclusive: int, reverse: int) -> None:
+    model = one_node("CumSum", (2, 5, 3), np.array(1), exclusive=exclusive, reverse=reverse)
+    check_against_onnxruntime(model)
+
+
+@pytest.mark.parametrize("p", [1, 2, 3])
+def test_norms_of_planes(p: int) -> None:
+    check_against_onnxruntime(one_node("GlobalLpPool", (2, 3, 4, 5), p=p))
+
+
 def test_every_operator_is_tested() -> None:
     """Its name appears in this file, or ONNX has cases for it (test_node_cases.py)."""
     text = Path(__file__).read_text()
