@@ -10,6 +10,8 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from colonnade.graph.formula import literal, substitute
+
 PARAMETERS = ("lo", "hi", "alpha", "beta")  # of a formula, beside x
 
 
@@ -68,6 +70,13 @@ class Activation:
     def parameters(self) -> dict[str, float]:
         """All of PARAMETERS by name."""
         return {name: getattr(self, name) for name in PARAMETERS}
+
+    def after(self, formula: str) -> str:
+        """The formula of this activation of what `formula` gives (graph/formula.py)."""
+        if self.is_identity:
+            return formula
+        parameters = {name: literal(value) for name, value in self.parameters.items()}
+        return substitute(self.formula, {"x": formula, **parameters})
 
     @property
     def is_identity(self) -> bool:

@@ -298,7 +298,7 @@ _MAP = record(
         for name in "abcdy"
     ),
     place("constants", "data", "one number for each register after those of the inputs"),
-    place("code", "ints", "the instructions (modelfile/map_code.py)"),
+    place("code", "ints", "the instructions (graph/map_code.py)"),
     number("inputs", 1, "MAP_INPUTS", "too many inputs", "how many of the views a, b, c and d there are"),
     number("constant_count", 0, "MAP_REGISTERS", "too many registers", "constants"),
     number("registers", 1, "MAP_REGISTERS", "too many registers", "inputs, constants and what instructions write"),

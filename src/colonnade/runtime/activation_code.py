@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from colonnade.graph.activations import PARAMETERS, ROWS, Row
 from colonnade.graph.formula import speak
-from colonnade.modelfile.map_code import OPERATIONS
+from colonnade.graph.map_code import OPERATIONS
 
 
 class CLanguage:
@@ -51,7 +51,7 @@ _OPERANDS = "abc"
 
 
 def map_loops() -> str:
-    """A C function with the loops of every operation of the map step (modelfile/map_code.py): y[i] =
+    """A C function with the loops of every operation of the map step (graph/map_code.py): y[i] =
     operation(a[i * da], b[i * db], c[i * dc]), where a step is 0 or 1. Loops of the usual steps are apart, for
     compilers to vectorise."""
     cases = "".join(

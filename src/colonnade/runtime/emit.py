@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from colonnade.graph.map_code import INSTRUCTION, MAX_INPUTS, MAX_INSTRUCTIONS, MAX_REGISTERS, OPERATIONS
 from colonnade.kernels.arithmetic import ARITHMETICS, Arithmetic
 from colonnade.kernels.channels import LINES as CHANNEL_LINES
 from colonnade.kernels.channels import MAX_WIDTH as MAX_CHANNEL_WIDTH
@@ -30,7 +31,6 @@ from colonnade.kernels.vertical import MAX_STRIDE, VERTICAL_FILTERS, vertical_so
 from colonnade.kernels.vertical import PARTS as VERTICAL_PARTS
 from colonnade.kernels.vertical import kernel_name as vertical_name
 from colonnade.kernels.winograd import FILTERS, PARTS, transforms_source
-from colonnade.modelfile.map_code import INSTRUCTION, MAX_INPUTS, MAX_INSTRUCTIONS, MAX_REGISTERS, OPERATIONS
 from colonnade.modelfile.steps import STEPS
 from colonnade.runtime.activation_code import activation_loops, map_loops
 from colonnade.target.isa import Isa

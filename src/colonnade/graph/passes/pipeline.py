@@ -7,6 +7,7 @@ from collections.abc import Callable
 from colonnade.graph.ir import Graph
 from colonnade.graph.passes.activation import fuse_activations, recognise_activations
 from colonnade.graph.passes.affine import fold_affine_backward, fold_affine_forward
+from colonnade.graph.passes.maps import fuse_maps
 from colonnade.graph.passes.pad import merge_pads
 from colonnade.graph.passes.residual import fuse_residual_adds
 from colonnade.graph.passes.shortcut import merge_shortcuts
@@ -23,6 +24,7 @@ PASSES: tuple[Callable[[Graph], Graph], ...] = (
     fuse_residual_adds,
     drop_identities,  # those that merging left: reshapes back to the same shape, affines that cancel out
     remove_dead_nodes,
+    fuse_maps,
 )
 
 

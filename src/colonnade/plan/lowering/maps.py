@@ -7,9 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from colonnade.errors import ColonnadeError
-from colonnade.graph.formula import literal, substitute
 from colonnade.graph.ir import IDENTITY, Activation, Node
-from colonnade.modelfile.map_code import MAX_INPUTS, assemble
+from colonnade.graph.map_code import MAX_INPUTS, assemble
 from colonnade.modelfile.records import MAX_RANK
 from colonnade.plan.copy import Strided
 from colonnade.plan.lowering.context import Lowering
@@ -23,7 +22,7 @@ def emit_map(to: Lowering, node: Node, formula: str, inputs: Sequence[str], act:
     Inputs that are no constants are read in the order in which they are at hand, and the output is made in that of the
     first of them as large as it."""
     shape = to.graph.shape(node.output)
-    code = assemble(with_activation(formula, act), len(inputs))
+    code = assemble(act.after(formula), len(inputs))
     if len(inputs) > MAX_INPUTS or not code.fits:
         raise ColonnadeError(f"node '{node.name}': its formula is too long")
     first = next((name for name in inputs if to.graph.shape(name) == shape and name not in to.graph.constants), None)
@@ -52,14 +51,6 @@ def emit_map(to: Lowering, node: Node, formula: str, inputs: Sequence[str], act:
         instructions=len(code.instructions),
         **fields,
     )
-
-
-def with_activation(formula: str, act: Activation) -> str:
-    """The formula, and then an activation."""
-    if act.is_identity:
-        return formula
-    parameters = {name: literal(value) for name, value in act.parameters.items()}
-    return substitute(act.formula, {"x": formula, **parameters})
 
 
 def _source(to: Lowering, name: str, shape: tuple[int, ...]) -> Strided:

@@ -1,5 +1,5 @@
 /* A formula of every element, in one pass over memory: blocks of elements go through all instructions of its code
- * (modelfile/map_code.py) while they are in the first-level cache. */
+ * (graph/map_code.py) while they are in the first-level cache. */
 #include "activation.h"
 #include "check.h"
 #include "isa.h"
