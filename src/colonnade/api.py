@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -134,6 +134,7 @@ def compile(
     threads: int = 1,
     batch: int | None = None,
     input_size: tuple[int, int] | int | None = None,
+    shapes: Mapping[str, Sequence[int]] | None = None,
     plan: Plan = "tuned",
     runner: str = "local",
     progress: Progress | None = None,
@@ -142,11 +143,11 @@ def compile(
     """Compile a model, or the ONNX file at a path, for `threads` threads of `target`.
 
     `batch` and `input_size` (H, W, or one number) fix or override the input's shape; without them it is what the file
-    fixes, else 1 and 224. plan "tuned" profiles every distinct layer on `runner` (local, spike, ssh://USER@HOST);
-    "default" measures nothing.
+    fixes, else 1 and 224. `shapes` gives whole shapes of inputs by name. plan "tuned" profiles every distinct layer on
+    `runner` (local, spike, ssh://USER@HOST); "default" measures nothing.
     """
     source = model.proto if isinstance(model, Model) else model
-    graph = optimize(import_model(source, batch=batch, input_size=input_size), merge=True)
+    graph = optimize(import_model(source, batch=batch, input_size=input_size, shapes=shapes), merge=True)
     return compile_graph(
         graph, target=target, threads=threads, plan=plan, runner=runner, progress=progress, cache_dir=cache_dir
     )

@@ -301,3 +301,19 @@ def test_a_damaged_initializer() -> None:
     model.graph.initializer[0].CopyFrom(numpy_helper.from_array(W, "c0"))
     model.graph.initializer[0].raw_data = W.tobytes()[:-4]
     assert "'c0' is damaged" in refusal(model)
+
+
+@pytest.mark.parametrize(
+    ("shapes", "says"),
+    [({"y": (1, 2)}, "no input 'y'"), ({"x": (1, 2)}, "has 3 axes"), ({"x": (1, 0, 2)}, "cannot have shape [1, 0, 2]")],
+)
+def test_shapes_that_no_input_has(shapes: dict[str, tuple[int, ...]], says: str) -> None:
+    model = make_model([helper.make_node("Relu", ["x"], ["y"])], {"x": ("N", "T", 8)})
+    assert says in refusal(model, shapes=shapes)
+    assert "give its shape, as in --shape x=1,?,8" in refusal(model)
+
+
+def test_the_whole_shape_of_an_input() -> None:
+    model = make_model([helper.make_node("Add", ["x", "h"], ["y"])], {"x": ("N", "T", 8), "h": (1, 1, 8)})
+    graph = import_model(model, shapes={"x": (2, 5, 8)})
+    assert (graph.shapes["x"], graph.shapes["y"]) == ((2, 5, 8), (2, 5, 8))

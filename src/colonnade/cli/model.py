@@ -22,6 +22,7 @@ from colonnade.cli.options import (
     PreprocessOption,
     SamplesOption,
     SeedOption,
+    ShapeOption,
     SizeOption,
     SkipOption,
     SpeedupOption,
@@ -31,6 +32,7 @@ from colonnade.cli.options import (
     check_positive,
     parse_group,
     parse_plan,
+    parse_shapes,
     parse_sparsities,
     parse_tiles,
     print_table,
@@ -73,13 +75,15 @@ def zoo(
     typer.echo(f"{path}: {path.stat().st_size / 1e6:.1f} MB")
 
 
-def inspect(model: ModelArgument, batch: BatchOption = None, input_size: SizeOption = None) -> None:
+def inspect(
+    model: ModelArgument, batch: BatchOption = None, input_size: SizeOption = None, shape: ShapeOption = None
+) -> None:
     """List a model's convolutions: shape, work, zeros, and the tiles found in them."""
     from colonnade.graph.onnx_import import import_model
 
     for option, value in (("--batch", batch), ("--input-size", input_size)):
         check_positive(option, value)
-    print_table(_layers(import_model(model, batch=batch, input_size=input_size)))
+    print_table(_layers(import_model(model, batch=batch, input_size=input_size, shapes=parse_shapes(shape))))
 
 
 def prune(

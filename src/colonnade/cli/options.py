@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar, cast
@@ -36,6 +36,10 @@ ThreadsOption = Annotated[int, typer.Option(help="Number of threads.")]
 BatchOption = Annotated[int | None, typer.Option(help="Images per run. [default: as in the file, else 1]")]
 SizeOption = Annotated[
     int | None, typer.Option(help="Height and width of the input. [default: as in the file, else 224]")
+]
+ShapeOption = Annotated[
+    list[str] | None,
+    typer.Option(metavar="NAME=N,N,...", help="Whole shape of an input, as in x=1,3,48,320. May be repeated."),
 ]
 SparsitiesOption = Annotated[
     str,
@@ -141,6 +145,17 @@ def check_positive(option: str, value: int | None) -> None:
     """ColonnadeError unless the value is at least 1 (or not given)."""
     if value is not None and value < 1:
         raise ColonnadeError(f"{option}: {value} is out of range; it must be at least 1")
+
+
+def parse_shapes(texts: Sequence[str] | None) -> dict[str, tuple[int, ...]]:
+    """Shapes of inputs by name. ColonnadeError for a text that is not NAME=N,N,..."""
+    found: dict[str, tuple[int, ...]] = {}
+    for text in texts or ():
+        name, equals, sizes = text.rpartition("=")
+        if not equals or not name:
+            raise ColonnadeError(f"--shape: '{text}' is not NAME=N,N,...")
+        found[name] = tuple(_parse_count(size.strip(), "--shape") for size in sizes.split(","))
+    return found
 
 
 def check_outputs(*paths: Path | None, plot: Path | None = None) -> None:

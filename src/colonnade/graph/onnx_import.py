@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -47,12 +47,14 @@ def import_model(
     *,
     batch: int | None = None,
     input_size: tuple[int, int] | int | None = None,
+    shapes: Mapping[str, Sequence[int]] | None = None,
 ) -> Graph:
     """Read an ONNX model (a path or a loaded one) into a graph with static shapes.
 
     The first dimension of each input is `batch` when given, else what the file fixes, else 1. Height and width of an
-    image input are `input_size` (H, W, or one number for both) when given, else what the file fixes, else 224. Real
-    numbers of 16 or 64 bits become f32, which the graph's notes say.
+    image input are `input_size` (H, W, or one number for both) when given, else what the file fixes, else 224. `shapes`
+    gives whole shapes of inputs by name, which nothing else then changes. Real numbers of 16 or 64 bits become f32,
+    which the graph's notes say.
     Raises ColonnadeError, in one line that names the file, for anything that cannot be read or is not supported, and
     for files that would need far more memory than their size and the values of the network are worth.
     """
@@ -64,7 +66,7 @@ def import_model(
     try:
         importer.prepare(model.graph)
         importer.read_initializers(model.graph)
-        importer.read_inputs(model.graph, batch, plane)
+        importer.read_inputs(model.graph, batch, plane, shapes or {})
         for node in in_running_order(model.graph.node):
             importer.read_node(node)
         return importer.finish(model.graph)
@@ -120,13 +122,22 @@ class _Importer:
             self._bind(initializer.name, Constant(initializer.name, array))
         self.budget.stored = max(self.budget.stored, stored)
 
-    def read_inputs(self, graph: onnx.GraphProto, batch: int | None, plane: tuple[int, int] | None) -> None:
+    def read_inputs(
+        self,
+        graph: onnx.GraphProto,
+        batch: int | None,
+        plane: tuple[int, int] | None,
+        shapes: Mapping[str, Sequence[int]],
+    ) -> None:
         """Bind the inputs. Files of IR version 3 list the initializers among them: those stay constants."""
         stored = {initializer.name for initializer in graph.initializer}
-        for entry in graph.input:
-            if entry.name in stored:
-                continue
-            shape = self._input_shape(entry, batch, plane)
+        entries = [entry for entry in graph.input if entry.name not in stored]
+        for name in shapes.keys() - {entry.name for entry in entries}:
+            known = ", ".join(entry.name for entry in entries)
+            raise ColonnadeError(f"it has no input '{name}' to give a shape; inputs: {known}")
+        for entry in entries:
+            given = shapes.get(entry.name)
+            shape = self._input_shape(entry, batch, plane) if given is None else _whole_shape(entry, given)
             self.inputs.append(entry.name)
             self.builder.shapes[entry.name] = shape
             self.elements[entry.name] = ONNX_TYPES[entry.type.tensor_type.elem_type]
@@ -139,11 +150,7 @@ class _Importer:
         self, entry: onnx.ValueInfoProto, batch: int | None, plane: tuple[int, int] | None
     ) -> tuple[int, ...]:
         tensor = entry.type.tensor_type
-        if tensor.elem_type not in ONNX_TYPES:
-            found = type_name(tensor.elem_type) if tensor.elem_type else "not a tensor"
-            raise ColonnadeError(
-                f"input '{entry.name}' is {found}; only {', '.join(e.dtype for e in ELEMENTS)} images are supported"
-            )
+        _check_input_type(entry)
         if not tensor.HasField("shape"):
             raise ColonnadeError(f"input '{entry.name}' has no shape; export the model with one")
         fixed = [d.dim_value if d.HasField("dim_value") and d.dim_value > 0 else None for d in tensor.shape.dim]
@@ -158,7 +165,8 @@ class _Importer:
         shape = [w or f or d for w, f, d in zip(wanted, fixed, default, strict=True)]
         if None in shape:
             raise ColonnadeError(
-                f"input '{entry.name}' has no fixed size on axis {shape.index(None)}; export the model with one"
+                f"input '{entry.name}' has no fixed size on axis {shape.index(None)}; give its shape, as in "
+                f"--shape {entry.name}={','.join(str(d or '?') for d in shape)}, or export the model with one"
             )
         sizes = tuple(d for d in shape if d is not None)
         if math.prod(sizes) > MAX_ELEMENTS:
@@ -341,6 +349,26 @@ class _Importer:
     def _notes(self) -> Iterator[str]:
         if self.widened:
             yield f"its {' and '.join(sorted(self.widened))} values are computed in {REAL}"
+
+
+def _check_input_type(entry: onnx.ValueInfoProto) -> None:
+    tensor = entry.type.tensor_type
+    if tensor.elem_type not in ONNX_TYPES:
+        found = type_name(tensor.elem_type) if tensor.elem_type else "not a tensor"
+        raise ColonnadeError(
+            f"input '{entry.name}' is {found}; only {', '.join(e.dtype for e in ELEMENTS)} images are supported"
+        )
+
+
+def _whole_shape(entry: onnx.ValueInfoProto, given: Sequence[int]) -> tuple[int, ...]:
+    """The shape that the user gives to an input. ColonnadeError if the model has an input of another rank."""
+    _check_input_type(entry)
+    tensor = entry.type.tensor_type
+    if tensor.HasField("shape") and len(tensor.shape.dim) != len(given):
+        raise ColonnadeError(f"input '{entry.name}' has {len(tensor.shape.dim)} axes, not those of {list(given)}")
+    if min(given, default=1) < 1 or math.prod(given) > MAX_ELEMENTS:
+        raise ColonnadeError(f"input '{entry.name}' cannot have shape {list(given)}")
+    return tuple(given)
 
 
 class _UnsupportedOperatorError(Exception):
