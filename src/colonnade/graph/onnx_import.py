@@ -162,12 +162,12 @@ class _Importer:
                 continue
             shape = self._input_shape(entry, batch, plane)
             self.inputs.append(entry.name)
+            self.builder.shapes[entry.name] = shape
             if self.survey is not None:
                 self.survey.inputs[entry.name] = InferredType(entry.type.tensor_type.elem_type, shape)
             if entry.type.tensor_type.elem_type not in ONNX_TYPES:
                 self._leave(entry.name)
                 continue
-            self.builder.shapes[entry.name] = shape
             self.elements[entry.name] = ONNX_TYPES[entry.type.tensor_type.elem_type]
             self._note_type(entry.type.tensor_type.elem_type)
             self._bind(entry.name, Tensor(entry.name, shape))
@@ -429,9 +429,6 @@ class _Importer:
         survey.refusals = self.refusals
         if "fallback" in survey.places:
             survey.inferred = self._inferred
-        for name in self.inputs:
-            value = self.values.get(name)
-            survey.tensors[name] = Tensor(name, self.builder.shapes[name])
         if self.rebatch is not None and "fallback" in survey.places:
             raise ColonnadeError(f"its batch of {self.rebatch[0]} cannot be changed with a fallback; export it anew")
         return survey
