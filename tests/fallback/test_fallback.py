@@ -103,7 +103,7 @@ def suppression() -> onnx.ModelProto:
 def integers() -> onnx.ModelProto:
     """Quantised arithmetic, an integer input, a truth value and doubles that stages hand on."""
     nodes = [
-        helper.make_node("Relu", ["x"], ["r"]),
+        helper.make_node("Conv", ["x", "one"], ["r"]),
         helper.make_node("DynamicQuantizeLinear", ["r"], ["q", "scale", "point"]),
         helper.make_node("ConvInteger", ["q", "w", "point"], ["i"]),
         helper.make_node("Cast", ["i"], ["f"], to=TensorProto.FLOAT),
@@ -116,11 +116,14 @@ def integers() -> onnx.ModelProto:
         helper.make_node("Unsqueeze", ["d", "axes"], ["e"]),
         helper.make_node("Add", ["m", "e"], ["a"]),
         helper.make_node("Where", ["large", "a", "x"], ["w1"]),
-        helper.make_node("Mul", ["w1", "number"], ["y"]),
+        helper.make_node("Mul", ["w1", "number"], ["p"]),
+        helper.make_node("Conv", ["p", "v"], ["y"]),
     ]
     constants = {
         "w": np.arange(-4, 5, dtype=np.int8).reshape(3, 3, 1, 1),
         "half": np.float32(0.5),
+        "one": np.eye(3, dtype=np.float32).reshape(3, 3, 1, 1),
+        "v": random(2, 3, 1, 1),
         "axes": np.array([2, 3]),
     }
     return model_of(nodes, {"x": (1, (1, 3, 4, 4)), "ids": (7, (5,))}, {"y": 1}, constants)
@@ -176,22 +179,40 @@ def test_stages_are_as_few_as_the_order_allows() -> None:
     nodes = []
     for i in "ab":
         nodes += [
-            helper.make_node("Relu", ["x"], [f"r{i}"]),
+            helper.make_node("MatMul", ["x", "m"], [f"r{i}"]),
             helper.make_node("GRU", [f"r{i}", "W", "R"], [f"h{i}"], hidden_size=2),
-            helper.make_node("Exp", [f"h{i}"], [f"e{i}"]),
+            helper.make_node("MatMul", [f"h{i}", "n"], [f"e{i}"]),
         ]
     nodes.append(helper.make_node("Add", ["ea", "eb"], ["y"]))
-    model = model_of(nodes, {"x": (1, (4, 1, 3))}, {"y": 1}, {"W": random(1, 6, 3), "R": random(1, 6, 2)})
+    constants = {"W": random(1, 6, 3), "R": random(1, 6, 2), "m": random(3, 3), "n": random(2, 2)}
+    model = model_of(nodes, {"x": (1, (4, 1, 3))}, {"y": 1}, constants)
     session = colonnade.Session(colonnade.compile(Model(model, "m"), plan="default", fallback="onnxruntime"))
     assert isinstance(session, StagedSession)
     assert [(stage.kind, dict(stage.nodes)) for stage in session.stages] == [
-        ("native", {"Relu": 2}),
+        ("native", {"MatMul": 2}),
         ("onnxruntime", {"GRU": 2}),
-        ("native", {"Exp": 2, "Add": 1}),
+        ("native", {"MatMul": 2, "Add": 1}),
     ]
     profile = session.profile(feeds_of(session), repeat=2)
     assert [kind for _, kind, _ in profile] == ["native", "onnxruntime", "native"]
     assert all(ms > 0 for _, _, ms in profile)
+
+
+def test_small_native_stages_are_not_worth_it() -> None:
+    """Only a convolution or a matrix product makes a stage of Colonnade's own between two of the fallback."""
+    nodes = [
+        helper.make_node("Det", ["x"], ["d"]),
+        helper.make_node("Relu", ["d"], ["r"]),
+        helper.make_node("Hardmax", ["r"], ["h"], axis=0),
+        helper.make_node("Exp", ["h"], ["y"]),
+    ]
+    compiled = colonnade.compile(
+        Model(model_of(nodes, {"x": (1, (2, 3, 3))}, {"y": 1}, {}), "m"), plan="default", fallback="onnxruntime"
+    )
+    session = colonnade.Session(compiled)
+    assert isinstance(session, StagedSession)
+    assert [stage.kind for stage in session.stages] == ["onnxruntime"]
+    assert session.target == "onnxruntime"
 
 
 def test_mistakes(monkeypatch: pytest.MonkeyPatch) -> None:

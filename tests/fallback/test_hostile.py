@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
-from onnx import helper
+from onnx import helper, numpy_helper
 
 import colonnade
 from colonnade.api import Model
@@ -27,13 +27,17 @@ Index = dict[str, Any]
 @pytest.fixture(scope="module")
 def whole() -> bytes:
     nodes = [
-        helper.make_node("Relu", ["x"], ["r"]),
+        helper.make_node("MatMul", ["x", "one"], ["r"]),
         helper.make_node("Det", ["r"], ["d"]),
-        helper.make_node("Exp", ["d"], ["y"]),
+        helper.make_node("MatMul", ["d", "two"], ["y"]),
     ]
     entries = [helper.make_tensor_value_info(name, 1, shape) for name, shape in (("x", (2, 3, 3)), ("y", (2,)))]
+    constants = [
+        numpy_helper.from_array(factor * np.eye(size, dtype=np.float32), name)
+        for name, size, factor in (("one", 3, 1), ("two", 2, 2))
+    ]
     model = helper.make_model(
-        helper.make_graph(nodes, "g", entries[:1], entries[1:]), opset_imports=[helper.make_opsetid("", 17)]
+        helper.make_graph(nodes, "g", entries[:1], entries[1:], constants), opset_imports=[helper.make_opsetid("", 17)]
     )
     return colonnade.compile(Model(model, "m"), plan="default", fallback="onnxruntime").data
 
@@ -61,7 +65,7 @@ def test_the_parts_make_the_whole(whole: bytes) -> None:
     index, pieces = taken_apart(whole)
     session = colonnade.Session(sealed(json.dumps(index).encode(), pieces))
     (y,) = session.run(None, {"x": np.stack([np.eye(3), 2 * np.eye(3)]).astype(np.float32)})
-    np.testing.assert_allclose(y, np.exp([1, 8]), rtol=1e-5)
+    np.testing.assert_allclose(y, [2, 16], rtol=1e-5)
 
 
 def test_cut_short_anywhere(whole: bytes) -> None:

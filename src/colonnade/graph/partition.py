@@ -2,11 +2,13 @@
 
 The stage of a node is the first one of its kind in which all that it reads is there: a native node after a fallback
 node is in a later native stage, and the other way around. Native stages have even numbers, fallback stages odd ones.
+Native stages without a convolution or a matrix product go to the fallback: handing their values over takes longer than
+their work.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -17,11 +19,13 @@ from colonnade.elements import DEFAULT
 from colonnade.errors import ColonnadeError
 from colonnade.graph.inferred import InferredType
 from colonnade.graph.ir import REAL
-from colonnade.graph.onnx_node import fresh_name
+from colonnade.graph.onnx_node import fresh_name, is_heavy
+from colonnade.graph.onnx_ops.shape import cast_node
 from colonnade.graph.order import values_read
 from colonnade.graph.survey import Survey
 
-REAL_TYPES = (TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.BFLOAT16, TensorProto.DOUBLE)
+_MOST_ROUNDS = 8  # of giving small stages away, which may leave others small
+REAL_TYPES = (DEFAULT.onnx, TensorProto.FLOAT16, TensorProto.BFLOAT16, TensorProto.DOUBLE)
 
 
 @dataclass(frozen=True)
@@ -49,17 +53,32 @@ class Partition:
         survey = self.survey
         self.outputs = [entry.name for entry in survey.model.graph.output]
         self._stored = {tensor.name: tensor for tensor in survey.model.graph.initializer}
+        nodes = self._needed()
+        self._assign(nodes)
+        for _ in range(_MOST_ROUNDS):
+            small = {id(node) for members in self._small_stages() for node in members}
+            if not small:
+                break
+            nodes = [(node, "fallback" if id(node) in small else place) for node, place in nodes]
+            self._assign(nodes)
+        self.numbers = sorted(self._members)
+        self._wanted = self._find_wanted()
+        self._taken = _all_names(survey.model.graph)
+
+    def _assign(self, nodes: Sequence[tuple[onnx.NodeProto, str]]) -> None:
         self._stage_of: dict[str, int] = {}
         self._members: dict[int, list[onnx.NodeProto]] = {}
-        for node, place in self._needed():
+        for node, place in nodes:
             parity = int(place == "fallback")
             before = [self._stage_of[name] for name in values_read(node) if name in self._stage_of]
             number = max([parity, *(n if n % 2 == parity else n + 1 for n in before)])
             self._members.setdefault(number, []).append(node)
             self._stage_of.update({output: number for output in node.output if output})
-        self.numbers = sorted(self._members)
-        self._wanted = self._find_wanted()
-        self._taken = _all_names(survey.model.graph)
+
+    def _small_stages(self) -> list[list[onnx.NodeProto]]:
+        """Native stages without anything that is worth handing values over for."""
+        native = [members for number, members in self._members.items() if number % 2 == 0]
+        return [members for members in native if not any(is_heavy(node.op_type) for node in members)]
 
     def part(self, number: int) -> Part:
         """The stage of that number."""
@@ -171,10 +190,10 @@ class _Assembly:
         kind = self.partition.type_of(name)
         own, elem_type = name, kind.elem_type
         if self.native:
-            elem_type = TensorProto.FLOAT
+            elem_type = DEFAULT.onnx
             if kind.elem_type not in REAL_TYPES:
                 own = self.partition.fresh(name)
-                self.graph.node.append(helper.make_node("Cast", [own], [name], to=kind.elem_type))
+                self.graph.node.append(cast_node(own, name, kind.elem_type))
         entry = helper.make_tensor_value_info(own, elem_type, None if kind.shape is None else list(kind.shape))
         self.graph.input.append(entry)
         self.inputs.append((own, name))
@@ -185,7 +204,7 @@ class _Assembly:
         tensor = self.partition.survey.tensors.get(name)
         if self.native and tensor is not None and tensor.dtype != REAL:
             own = self.partition.fresh(name)
-            self.graph.node.append(helper.make_node("Cast", [name], [own], to=TensorProto.FLOAT))
+            self.graph.node.append(cast_node(name, own, DEFAULT.onnx))
         self.graph.output.append(onnx.ValueInfoProto(name=own))
         self.outputs.append((own, name))
 

@@ -11,6 +11,7 @@ import numpy as np
 import onnx
 from onnx import helper
 
+from colonnade.elements import DEFAULT
 from colonnade.errors import ColonnadeError
 from colonnade.graph.inferred import InferredType
 from colonnade.graph.ir import Graph
@@ -55,8 +56,7 @@ def compile_stages(
             notes.update(dict.fromkeys(compiled.notes))
             piece, target = compiled.data, compiled.target
         else:
-            piece = part.model.SerializeToString()
-            partition.types.update(_types_made(part, piece, partition))
+            piece = _onnx_piece(part, partition)
         stages.append(
             Stage(
                 "native" if part.native else "onnxruntime",
@@ -70,6 +70,23 @@ def compile_stages(
     network = Staged(inputs, tuple(_output(name, partition) for name in partition.outputs), tuple(stages))
     told = tuple(f"stage {i + 1}, {stage.kind}: {nodes_text(stage)}" for i, stage in enumerate(stages))
     return CompiledModel(write_staged(network, checksum), target, tuple(layers), (*notes, *told))
+
+
+def _onnx_piece(part: Part, partition: Partition) -> bytes:
+    """A part that ONNX Runtime takes; what it says of its outputs goes to the partition. Where the shapes of inputs do
+    not fit a branch that never runs, they are left open."""
+    piece = part.model.SerializeToString()
+    try:
+        partition.types.update(_types_made(part, piece, partition))
+    except ColonnadeError as refusal:
+        for entry in part.model.graph.input:
+            entry.type.tensor_type.ClearField("shape")
+        piece = part.model.SerializeToString()
+        try:
+            partition.types.update(_types_made(part, piece, partition))
+        except ColonnadeError:
+            raise refusal from None
+    return piece
 
 
 def _types_made(part: Part, piece: bytes, partition: Partition) -> dict[str, InferredType]:
@@ -86,7 +103,7 @@ def _types_made(part: Part, piece: bytes, partition: Partition) -> dict[str, Inf
 
 def _value(name: str, kind: InferredType) -> Value:
     """Real numbers are f32 outside, as in any model file."""
-    dtype = np.dtype(np.float32) if kind.elem_type in REAL_TYPES else helper.tensor_dtype_to_np_dtype(kind.elem_type)
+    dtype = np.dtype(DEFAULT.dtype) if kind.elem_type in REAL_TYPES else helper.tensor_dtype_to_np_dtype(kind.elem_type)
     assert kind.shape is not None
     return Value(name, str(dtype), kind.shape)
 

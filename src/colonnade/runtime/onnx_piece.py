@@ -9,10 +9,12 @@ import numpy as np
 import onnx
 from google.protobuf.message import DecodeError
 
+from colonnade.elements import ELEMENTS
 from colonnade.errors import ColonnadeError, first_line
 
-_TYPES = {
-    "tensor(float)": "float32",
+# Types of values by ONNX Runtime's names, as numpy spells them.
+TYPES = {
+    **{element.onnxruntime: element.dtype for element in ELEMENTS},
     "tensor(double)": "float64",
     "tensor(float16)": "float16",
     "tensor(bool)": "bool",
@@ -59,9 +61,9 @@ class OnnxPiece:
             raise ColonnadeError(f"{self._label}: ONNX Runtime failed: {first_line(error)}") from error
 
     def _dtype(self, entry: Any) -> np.dtype[Any]:
-        if entry.type not in _TYPES:
+        if entry.type not in TYPES:
             raise ColonnadeError(f"{self._label}: '{entry.name}' is a {entry.type}, which stages cannot hand on")
-        return np.dtype(_TYPES[entry.type])
+        return np.dtype(TYPES[entry.type])
 
 
 def _onnxruntime(label: str) -> Any:

@@ -8,14 +8,14 @@ from typing import Any
 
 import numpy as np
 
+from colonnade.elements import DEFAULT
 from colonnade.errors import ColonnadeError
 from colonnade.modelfile.staged import Stage, Value, read_staged
 from colonnade.runtime.binding import checksum, printable
-from colonnade.runtime.onnx_piece import OnnxPiece
+from colonnade.runtime.onnx_piece import TYPES, OnnxPiece
 from colonnade.runtime.session import NodeArg, Session, Source, checked_threads, label_of, model_bytes
 
-_ONNXRUNTIME = {"float32": "tensor(float)", "float64": "tensor(double)"}  # other types are spelt as numpy spells them
-_TYPES = ("bool", "float16", "float32", "float64", *(f"{s}int{b}" for s in ("", "u") for b in (8, 16, 32, 64)))
+_NAMES = {dtype: name for name, dtype in TYPES.items()}
 
 
 class StagedSession(Session):
@@ -66,7 +66,7 @@ class StagedSession(Session):
             begin = time.perf_counter_ns()
             given = {own: values[name] for own, name in stage.inputs}
             if isinstance(piece, Session):
-                given = {own: array.astype(np.float32, copy=False) for own, array in given.items()}
+                given = {own: array.astype(DEFAULT.dtype, copy=False) for own, array in given.items()}
             made = piece.run([own for own, _ in stage.outputs], given)
             values.update(zip((name for _, name in stage.outputs), made, strict=True))
             times.append(time.perf_counter_ns() - begin)
@@ -97,7 +97,7 @@ def nodes_text(stage: Stage) -> str:
 
 
 def _argument(value: Value, label: str) -> NodeArg:
-    if value.type not in _TYPES:
+    if value.type not in _NAMES:
         raise ColonnadeError(f"{label}: the file is damaged (an unknown type); compile it again")
     dtype: np.dtype[Any] = np.dtype(value.type)
-    return NodeArg(value.name, value.shape, _ONNXRUNTIME.get(value.type, f"tensor({value.type})"), dtype)
+    return NodeArg(value.name, value.shape, _NAMES[value.type], dtype)
