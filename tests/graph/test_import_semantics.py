@@ -9,9 +9,19 @@ import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
-from onnx_checks import assert_close, check_against_onnxruntime, make_model, one_node, random_array, run_onnxruntime
+from onnx_checks import (
+    NEWEST_OPSET,
+    assert_close,
+    check_against_onnxruntime,
+    make_model,
+    node_cases,
+    one_node,
+    random_array,
+    run_onnxruntime,
+)
 
 from colonnade.errors import ColonnadeError
+from colonnade.graph import functions
 from colonnade.graph.onnx_import import import_model
 from colonnade.graph.reference import run_reference
 
@@ -162,3 +172,20 @@ def test_a_folded_constant_that_is_an_output() -> None:
     a = random_array((3, 2))
     graph = import_model(make_model(nodes, {"x": X}, outputs=("y", "b"), constants={"a": a}))
     np.testing.assert_array_equal(graph.constants["b"], a * a)
+
+
+@pytest.mark.parametrize("name", ["test_attention_4d", "test_attention_4d_gqa", "test_attention_4d_causal"])
+def test_operators_that_onnx_defines_by_others_are_expanded(name: str) -> None:
+    """No function reads them: ONNX's own case is right all the same."""
+    case = next((case for case in node_cases() if case.name == name), None)
+    if case is None:
+        pytest.skip("this version of onnx has no such case")
+    assert case.model is not None
+    check_against_onnxruntime(case.model)
+
+
+def test_expanding_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(functions, "SPARE_NODES", 1000)
+    model = make_model([helper.make_node("SwiGLU", ["x"], ["y"])] * 100, {"x": (2, 4)}, opset=NEWEST_OPSET)
+    with pytest.raises(ColonnadeError, match="100 operators may make 25600 nodes"):
+        import_model(model)

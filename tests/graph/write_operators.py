@@ -5,9 +5,10 @@ from __future__ import annotations
 import textwrap
 from pathlib import Path
 
+import colonnade.graph.onnx_ops  # noqa: F401  (fills the operator table)
 from colonnade.graph.activations import ROWS
 from colonnade.graph.folding.node import foldable_operators
-from colonnade.graph.onnx_import import supported_operators
+from colonnade.graph.onnx_node import supported_operators
 
 PAGE = Path(__file__).parents[2] / "docs" / "operators.md"
 
@@ -20,8 +21,9 @@ def page() -> str:
 
 This page is written by `tests/graph/write_operators.py` from the importer's table; a test compares the two.
 
-An operator not listed here, or used beyond its limits, is refused in one line that names the node. Opsets 7 and newer
-are read. Nodes may come in any order. Real numbers of 16 or 64 bits are computed in f32.
+Operators not listed here, or used beyond their limits, are refused in one line with counts, unless a
+[fallback](fallback.md) runs them. Operators that ONNX defines by functions of others, such as Attention, are expanded
+first. Opsets 7 and newer are read. Nodes may come in any order. Real numbers of 16 or 64 bits are computed in f32.
 
 Operators whose operands are all constants are computed at import. Those in the next list take constants of any element
 type, as shapes, masks and quantised weights need; beside them every operator of the table is computed from constants

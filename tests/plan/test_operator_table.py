@@ -12,9 +12,10 @@ import pytest
 from layers import RUNNABLE, GraphBuilder, assert_close, random_feeds, run_graph, small_network
 from source_words import SOURCES, python_files
 
+import colonnade.graph.onnx_ops  # noqa: F401  (fills the operator table)
 from colonnade.graph import operators
 from colonnade.graph.ir import LRN, RELU, Act, Concat, Graph, Node, Operator, Softmax, Transpose
-from colonnade.graph.onnx_import import supported_operators
+from colonnade.graph.onnx_node import supported_operators
 from colonnade.graph.reference import run_op, run_reference
 from colonnade.modelfile.reader import read_steps
 from colonnade.plan.compiler import compile_graph

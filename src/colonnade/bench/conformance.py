@@ -127,7 +127,7 @@ def judge(case: Case) -> Verdict:
 def reason(verdict: Verdict) -> str:
     """A refusal without the names of the case, so that equal ones can be counted."""
     text = (verdict.refusal or "").removeprefix(f"{verdict.case.model.graph.name}: ")
-    text = re.sub(r"; supported: .*", "", text)
+    text = re.sub(r"; compile with .*", "", text)
     text = re.sub(r"^node '[^']*' \((\w+)\): ", r"\1: ", text)
     text = re.sub(r"^node '[^']*' has operator", "operator", text)
     text = re.sub(r"\bis (?!FLOAT\b)[A-Z][A-Z0-9_]+\b", "is of another type", text)

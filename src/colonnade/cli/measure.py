@@ -176,11 +176,20 @@ def profile(
     """Time a compiled model layer by layer, and compare with what this machine can reach at most."""
     from colonnade.bench import profile as profiling
     from colonnade.bench import profile_report as reporting
+    from colonnade.bench import staged
 
     for option, value in (("--threads", threads), ("--repeat", repeat)):
         check_positive(option, value)
     check_outputs(json, plot=plot)
     feeds = _read_inputs(model, inputs) if inputs else None
+    if staged.is_staged_file(model):
+        if plot is not None:
+            raise ColonnadeError("--plot: there is no plot of a model that ONNX Runtime runs a part of")
+        stages = staged.profile_stages(model, feeds, threads=threads, repeat=repeat)
+        print_table(staged.table(stages))
+        if json is not None:
+            staged.write_json(stages, json)
+        return
     with progress_bar() as tell:
         found = profiling.profile(model, feeds, threads=threads, repeat=repeat, tell=tell)
     print_table(reporting.table(found))

@@ -43,6 +43,9 @@ def compile_model(
     shape: ShapeOption = None,
     plan: PlanOption = "tuned",
     runner: RunnerOption = "local",
+    fallback: Annotated[
+        str | None, typer.Option(help="Who runs the nodes that are not supported: onnxruntime. [default: nobody]")
+    ] = None,
     layers: Annotated[bool, typer.Option("--layers", help="Print the kernel that was chosen for each layer.")] = False,
 ) -> None:
     """Plan a model for a target and write one file that the runtime maps and runs."""
@@ -69,6 +72,7 @@ def compile_model(
             plan=kind,
             runner=runner,
             progress=tell,
+            fallback=fallback,
         )
     compiled.save(path)
     if layers:

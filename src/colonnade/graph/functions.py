@@ -11,6 +11,7 @@ from colonnade.errors import ColonnadeError
 
 MAX_DEPTH = 64  # of functions that call functions, and of graphs in graphs
 SPARE_NODES = 2**16
+BODY_NODES = 256  # more than ONNX's own functions have
 SPARE_BYTES = 64 * 2**20
 Key = tuple[str, str, str]
 
@@ -27,6 +28,13 @@ def check_inlining(model: onnx.ModelProto) -> None:
         raise ColonnadeError(
             f"its functions cannot be inlined: that makes {_count(nodes)} nodes and {_count(amount)} bytes"
         )
+
+
+def check_expansion(calls: int, model: onnx.ModelProto) -> None:
+    """ColonnadeError if so many calls of ONNX's own functions would make far more nodes than the model has."""
+    nodes = calls * BODY_NODES
+    if nodes > 4 * len(model.graph.node) + SPARE_NODES:
+        raise ColonnadeError(f"its functions cannot be inlined: {calls} operators may make {_count(nodes)} nodes")
 
 
 def _count(number: int) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
+from functools import cache
 from pathlib import Path
 
 import onnx
@@ -12,7 +13,8 @@ import onnx.inliner
 from google.protobuf.message import DecodeError, EncodeError
 
 from colonnade.errors import ColonnadeError, first_line
-from colonnade.graph.functions import check_inlining
+from colonnade.graph.folding.fold import is_foldable
+from colonnade.graph.functions import check_expansion, check_inlining
 from colonnade.graph.tensors import external_bytes
 
 # 7 is the first opset with today's broadcasting; the oldest that the tests cover with real networks is 9.
@@ -43,13 +45,13 @@ def read_model(source: str | os.PathLike[str] | onnx.ModelProto) -> tuple[onnx.M
         raise ColonnadeError(f"{label}: {error}") from error.__cause__
 
 
-def default_opset(model: onnx.ModelProto, label: str) -> int:
+def default_opset(model: onnx.ModelProto) -> int:
     """The version of the default operator set that the model uses."""
     versions = [entry.version for entry in model.opset_import if entry.domain in DEFAULT_DOMAIN]
     newest = onnx.defs.onnx_opset_version()
     if not versions or not OLDEST_OPSET <= versions[0] <= newest:
         found = versions[0] if versions else "missing"
-        raise ColonnadeError(f"{label}: opset {found} is not supported; export with {OLDEST_OPSET} to {newest}")
+        raise ColonnadeError(f"opset {found} is not supported; export with {OLDEST_OPSET} to {newest}")
     return int(versions[0])
 
 
@@ -133,3 +135,28 @@ def _inlined(model: onnx.ModelProto) -> onnx.ModelProto:
         return onnx.inliner.inline_local_functions(model)
     except (onnx.checker.ValidationError, ValueError, RuntimeError, DecodeError, EncodeError) as error:
         raise ColonnadeError(f"its functions cannot be inlined: {first_line(error)}") from error
+
+
+def expanded(model: onnx.ModelProto) -> onnx.ModelProto:
+    """The model with the operators that nothing here reads, but that ONNX defines by others, replaced by those."""
+    opset = default_opset(model)
+    chosen = {name for name in _function_names(opset) if not is_foldable(name)}
+    calls = sum(node.op_type in chosen and node.domain in DEFAULT_DOMAIN for node in model.graph.node)
+    if not calls:
+        return model
+    check_expansion(calls, model)
+    try:
+        return onnx.inliner.inline_selected_functions(
+            model, [("", name) for name in sorted(chosen)], exclude=False, inline_schema_functions=True
+        )
+    except (onnx.checker.ValidationError, ValueError, RuntimeError, DecodeError, EncodeError):
+        return model  # the nodes are refused one by one
+
+
+@cache
+def _function_names(opset: int) -> frozenset[str]:
+    """The operators of the default domain that ONNX defines by a function, whatever their attributes."""
+    names = {schema.name for schema in onnx.defs.get_all_schemas() if schema.domain == ""}
+    known = [onnx.defs.get_schema(name, opset) for name in names if onnx.defs.has(name, opset)]
+    bodies = ("has_function", "has_context_dependent_function")  # which onnx's stubs leave out
+    return frozenset(schema.name for schema in known if any(getattr(schema, body) for body in bodies))

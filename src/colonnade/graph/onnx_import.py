@@ -7,6 +7,7 @@ import os
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -17,8 +18,9 @@ from colonnade.elements import DEFAULT, ELEMENTS, Element
 from colonnade.errors import ColonnadeError, first_line
 from colonnade.graph.folding.fold import fold, is_foldable
 from colonnade.graph.folding.node import Budget, Operation, is_spread, memory_of
+from colonnade.graph.inferred import InferredType, inferred_types
 from colonnade.graph.ir import IDENTITY, REAL, Act, Graph
-from colonnade.graph.onnx_file import DEFAULT_DOMAIN, check_node, default_opset, read_model
+from colonnade.graph.onnx_file import DEFAULT_DOMAIN, check_node, default_opset, expanded, read_model
 from colonnade.graph.onnx_node import (
     MAX_ELEMENTS,
     Builder,
@@ -28,9 +30,10 @@ from colonnade.graph.onnx_node import (
     Value,
     reader_of,
     rename_output,
-    supported_operators,
 )
 from colonnade.graph.order import in_running_order, values_read
+from colonnade.graph.refusals import DamagedModelError, Refusal, refusal_message
+from colonnade.graph.survey import Place, Survey
 from colonnade.graph.tensors import dtype_of, read_attribute, read_tensor, type_name
 
 DEFAULT_BATCH = 1
@@ -59,17 +62,31 @@ def import_model(
     for files that would need far more memory than their size and the values of the network are worth.
     """
     model, label = read_model(source)
-    plane = (input_size, input_size) if isinstance(input_size, int) else input_size
-    if any(d < 1 for d in (batch or 1, *(plane or ()))) or batch == 0:
-        raise ColonnadeError(f"{label}: batch {batch} and input size {input_size} must be positive")
-    importer = _Importer(default_opset(model, label), Budget(model.ByteSize()))
     try:
-        importer.prepare(model.graph)
-        importer.read_initializers(model.graph)
-        importer.read_inputs(model.graph, batch, plane, shapes or {})
-        for node in in_running_order(model.graph.node):
-            importer.read_node(node)
-        return importer.finish(model.graph)
+        importer = _Importer(expanded(model), Budget(model.ByteSize()))
+        importer.run(batch, input_size, shapes or {})
+        if importer.refusals:
+            raise ColonnadeError(refusal_message(importer.refusals))
+        return importer.finish()
+    except ColonnadeError as error:
+        raise ColonnadeError(f"{label}: {error}") from error.__cause__
+
+
+def survey_model(
+    source: str | os.PathLike[str] | onnx.ModelProto,
+    *,
+    batch: int | None = None,
+    input_size: tuple[int, int] | int | None = None,
+    shapes: Mapping[str, Sequence[int]] | None = None,
+) -> Survey:
+    """Which nodes of a model `import_model` takes, and what is known of the values of the others. Inputs may be tensors
+    of any element type. Errors are those of `import_model`, except that refused nodes are none."""
+    model, label = read_model(source)
+    try:
+        model = expanded(model)
+        importer = _Importer(model, Budget(model.ByteSize()), Survey(model, label))
+        importer.run(batch, input_size, shapes or {})
+        return importer.finish_survey()
     except ColonnadeError as error:
         raise ColonnadeError(f"{label}: {error}") from error.__cause__
 
@@ -78,12 +95,16 @@ def import_model(
 class _Importer:
     """The values read so far, by their ONNX names.
 
-    `values` holds those that are still to be read, `uses` how often; a folded constant is forgotten after its last use.
-    `folded` holds the bytes of each folded constant that no graph node uses.
+    After a node that is refused it goes on: outputs whose shapes can be inferred are values as if the node had been
+    read, and nodes that read others (`unread`) are passed over. `values` holds those that are still to be read, `uses`
+    how often; a folded constant is forgotten after its last use. `folded` holds the bytes of each folded constant that
+    no graph node uses.
     """
 
-    opset: int
+    model: onnx.ModelProto
     budget: Budget
+    survey: Survey | None = None
+    opset: int = 0
     builder: Builder = field(default_factory=Builder)
     values: dict[str, Value] = field(default_factory=dict)
     uses: Counter[str] = field(default_factory=Counter)
@@ -93,9 +114,25 @@ class _Importer:
     spread_bytes: int = 0
     inputs: list[str] = field(default_factory=list)
     elements: dict[str, Element] = field(default_factory=dict)
-    second_outputs: set[str] = field(default_factory=set)
+    unread: set[str] = field(default_factory=set)
+    refusals: list[Refusal] = field(default_factory=list)
     widened: dict[str, None] = field(default_factory=dict)
     rebatch: tuple[int, int] | None = None
+
+    def run(
+        self, batch: int | None, input_size: tuple[int, int] | int | None, shapes: Mapping[str, Sequence[int]]
+    ) -> None:
+        """Read the whole file."""
+        plane = (input_size, input_size) if isinstance(input_size, int) else input_size
+        if any(d < 1 for d in (batch or 1, *(plane or ()))) or batch == 0:
+            raise ColonnadeError(f"batch {batch} and input size {input_size} must be positive")
+        self.opset = default_opset(self.model)
+        graph = self.model.graph
+        self.prepare(graph)
+        self.read_initializers(graph)
+        self.read_inputs(graph, batch, plane, shapes)
+        for node in in_running_order(graph.node):
+            self.read_node(node)
 
     def prepare(self, graph: onnx.GraphProto) -> None:
         """What has to be known before the first node is read: all names, and how often each is used."""
@@ -137,20 +174,43 @@ class _Importer:
             raise ColonnadeError(f"it has no input '{name}' to give a shape; inputs: {known}")
         for entry in entries:
             given = shapes.get(entry.name)
-            shape = self._input_shape(entry, batch, plane) if given is None else _whole_shape(entry, given)
+            shape = self._input_shape(entry, batch, plane) if given is None else self._whole_shape(entry, given)
             self.inputs.append(entry.name)
             self.builder.shapes[entry.name] = shape
+            if self.survey is not None:
+                self.survey.inputs[entry.name] = InferredType(entry.type.tensor_type.elem_type, shape)
+            if entry.type.tensor_type.elem_type not in ONNX_TYPES:
+                self._leave(entry.name)
+                continue
             self.elements[entry.name] = ONNX_TYPES[entry.type.tensor_type.elem_type]
             self._note_type(entry.type.tensor_type.elem_type)
             self._bind(entry.name, Tensor(entry.name, shape))
         if not self.inputs:
             raise ColonnadeError("it has no input to run on; an image input is needed")
 
+    def _check_input_type(self, entry: onnx.ValueInfoProto) -> None:
+        elem_type = entry.type.tensor_type.elem_type
+        if elem_type not in ONNX_TYPES and (self.survey is None or not elem_type):
+            found = type_name(elem_type) if elem_type else "not a tensor"
+            raise ColonnadeError(
+                f"input '{entry.name}' is {found}; only {', '.join(e.dtype for e in ELEMENTS)} images are supported"
+            )
+
+    def _whole_shape(self, entry: onnx.ValueInfoProto, given: Sequence[int]) -> tuple[int, ...]:
+        """The shape that the user gives to an input. ColonnadeError if the model has an input of another rank."""
+        self._check_input_type(entry)
+        tensor = entry.type.tensor_type
+        if tensor.HasField("shape") and len(tensor.shape.dim) != len(given):
+            raise ColonnadeError(f"input '{entry.name}' has {len(tensor.shape.dim)} axes, not those of {list(given)}")
+        if min(given, default=1) < 1 or math.prod(given) > MAX_ELEMENTS:
+            raise ColonnadeError(f"input '{entry.name}' cannot have shape {list(given)}")
+        return tuple(given)
+
     def _input_shape(
         self, entry: onnx.ValueInfoProto, batch: int | None, plane: tuple[int, int] | None
     ) -> tuple[int, ...]:
         tensor = entry.type.tensor_type
-        _check_input_type(entry)
+        self._check_input_type(entry)
         if not tensor.HasField("shape"):
             raise ColonnadeError(f"input '{entry.name}' has no shape; export the model with one")
         fixed = [d.dim_value if d.HasField("dim_value") and d.dim_value > 0 else None for d in tensor.shape.dim]
@@ -174,40 +234,92 @@ class _Importer:
         return sizes
 
     def read_node(self, proto: onnx.NodeProto) -> None:
-        """Fold a node whose operands are all constants, read any other by its function."""
+        """Fold a node whose operands are all constants, read any other by its function, or note why that fails."""
         name = proto.name or next((o for o in proto.output if o), proto.op_type)
+        place: Place = "fallback"
         try:
-            operands = tuple(self._read(value) if value else None for value in proto.input)
-            read = reader_of(proto.op_type) if proto.domain in DEFAULT_DOMAIN else None
-            folds = self._is_foldable(proto, operands)
-            if read is None and not folds:
-                raise _UnsupportedOperatorError
-            check_node(proto, self.opset)
-            attributes = {a.name: read_attribute(a) for a in proto.attribute}
-            if folds:
-                self._fold(proto, operands, attributes)
-            else:
-                self._check_types(proto, attributes)
-                node = SourceNode(
-                    name=name,
-                    op_type=proto.op_type,
-                    opset=self.opset,
-                    operands=tuple(map(self._as_operand, operands)),
-                    attributes=attributes,
-                    builder=self.builder,
-                    rebatch=self.rebatch,
-                    outputs=sum(map(bool, proto.output)),
-                )
-                self._read_by_function(proto, node)
-            self._forget(proto)
+            place = self._read_node(proto, name)
+        except _BehindError:
+            pass
         except _UnsupportedOperatorError:
-            domain = f" ({proto.domain})" if proto.domain else ""
-            raise ColonnadeError(
-                f"node '{name}' has operator {proto.op_type}{domain}, which Colonnade does not support; "
-                f"supported: {', '.join(supported_operators())}"
-            ) from None
-        except ColonnadeError as error:
+            self.refusals.append(Refusal(name, proto.op_type, proto.domain, None))
+        except DamagedModelError as error:
             raise ColonnadeError(f"node '{name}' ({proto.op_type}): {error}") from error.__cause__
+        except ColonnadeError as error:
+            self.refusals.append(Refusal(name, proto.op_type, proto.domain, str(error)))
+        if place == "fallback":
+            self._bind_inferred(proto)
+        if self.survey is not None:
+            self._note_place(self.survey, proto, place)
+        self._forget(proto)
+
+    def _read_node(self, proto: onnx.NodeProto, name: str) -> Place:
+        if proto.domain not in DEFAULT_DOMAIN or not is_foldable(proto.op_type):
+            raise _UnsupportedOperatorError
+        operands = tuple(self._read(value) if value else None for value in proto.input)
+        folds = self._is_foldable(proto, operands)
+        if reader_of(proto.op_type) is None and not folds:
+            raise _UnsupportedOperatorError
+        check_node(proto, self.opset)
+        attributes = {a.name: read_attribute(a) for a in proto.attribute}
+        if folds:
+            self._fold(proto, operands, attributes)
+        else:
+            self._check_types(proto, attributes)
+            node = SourceNode(
+                name=name,
+                op_type=proto.op_type,
+                opset=self.opset,
+                operands=tuple(map(self._as_operand, operands)),
+                attributes=attributes,
+                builder=self.builder,
+                rebatch=self.rebatch,
+                outputs=sum(map(bool, proto.output)),
+            )
+            self._read_by_function(proto, node)
+        constant = all(isinstance(self.values.get(output), Constant) for output in proto.output if output)
+        return "constant" if constant else "native"
+
+    @cached_property
+    def _inferred(self) -> dict[str, InferredType]:
+        """Asked for only if a node is refused."""
+        shapes = {name: self.builder.shapes[name] for name in self.inputs}
+        return inferred_types(self.model, shapes)
+
+    def _bind_inferred(self, proto: onnx.NodeProto) -> None:
+        """Bind the outputs of a node that was not read: those of a known shape as if it had been."""
+        constant = all(isinstance(self.values.get(name), Constant) for name in values_read(proto))
+        for output in proto.output:
+            if not output or output in self.values:
+                continue
+            found = self._inferred.get(output)
+            if found is None or found.shape is None or constant or not self._is_readable(found):
+                self._leave(output)
+            else:
+                self.builder.shapes[output] = found.shape
+                self._bind(output, Tensor(output, found.shape))
+
+    def _is_readable(self, found: InferredType) -> bool:
+        return found.elem_type in ONNX_TYPES and 0 < math.prod(found.shape or ()) <= MAX_ELEMENTS
+
+    def _leave(self, name: str) -> None:
+        """A value that no function can read."""
+        if name in self.bound:
+            raise DamagedModelError(f"'{name}' is made twice: the model is damaged")
+        self.bound.add(name)
+        self.unread.add(name)
+
+    def _note_place(self, survey: Survey, proto: onnx.NodeProto, place: Place) -> None:
+        survey.nodes.append(proto)
+        survey.places.append(place)
+        if place != "constant":
+            read = {name: self.values.get(name) for name in values_read(proto)}
+            found = {name: value.array for name, value in read.items() if isinstance(value, Constant)}
+            survey.constants.update(found)
+        for output in proto.output:
+            value = self.values.get(output)
+            if isinstance(value, Tensor):
+                survey.tensors[output] = value
 
     def _read_by_function(self, proto: onnx.NodeProto, node: SourceNode) -> None:
         read = reader_of(proto.op_type)
@@ -224,7 +336,13 @@ class _Importer:
         for output, result in zip(proto.output, results, strict=False):
             if output:
                 self._bind_result(output, node, result)
-        self.second_outputs.update(proto.output[len(results) :])
+        self._check_unmade(proto, len(results))
+
+    def _check_unmade(self, proto: onnx.NodeProto, made: int) -> None:
+        """Outputs that its function does not make must be read by nobody."""
+        for output in filter(None, proto.output[made:]):
+            if self.uses[output] > 0:
+                raise ColonnadeError(f"'{output}' is a second output of its node, which is not supported")
 
     def _check_types(self, proto: onnx.NodeProto, attributes: dict[str, Any]) -> None:
         """A cast to real numbers of another size is a cast to f32."""
@@ -246,7 +364,7 @@ class _Importer:
         if is_spread(operand.array):
             self.spread_bytes += operand.array.nbytes
             if self.spread_bytes > MAX_SPREAD_BYTES:
-                raise ColonnadeError(
+                raise DamagedModelError(
                     f"its constants that repeat one number are too large: over {MAX_SPREAD_BYTES // 2**20} MiB"
                 )
         if operand.array.dtype != np.float64:
@@ -260,15 +378,15 @@ class _Importer:
             return Constant(constant.name, constant.array.astype(REAL))
 
     def _read(self, value: str) -> Value:
-        if value in self.second_outputs:
-            raise ColonnadeError(f"'{value}' is a second output of its node, which is not supported")
+        if value in self.unread:
+            raise _BehindError
         if value not in self.values:
-            raise ColonnadeError(f"nothing makes '{value}': the model is damaged")
+            raise DamagedModelError(f"nothing makes '{value}': the model is damaged")
         return self.values[value]
 
     def _bind(self, name: str, value: Value) -> None:
         if name in self.bound or not name:
-            raise ColonnadeError(f"'{name}' is made twice: the model is damaged" if name else "a value has no name")
+            raise DamagedModelError(f"'{name}' is made twice: the model is damaged" if name else "a value has no name")
         if isinstance(value, Constant) and str(value.array.dtype) in ("float16", "bfloat16"):
             self.widened[str(value.array.dtype)] = None
             value = self._as_real(value)
@@ -319,9 +437,34 @@ class _Importer:
             alias = any(np.may_share_memory(array, other) for other in stored)
             self.folded[output] = 0 if alias else memory_of(array)
             self.budget.held += self.folded[output]
-        self.second_outputs.update(proto.output[len(results) :])
+        self._check_unmade(proto, len(results))
 
-    def finish(self, graph: onnx.GraphProto) -> Graph:
+    def finish_survey(self) -> Survey:
+        """What was found out, after the whole file was read. A value of the graph that is an output and no real number
+        is left to others: a graph has no such outputs."""
+        survey = self.survey
+        assert survey is not None
+        for entry in self.model.graph.output:
+            value = self.values.get(entry.name)
+            if isinstance(value, Constant):
+                survey.constants[entry.name] = value.array
+            elif entry.name not in self.unread:
+                self._read(entry.name)
+        others = {entry.name for entry in self.model.graph.output} - set(self.inputs)
+        others = {name for name in others if name in survey.tensors and survey.tensors[name].dtype != REAL}
+        for i, node in enumerate(survey.nodes):
+            if survey.places[i] == "native" and others & set(node.output):
+                survey.places[i] = "fallback"
+        survey.refusals = self.refusals
+        if "fallback" in survey.places:
+            survey.inferred = self._inferred
+        if self.rebatch is not None and "fallback" in survey.places:
+            raise ColonnadeError(f"its batch of {self.rebatch[0]} cannot be changed with a fallback; export it anew")
+        return survey
+
+    def finish(self) -> Graph:
+        """The graph, after the whole file was read."""
+        graph = self.model.graph
         outputs = tuple(entry.name for entry in graph.output)
         for entry in graph.output:
             value = self._as_operand(self._read(entry.name))
@@ -351,24 +494,8 @@ class _Importer:
             yield f"its {' and '.join(sorted(self.widened))} values are computed in {REAL}"
 
 
-def _check_input_type(entry: onnx.ValueInfoProto) -> None:
-    tensor = entry.type.tensor_type
-    if tensor.elem_type not in ONNX_TYPES:
-        found = type_name(tensor.elem_type) if tensor.elem_type else "not a tensor"
-        raise ColonnadeError(
-            f"input '{entry.name}' is {found}; only {', '.join(e.dtype for e in ELEMENTS)} images are supported"
-        )
-
-
-def _whole_shape(entry: onnx.ValueInfoProto, given: Sequence[int]) -> tuple[int, ...]:
-    """The shape that the user gives to an input. ColonnadeError if the model has an input of another rank."""
-    _check_input_type(entry)
-    tensor = entry.type.tensor_type
-    if tensor.HasField("shape") and len(tensor.shape.dim) != len(given):
-        raise ColonnadeError(f"input '{entry.name}' has {len(tensor.shape.dim)} axes, not those of {list(given)}")
-    if min(given, default=1) < 1 or math.prod(given) > MAX_ELEMENTS:
-        raise ColonnadeError(f"input '{entry.name}' cannot have shape {list(given)}")
-    return tuple(given)
+class _BehindError(Exception):
+    """The node reads what a refused node makes."""
 
 
 class _UnsupportedOperatorError(Exception):

@@ -187,23 +187,24 @@ Reader = Callable[[SourceNode], Value | tuple[Value, ...]]
 
 @dataclass(frozen=True)
 class Row:
-    """An ONNX operator that can be imported: the function that reads its nodes, and in words what of the operator is
-    not supported (docs/operators.md)."""
+    """An ONNX operator that can be imported: the function that reads its nodes, in words what of the operator is not
+    supported (docs/operators.md), and whether one such node is work enough for a stage between those of a fallback."""
 
     read: Reader
     limits: str
+    is_heavy: bool
 
 
 _TABLE: dict[str, Row] = {}
 
 
-def operator(op_type: str, limits: str = "") -> Callable[[Reader], Reader]:
-    """Register the function that reads nodes of an ONNX operator of the default domain. `limits`: see Row."""
+def operator(op_type: str, limits: str = "", is_heavy: bool = False) -> Callable[[Reader], Reader]:
+    """Register the function that reads nodes of an ONNX operator of the default domain. The others: see Row."""
 
     def register(read: Reader) -> Reader:
         if op_type in _TABLE:
             raise ValueError(f"operator {op_type} is registered twice")
-        _TABLE[op_type] = Row(read, limits)
+        _TABLE[op_type] = Row(read, limits, is_heavy)
         return read
 
     return register
@@ -212,6 +213,11 @@ def operator(op_type: str, limits: str = "") -> Callable[[Reader], Reader]:
 def reader_of(op_type: str) -> Reader | None:
     """The function that reads nodes of an operator, or None when there is none."""
     return _TABLE[op_type].read if op_type in _TABLE else None
+
+
+def is_heavy(op_type: str) -> bool:
+    """See Row."""
+    return op_type in _TABLE and _TABLE[op_type].is_heavy
 
 
 def supported_operators() -> dict[str, str]:

@@ -29,6 +29,7 @@ from colonnade.modelfile.records import (
     MAX_RANK,
     RECORDS,
     SECTIONS,
+    STAGED_MAGIC,
     STEPS,
     VERSION,
     element_bytes,
@@ -48,6 +49,7 @@ def c_header() -> str:
         f"#define CLN_REDUCE_RANK {REDUCE_RANK}",
         f"#define CLN_MATMUL_RANK {MATMUL_RANK}",
         f'#define CLN_MAGIC "{MAGIC.decode()}"',
+        f'#define CLN_STAGED_MAGIC "{STAGED_MAGIC.decode()}"',
         "",
     ]
     lines += [f"#define CLN_{name} INT64_C({limit})" for name, limit in LIMITS.items()]

@@ -12,6 +12,7 @@ from typing import Any
 from colonnade.elements import ELEMENTS, Element
 from colonnade.errors import ColonnadeError
 from colonnade.modelfile import records
+from colonnade.modelfile.staged import ONLY_IN_PYTHON, is_staged
 
 
 @dataclass(frozen=True)
@@ -111,6 +112,8 @@ def intact(label: str) -> Iterator[None]:
 
 
 def _header(data: bytes, label: str) -> dict[str, object]:
+    if is_staged(data):
+        raise ColonnadeError(f"{label}: {ONLY_IN_PYTHON}")
     if data[: len(records.MAGIC)] != records.MAGIC:
         raise ColonnadeError(f"{label}: not a Colonnade model file")
     header = records.HEADER.unpack(data[: records.HEADER.size])

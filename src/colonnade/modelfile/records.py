@@ -31,6 +31,7 @@ from colonnade.modelfile.steps import MAX_RANK, STEPS
 __all__ = ["MAX_RANK", "STEPS", "Field", "Record"]
 
 MAGIC = b"COLONNAD"
+STAGED_MAGIC = b"COLSTAGE"  # of files that only Python can run (modelfile/staged.py)
 VERSION = 13
 ALIGNMENT = 64
 TARGET_BYTES = 32  # of a name, with the zero at its end

@@ -71,7 +71,8 @@ def _collect(program: Program, image: Value, images: int, channels: int, plane: 
 
 
 def _images(graph: ir.Graph) -> int:
-    return graph.shape(graph.inputs[0])[0]
+    shape = graph.shape(graph.inputs[0])
+    return shape[0] if shape else 1
 
 
 def _cuts(graph: ir.Graph) -> Iterator[int]:

@@ -16,6 +16,7 @@ import numpy as np
 
 from colonnade.elements import ELEMENTS
 from colonnade.errors import ColonnadeError
+from colonnade.modelfile.staged import MAGIC, is_staged
 from colonnade.runtime.binding import Info, checked, library, printable
 
 
@@ -44,12 +45,19 @@ class Session:
     a team of `threads` threads from a small pool, which grows to the number of calls that were ever under way. A
     child of fork() may use it too; its first run there starts threads of its own."""
 
+    def __new__(cls, model: Source, *, threads: int = 1) -> Session:
+        if cls is Session and is_staged(_first_bytes(model)):
+            from colonnade.runtime.staged import StagedSession
+
+            cls = StagedSession
+        return super().__new__(cls)
+
     def __init__(self, model: Source, *, threads: int = 1) -> None:
         """Open and check a model file, its bytes, or a compiled model in memory. `threads`: cores one run may use.
         ColonnadeError for a model that is missing, damaged or for another CPU, and for threads that are not an int
         from 1 to 1024."""
-        self._label = printable(str(model)) if isinstance(model, str | os.PathLike) else "compiled model"
-        self._threads = _checked_threads(threads, self._label)
+        self._label = label_of(model)
+        self._threads = checked_threads(threads, self._label)
         self._model = _open(model, self._label)
         lib = library()
         weakref.finalize(self, lib.cln_model_close, self._model)
@@ -180,7 +188,12 @@ class _Borrowed:
         self._owner._idle.append(self._session)
 
 
-def _checked_threads(threads: object, label: str) -> int:
+def label_of(model: Source) -> str:
+    """What messages call it."""
+    return printable(str(model)) if isinstance(model, str | os.PathLike) else "compiled model"
+
+
+def checked_threads(threads: object, label: str) -> int:
     """An int that C can be given; the library says which of these it takes."""
     if isinstance(threads, bool) or not isinstance(threads, int | np.integer) or abs(int(threads)) >= 2**31:
         raise ColonnadeError(f"{label}: threads must be a number of cores, not {threads!r}")
@@ -197,12 +210,37 @@ def _open(model: Source, label: str) -> ctypes.c_void_p:
             raise ColonnadeError(f"{label}: is an ONNX file; compile it first (colonnade compile, colonnade.compile)")
         checked(label, library().cln_model_open, path, ctypes.byref(handle))
         return handle
+    content = model_bytes(model, label)
+    checked(label, library().cln_model_read, content, len(content), ctypes.byref(handle))
+    return handle
+
+
+def model_bytes(model: Source, label: str) -> bytes:
+    """All bytes of a model, wherever they are."""
+    if isinstance(model, str | os.PathLike):
+        try:
+            return Path(model).read_bytes()
+        except OSError as error:
+            raise ColonnadeError(f"{label}: {error.strerror}") from error
     data = model if isinstance(model, bytes | bytearray | memoryview) else getattr(model, "data", None)
     if not isinstance(data, bytes | bytearray | memoryview):
         raise ColonnadeError(f"a model is a path, bytes or a compiled model, not of type {type(model).__name__}")
-    content = bytes(data)
-    checked(label, library().cln_model_read, content, len(content), ctypes.byref(handle))
-    return handle
+    return bytes(data)
+
+
+def _first_bytes(model: Source) -> bytes:
+    """Enough to tell kinds of files apart; nothing where there is no file, which opening it will say."""
+    if isinstance(model, str | os.PathLike):
+        try:
+            path = Path(model)
+            if not path.is_file():  # opening a pipe would wait
+                return b""
+            with path.open("rb") as stream:
+                return stream.read(len(MAGIC))
+        except (OSError, ValueError):
+            return b""
+    data = model if isinstance(model, bytes | bytearray | memoryview) else getattr(model, "data", b"")
+    return bytes(data[: len(MAGIC)]) if isinstance(data, bytes | bytearray | memoryview) else b""
 
 
 def _arg(info: Info) -> NodeArg:

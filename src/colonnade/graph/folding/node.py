@@ -15,6 +15,7 @@ import numpy as np
 
 from colonnade.errors import ColonnadeError
 from colonnade.graph.onnx_node import MAX_ELEMENTS
+from colonnade.graph.refusals import DamagedModelError
 from colonnade.graph.tensors import MAX_DIMENSIONS, shape_text
 
 SPARE_BYTES = 64 * 2**20  # that folding may use whatever the file is
@@ -38,12 +39,13 @@ class Budget:
     work: int = 0
 
     def reserve(self, shape: Sequence[int], itemsize: int) -> None:
-        """ColonnadeError if an array of this shape would be more than is left. To be asked before it is allocated."""
+        """An error if an array of this shape would be more than is left. To be asked before it is allocated. Going on
+        after that would ask for as much again."""
         if len(shape) > MAX_DIMENSIONS or min(shape, default=0) < 0:
             raise ColonnadeError(f"shape {shape_text(shape)} is not possible")
         wanted, limit = math.prod(shape) * itemsize, 4 * (self.stored + self.live) + SPARE_BYTES
         if self.held + wanted > limit:
-            raise ColonnadeError(
+            raise DamagedModelError(
                 f"its constant result of shape {shape_text(shape)} is too large; "
                 f"constants computed from this file may have {limit // 2**20} MiB in all"
             )
@@ -53,7 +55,7 @@ class Budget:
         """Count work. ColonnadeError if it is far more than a file of this size is worth."""
         self.work += work
         if self.work > WORK_PER_BYTE * (self.stored + self.live) + SPARE_WORK:
-            raise ColonnadeError("computing the constants of this file would take too long")
+            raise DamagedModelError("computing the constants of this file would take too long")
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from colonnade.graph.onnx_ops.shape import taken, transposed
 from colonnade.graph.windows import Axis, Windows, resolve_axes
 
 
-@operator("Conv", limits="weights and bias are constants")
+@operator("Conv", limits="weights and bias are constants", is_heavy=True)
 def conv(node: SourceNode) -> Value:
     x = _image(node)
     weights = node.required_weights(1, rank=len(x.shape)).array
@@ -137,7 +137,7 @@ class _Phases:
         )
 
 
-@operator("ConvTranspose", limits="weights and bias are constants; lines and planes")
+@operator("ConvTranspose", limits="weights and bias are constants; lines and planes", is_heavy=True)
 def conv_transpose(node: SourceNode) -> Value:
     """One convolution that computes all phases of the output as channels, and the phases put side by side. Phases have
     no weights where other phases have some: columns of zeros, as pruning makes them."""

@@ -14,7 +14,7 @@ from colonnade.graph.onnx_ops.elementwise import emit_map, real_operands
 MOST_DENSE_ROWS = 16  # with constant weights; more rows are a product of two values, which reads them where they are
 
 
-@operator("Gemm")
+@operator("Gemm", is_heavy=True)
 def gemm(node: SourceNode) -> Value:
     """alpha * a @ b + beta * c, with a and b given transposed or not."""
     a, b = (_transposed(node, node.operands[i], bool(node.attributes.get(f"trans{'AB'[i]}", 0))) for i in (0, 1))
@@ -39,7 +39,7 @@ def gemm(node: SourceNode) -> Value:
     return emit_map(node, "x0 + x1", [_dense(node, a, rows, None), Constant(f"{node.name}/addend", shift)])
 
 
-@operator("MatMul")
+@operator("MatMul", is_heavy=True)
 def matmul(node: SourceNode) -> Value:
     """Vectors count as matrices of one row, or of one column, and then lose that axis."""
     a, b = real_operands(node)

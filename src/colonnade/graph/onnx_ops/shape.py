@@ -51,6 +51,11 @@ def dropout(node: SourceNode) -> Value:
     return node.tensor(any_type=True)
 
 
+def cast_node(name: str, output: str, elem_type: int) -> onnx.NodeProto:
+    """A node that casts a value, to an onnx.TensorProto.DataType."""
+    return onnx.helper.make_node("Cast", [name], [output], to=elem_type)
+
+
 @operator("Cast", limits="between real numbers, truth values and integers of 32 bits and more")
 def cast(node: SourceNode) -> Value:
     return _cast(node, onnx.helper.tensor_dtype_to_np_dtype(int(node.attributes["to"])))

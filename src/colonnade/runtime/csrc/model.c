@@ -31,6 +31,8 @@ static const size_t element_bytes[CLN_SECTION_COUNT] = CLN_SECTION_ELEMENT_BYTES
 
 static const char *check_header(const cln_model *model) {
   const cln_header *header = model->header;
+  if (model->bytes >= sizeof header->magic && !memcmp(model->data, CLN_STAGED_MAGIC, sizeof header->magic))
+    return "ONNX Runtime runs a part of it, so only colonnade.Session runs it, in Python";
   if (model->bytes < sizeof *header || memcmp(header->magic, CLN_MAGIC, sizeof header->magic))
     return "not a Colonnade model file";
   if (header->version != CLN_FORMAT_VERSION) return "made by another version of Colonnade; compile it again";
