@@ -16,6 +16,7 @@ import pytest
 from onnx import numpy_helper
 from onnx_checks import assert_close, check_promises, node_cases
 
+from colonnade.bench.conformance import NOT_AS_ONNX_RUNTIME
 from colonnade.errors import ColonnadeError
 from colonnade.graph.ir import Graph
 from colonnade.graph.onnx_import import import_model
@@ -36,12 +37,6 @@ REFUSALS: dict[str, int] = {
     "cannot become": 1,  # a shape with no elements
     "nothing is left": 1,
 }
-
-# Whose expected values are not those of ONNX Runtime, which Colonnade follows: it takes sizes that are rounded.
-NOT_AS_ONNX_RUNTIME = (
-    "test_resize_downsample_scales_linear_align_corners",
-    "test_resize_downsample_scales_cubic_align_corners",
-)
 
 
 def _cases() -> list[Any]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from colonnade.errors import ColonnadeError
 from colonnade.graph.formula import literal
-from colonnade.graph.ir import GlobalPool, Reduce, Reshape
+from colonnade.graph.ir import REAL, GlobalPool, Reduce, Reshape
 from colonnade.graph.onnx_node import Constant, Reader, SourceNode, Tensor, Value, normalize_axis, operator
 from colonnade.graph.onnx_ops.elementwise import emit_map
 from colonnade.graph.onnx_ops.matrix import product
@@ -202,7 +202,7 @@ def cum_sum(node: SourceNode) -> Value:
     x = node.tensor()
     axis = normalize_axis(int(node.required(1).array.reshape(())), len(x.shape))
     n = x.shape[axis]
-    triangle = np.triu(np.ones((n, n), np.float32), 1 if node.attributes.get("exclusive", 0) else 0)
+    triangle = np.triu(np.ones((n, n), REAL), 1 if node.attributes.get("exclusive", 0) else 0)
     if node.attributes.get("reverse", 0):
         triangle = triangle.T
     rows = node.emit(Reshape(), [x], (math.prod(x.shape[:axis]), n, math.prod(x.shape[axis + 1 :])))
