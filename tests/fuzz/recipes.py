@@ -158,7 +158,8 @@ def _elementwise() -> Recipe:
     added = b.add(Binary("add"), plane, added, b.random(*plane))
     gate = b.input(3, 4, 1, 1)
     for kind in ACTIVATIONS:
-        gate = b.add(Act(Activation(kind, alpha=0.2, beta=0.5)), (3, 4, 1, 1), gate)
+        op = Affine(Activation(kind, alpha=0.2, beta=0.5))
+        gate = b.add(op, (3, 4, 1, 1), gate, b.random(4), b.random(4))
     gated = b.add(Binary("mul"), plane, added, gate)
     padded = b.add(Pad((0, 0, 0, 1), (0, 0, 1, 0), 0.5), (3, 4, 4, 6), gated)
     padded = b.add(Pad((0, 0, 1, 0), (0, 0, 0, 1), -2.0), (3, 4, 5, 7), padded)
@@ -185,7 +186,11 @@ def _general() -> Recipe:
     product = b.add(MatMul(), (2, 2, 2, 7), b.add(Transpose((0, 1, 3, 2)), (2, 2, 2, 3), y), wide)
     sums = [b.add(Reduce(kind, (2,), 0.5), (2, 2, 1, 7), product) for kind in ("sum", "prod", "max", "min")]
     places = [b.add(Reduce(kind, (1,), last=True), (2, 1, 2, 7), product) for kind in ("argmax", "argmin")]
-    return Recipe(b.graph(b.add(Reduce("sum", (0, 2, 3)), (1, 3, 1, 1), x), *sums, *places))
+    # What a fully connected layer has read lies with its columns first.
+    left, right = b.input(9, 6), b.input(6, 4)
+    dense = [b.add(Dense(), (n, 2), v, b.random(2, k), b.random(2)) for v, n, k in ((left, 9, 6), (right, 6, 4))]
+    crossed = b.add(MatMul(), (9, 4), left, right)
+    return Recipe(b.graph(b.add(Reduce("sum", (0, 2, 3)), (1, 3, 1, 1), x), crossed, *dense, *sums, *places))
 
 
 def _classifier(batch: int) -> Recipe:

@@ -142,7 +142,7 @@ def test_an_array_that_is_none(board: Board, sample: Sample, kind: str) -> None:
     script = f"for name in {names}; do cat {board.folder / 'array'} >$name; done"
     with (
         board.runner(str(board.program("emulate", script))) as runner,
-        mistake(board, "the answer of colonnade-run for 'y19' is damaged"),
+        mistake(board, "the answer of colonnade-run for 'y29' is damaged"),
     ):
         runner.run(sample.model(), sample.feeds)
     board.check_clean()

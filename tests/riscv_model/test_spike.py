@@ -120,7 +120,7 @@ def test_setting_up_does_not_count_and_steps_add_up(runner: SpikeRunner) -> None
     feeds = random_feeds(graph)
     model = model_of(graph, X60, small_network_candidates(1)).data
     whole, later = runner.measure(model, feeds).cost, runner.measure(model, feeds, first=5).cost
-    assert 0 < later.instructions < whole.instructions < 200_000
+    assert 0 < later.instructions < whole.instructions < 300_000
     assert not {"cln_model_open", "cln_model_validate", "bare_main"} & set(whole.by_function)
     trial = runner.time([model], feeds)[0]
     assert trial.ms.sum() == pytest.approx(whole.milliseconds(), rel=0.02)  # the session's own few instructions

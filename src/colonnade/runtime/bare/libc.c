@@ -179,3 +179,17 @@ int pthread_create(pthread_t *t, const pthread_attr_t *a, void *(*f)(void *), vo
   return (void)t, (void)a, (void)f, (void)x, impossible();
 }
 float powf(float x, float y) { return (void)x, (void)y, (float)impossible(); }
+float fmodf(float x, float y) { return (void)x, (void)y, (float)impossible(); }
+#define NO_FUNCTION(name) \
+  float name(float x) { return (void)x, (float)impossible(); }
+NO_FUNCTION(sinf)
+NO_FUNCTION(cosf)
+NO_FUNCTION(tanf)
+NO_FUNCTION(asinf)
+NO_FUNCTION(acosf)
+NO_FUNCTION(atanf)
+NO_FUNCTION(sinhf)
+NO_FUNCTION(coshf)
+NO_FUNCTION(asinhf)
+NO_FUNCTION(acoshf)
+NO_FUNCTION(atanhf)
