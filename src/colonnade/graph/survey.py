@@ -9,6 +9,7 @@ import numpy as np
 import onnx
 
 from colonnade.graph.inferred import InferredType
+from colonnade.graph.ir import Graph
 from colonnade.graph.onnx_node import Tensor
 from colonnade.graph.refusals import Refusal
 
@@ -20,7 +21,9 @@ class Survey:
     """`nodes` in running order, and for each where it can be computed: at import, by Colonnade, or by neither.
 
     tensors: values that native nodes may read; constants: those that nodes read and that are not stored in the file;
-    inferred: types by ONNX's inference; inputs: type and shape of each input of the model.
+    inferred: types by ONNX's inference; inputs: type and shape of each input of the model. faults: inputs and outputs
+    of types that a graph does not have, in words. graph: all that Colonnade can compute; values that other nodes make
+    are inputs of it, and those that they read are outputs.
     """
 
     model: onnx.ModelProto
@@ -32,3 +35,5 @@ class Survey:
     inferred: dict[str, InferredType] = field(default_factory=dict)
     inputs: dict[str, InferredType] = field(default_factory=dict)
     refusals: list[Refusal] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)
+    graph: Graph | None = None
