@@ -22,7 +22,9 @@ def strips_of(problem: ConvProblem, candidate: Loops, target: Target) -> Strips:
     geometry, lanes = problem.geometry, problem.geometry.lanes(target)
     kernels = Kernels(lanes, _vectors(target.isa, candidate.rows), not target.isa.vector_bytes, tails)
     positions = target.isa.channel_positions if candidate.by_channels else 0
-    return _strips(geometry, candidate.layout(geometry), candidate.vectors * lanes, candidate.packed, kernels, positions)
+    return _strips(
+        geometry, candidate.layout(geometry), candidate.vectors * lanes, candidate.packed, kernels, positions
+    )
 
 
 def channel_strips(geometry: Geometry, candidate: Loops, target: Target) -> ChannelStrips:
