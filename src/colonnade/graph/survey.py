@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -37,3 +38,9 @@ class Survey:
     refusals: list[Refusal] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
     graph: Graph | None = None
+
+    @cached_property
+    def computed(self) -> set[str]:
+        """The values that Colonnade makes when the model runs, by name."""
+        native = (node for node, place in zip(self.nodes, self.places, strict=True) if place == "native")
+        return {name for node in native for name in node.output if name}

@@ -6,13 +6,14 @@ It asks those who do it later: the importer, the rule of `prune`, the plan of `c
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import onnx
 
-from colonnade.graph.ir import Conv, Graph
+from colonnade.graph.ir import Graph
 from colonnade.graph.onnx_file import read_model
 from colonnade.graph.onnx_import import survey_model
 from colonnade.graph.partition import Partition, operator_counts
@@ -24,8 +25,8 @@ from colonnade.plan.choose.tuner import default_plan
 from colonnade.plan.images import plan_parts
 from colonnade.plan.ways.costs import candidate_cycles
 from colonnade.sparse import prune_model
-from colonnade.sparse.convolutions import find_convolutions
-from colonnade.sparse.prune import TileWish, reasons_dense
+from colonnade.sparse.convolutions import Convolution, find_convolutions
+from colonnade.sparse.prune import DEFAULT_TILE, TileWish, reasons_dense
 from colonnade.target.targets import Target
 
 SPARSITIES = (0.5, 0.75)
@@ -67,6 +68,11 @@ class Outlook:
     notes: tuple[str, ...]
 
     @property
+    def prunable(self) -> tuple[CheckedLayer, ...]:
+        """The layers that `prune` would prune."""
+        return tuple(layer for layer in self.layers if layer.reason is None)
+
+    @property
     def imports(self) -> bool:
         """Whether `compile` would take the model without a fallback."""
         return not self.faults and not self.refusals
@@ -82,7 +88,7 @@ def check_model(
     target: Target,
     *,
     sparsities: Sequence[float] = SPARSITIES,
-    tile: int | TileWish = "auto",
+    tile: int | TileWish = DEFAULT_TILE,
     group: int | None = None,
     skip: Sequence[str] = (),
     batch: int | None = None,
@@ -100,14 +106,9 @@ def check_model(
     graph = _native_graph(survey)
     convolutions = find_convolutions(model)
     reasons = reasons_dense(convolutions, skip)
-    macs = _macs(graph)
-    layers = tuple(
-        CheckedLayer(c.name, tuple(() if (w := c.weights()) is None else w.shape), macs.get(c.name), reason)
-        for c, reason in zip(convolutions, reasons, strict=True)
-    )
+    layers = tuple(_layer(c, reason, survey) for c, reason in zip(convolutions, reasons, strict=True))
     gains: dict[float, float] = {}
-    dense = _cycles(graph, target)
-    if not all(reasons) and dense:
+    if sparsities and not all(reasons) and (dense := _cycles(graph, target)):
         choose = tile_chooser(optimize(graph), target, group, tile) if isinstance(tile, str) else None
         for sparsity in sparsities:
             pruned, _ = prune_model(model, sparsity=sparsity, tile=tile, group=group, skip=skip, choose_tile=choose)
@@ -129,14 +130,15 @@ def _native_graph(survey: Survey) -> Graph:
     return survey.graph
 
 
-def _macs(graph: Graph) -> dict[str, int]:
-    """Of the convolutions, by name."""
-    found = {}
-    for node in graph.nodes:
-        if isinstance(node.op, Conv):
-            images, _, *plane = graph.shape(node.output)
-            found[node.name] = graph.constants[node.inputs[1]].size * images * plane[0] * plane[1]
-    return found
+def _layer(convolution: Convolution, reason: str | None, survey: Survey) -> CheckedLayer:
+    weights, output = convolution.weights(), convolution.node.output[0]
+    if weights is None:
+        return CheckedLayer(convolution.name, (), None, reason)
+    macs = None
+    if output in survey.computed:
+        images, _, *plane = survey.tensors[output].shape
+        macs = weights.size * images * math.prod(plane)
+    return CheckedLayer(convolution.name, weights.shape, macs, reason)
 
 
 def _cycles(graph: Graph, target: Target) -> float:
