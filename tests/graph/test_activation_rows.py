@@ -66,7 +66,7 @@ def test_a_formula_in_c() -> None:
     """A row is a case of its own; x is an element, parameters come from the step."""
     code = activation_loops([Row("bent", "x if x > 0 else -alpha * (exp(x) - 1) / 2")])
     assert "case CLN_ACT_BENT:" in code
-    assert "y[i] = cln_choose(x[i] > 0.0f, x[i], ((-act.alpha * (cln_exp(x[i]) - 1.0f)) / 2.0f));" in code
+    assert "CLN_ACT_ROWS(cln_choose(x[i] > 0.0f, x[i], ((-act.alpha * (cln_exp(x[i]) - 1.0f)) / 2.0f)))" in code
     assert "default" not in code
 
 

@@ -33,16 +33,17 @@ class CLanguage:
 
 
 def activation_loops(rows: Sequence[Row] = ROWS) -> str:
-    """A C function with one loop for each row: y[i] = act(x[i]). A row whose formula has no C is a ValueError."""
+    """A C function with one loop for each row: for n elements of each row (csrc/activation.h). A row whose formula has
+    no C is a ValueError."""
     names = {"x": "x[i]", **{name: f"act.{name}" for name in PARAMETERS}}
     cases = "".join(
         f"    case CLN_ACT_{row.name.upper()}: /* {row.formula} */\n"
-        f"      for (int64_t i = 0; i < n; ++i) y[i] = {speak(row.formula, names, CLanguage())};\n"
+        f"      CLN_ACT_ROWS({speak(row.formula, names, CLanguage())})\n"
         "      break;\n"
         for row in rows
     )
     return (
-        "static inline void cln_act_loop(float *y, const float *x, int64_t n, cln_act act) {\n"
+        "static inline void cln_act_loop(cln_act_rows rows, int64_t n, cln_act act) {\n"
         f"  switch (act.kind) {{\n{cases}  }}\n}}\n"
     )
 

@@ -22,7 +22,7 @@ static inline float cln_clamp(float x, float lo, float hi) {
 }
 
 /* exp to 1e-7 relative: 2^n * p(r), x = n ln 2 + r, |r| <= ln 2 / 2, p the Taylor polynomial of degree 7. Above 88
- * infinity, below -87 about 1e-38. */
+ * infinity, below -87 about 1e-38. NaN stays NaN, in every product and sum. */
 static inline float cln_exp(float x) {
   float clamped = cln_clamp(x, -87.0f, 88.0f);
   float n = clamped * 1.44269504f + 12582912.0f; /* 1.5 * 2^23: rounds to an integer in the low bits */
@@ -41,8 +41,7 @@ static inline float cln_exp(float x) {
   int32_t scale_bits = (int32_t)((uint32_t)(bits - 0x4B400000 + 127) << 23);
   float scale;
   memcpy(&scale, &scale_bits, 4);
-  float y = x > 88.0f ? INFINITY : p * scale;
-  return x == x ? y : x;
+  return x > 88.0f ? INFINITY : p * scale;
 }
 
 /* ln(x): x = m 2^e with m from sqrt(1/2) to sqrt(2), ln(1 + f) = f - f^2 / 2 + f^3 p(f), p a Chebyshev fit of degree 8,
@@ -136,12 +135,42 @@ static inline float cln_sigmoid(float x) { return 1.0f / (1.0f + cln_exp(-x)); }
 /* Both values are computed, so that loops have no branch. */
 static inline float cln_choose(bool first, float a, float b) { return first ? a : b; }
 
+/* Rows of an activation: from x + x_rows[r] to y + y_rows[r], which may be the same place. */
+typedef struct {
+  float *y;
+  const float *x;
+  const int64_t *y_rows, *x_rows;
+  int32_t count;
+} cln_act_rows;
+
+/* Blocks are computed whole before they are stored: a compiler that fears that y and x overlap vectorises nothing. What
+ * is left of a row is a block of its own, as rows of strips are short. A file may ask for shorter blocks. */
+#ifndef CLN_ACT_BLOCK
+#define CLN_ACT_BLOCK 16
+#endif
+#define CLN_ACT_ROWS(value_of_xi)                                                                       \
+  for (int32_t r = 0; r < rows.count; ++r) {                                                            \
+    const float *x = rows.x + rows.x_rows[r];                                                           \
+    float *y = rows.y + rows.y_rows[r], made[CLN_ACT_BLOCK];                                            \
+    int64_t left = n;                                                                                   \
+    for (; left >= CLN_ACT_BLOCK; left -= CLN_ACT_BLOCK, x += CLN_ACT_BLOCK, y += CLN_ACT_BLOCK) {      \
+      for (int i = 0; i < CLN_ACT_BLOCK; ++i) made[i] = value_of_xi;                                    \
+      memcpy(y, made, sizeof made);                                                                     \
+    }                                                                                                   \
+    if (left > 0) {                                                                                     \
+      float rest[CLN_ACT_BLOCK] = {0};                                                                  \
+      memcpy(rest, x, (size_t)left * sizeof *x);                                                        \
+      x = rest;                                                                                         \
+      for (int i = 0; i < CLN_ACT_BLOCK; ++i) made[i] = value_of_xi;                                    \
+      memcpy(y, made, (size_t)left * sizeof *x);                                                        \
+    }                                                                                                   \
+  }
+
 #include "activations.h" /* cln_act_loop: generated from the rows of graph/activations.py */
 
-/* y[i] = act(x[i]); x and y may be the same. */
-static inline void cln_activate(float *y, const float *x, int64_t n, cln_act act) {
+/* y[i] = act(y[i]) for n elements. */
+static inline void cln_activate(float *y, int64_t n, cln_act act) {
+  const int64_t first = 0;
   if (act.kind != CLN_ACT_CLAMP || act.lo != -INFINITY || act.hi != INFINITY)
-    cln_act_loop(y, x, n, act);
-  else if (y != x)
-    memmove(y, x, (size_t)n * sizeof *y); /* they overlap only in a file made to */
+    cln_act_loop((cln_act_rows){y, y, &first, &first, 1}, n, act);
 }

@@ -31,6 +31,6 @@ void CLN_ISA(cln_run_affine)(cln_session *session, int32_t task, int thread) {
   for (int64_t c = begin; c < end; ++c) {
     float *y = AT(y) + c * s->inner;
     scale(y, AT(x) + c * s->inner, s->inner, factor[c], shift[c], lo, hi);
-    if (!clamp) cln_activate(y, y, s->inner, act);
+    if (!clamp) cln_activate(y, s->inner, act);
   }
 }

@@ -5,6 +5,8 @@
  * Strips that end in the middle of a vector or cross lines go through a small edge buffer, unless borders of y take what
  * is written too much. */
 #pragma once
+/* No longer than the shortest vectors that kernels store: a load of two stores waits until both are in the cache. */
+#define CLN_ACT_BLOCK 8
 #include "activation.h"
 #include "internal.h"
 #include "lines.h"
@@ -56,7 +58,8 @@ static inline void run_strip(const work *w, cln_strip_args *a, const cln_tile *t
   tile->kernels[strip->vectors](a);
 }
 
-/* The last KC block of a strip that is not one whole run of outputs: compute beside, then copy the segments. */
+/* The last KC block of a strip that is not one whole run of outputs, or whose activation the kernel does not know:
+ * compute beside, where all stays in the first-level cache, then copy or activate the segments. */
 static void finish_edge(const work *w, cln_strip_args *a, const cln_tile *tile, const cln_strip *strip, cln_act act) {
   const cln_segment *segments = w->plan->segments + strip->first;
   const int64_t *rows = w->plan->row_at + tile->first;
@@ -72,12 +75,13 @@ static void finish_edge(const work *w, cln_strip_args *a, const cln_tile *tile, 
   a->y = edge;
   a->y_rows = w->edge_rows;
   run_strip(w, a, tile, strip);
-  for (int32_t t = 0; t < tile->rows; ++t)
-    for (int32_t i = 0; i < strip->segments; ++i) {
-      float *from = edge + w->edge_rows[t] + segments[i].lane;
-      if (act.kind != CLN_ACT_CLAMP) cln_activate(from, from, segments[i].len, act);
-      copy_floats(w->y + rows[t] + segments[i].y, from, segments[i].len);
-    }
+  for (int32_t i = 0; i < strip->segments; ++i) {
+    float *from = edge + segments[i].lane, *to = w->y + segments[i].y;
+    if (act.kind != CLN_ACT_CLAMP)
+      cln_act_loop((cln_act_rows){to, from, rows, w->edge_rows, tile->rows}, segments[i].len, act);
+    else
+      for (int32_t t = 0; t < tile->rows; ++t) copy_floats(to + rows[t], from + w->edge_rows[t], segments[i].len);
+  }
 }
 
 static void zero_rows(float *y, const int64_t *rows, int32_t count, int32_t n) {
@@ -106,25 +110,14 @@ static inline void finish_in_place(const work *w, cln_strip_args *a, const cln_t
   run_strip(w, a, tile, strip);
 }
 
-/* An activation that a kernel does not know, after it. */
+/* An activation that a kernel by channels does not know, after it. */
 static void activate_strip(const work *w, const cln_tile *tile, const cln_strip *strip, cln_act act) {
   const int64_t *rows = w->plan->row_at + tile->first;
-  for (int32_t t = 0; t < tile->rows; ++t)
-    for (int32_t i = 0; i < strip->segments; ++i) {
-      const cln_segment *segment = w->plan->segments + strip->first + i;
-      float *row = w->y + rows[t] + segment->y;
-      cln_activate(row, row, segment->len, act);
-    }
-}
-
-static inline void finish_strip(const work *w, cln_strip_args *a, const cln_tile *tile, const cln_strip *strip,
-                                const cln_act *act) {
-  if (!strip->full) {
-    finish_edge(w, a, tile, strip, *act);
-    return;
+  for (int32_t i = 0; i < strip->segments; ++i) {
+    const cln_segment *segment = w->plan->segments + strip->first + i;
+    float *y = w->y + segment->y;
+    cln_act_loop((cln_act_rows){y, y, rows, rows, tile->rows}, segment->len, act);
   }
-  finish_in_place(w, a, tile, strip);
-  if (act->kind != CLN_ACT_CLAMP) activate_strip(w, tile, strip, *act);
 }
 
 /* What a kernel by channels needs for the columns of a tile in a KC block, whatever the strip. */
@@ -182,7 +175,10 @@ static void compute_tile(const work *w, const cln_tile *tile, const cln_strip *s
     if (masks) a.lane_masks = w->plan->lane_masks + strip->lane_mask * masks;
     a.c = block ? sums : NULL;
     if (last) {
-      finish_strip(w, &a, tile, strip, &act);
+      if (strip->full && act.kind == CLN_ACT_CLAMP)
+        finish_in_place(w, &a, tile, strip);
+      else
+        finish_edge(w, &a, tile, strip, act);
       if (strip->borders) zero_borders(w, tile, strip);
     } else {
       a.y = sums;

@@ -72,7 +72,10 @@ void CLN_ISA(cln_run_dense)(cln_session *session, int32_t task, int thread) {
     };
     (*model->isa->kernels[s->arithmetic].tiles)[count][s->vectors](&a);
     int64_t left = s->outputs - strip * width, len = left < width ? left : width;
-    for (int32_t t = 0; t < count; ++t)
-      cln_activate(y + (first + t) * s->outputs + strip * width, edge + t * width, len, act);
+    for (int32_t t = 0; t < count; ++t) {
+      float *row = y + (first + t) * s->outputs + strip * width;
+      memcpy(row, edge + t * width, (size_t)len * sizeof *row);
+      cln_activate(row, len, act);
+    }
   }
 }

@@ -129,7 +129,7 @@ static void compute_lines(const work *w, cln_window a, float *y, int32_t line) {
   if (!over && act.kind == CLN_ACT_CLAMP) return;
   for (int32_t r = 0; r < s->lines; ++r, rows += s->y_pitch) {
     if (over) copy_floats(rows, w->edge + r * (int64_t)w->l.width, s->out_w);
-    if (act.kind != CLN_ACT_CLAMP) cln_activate(rows, rows, s->out_w, act);
+    if (act.kind != CLN_ACT_CLAMP) cln_activate(rows, s->out_w, act);
   }
 }
 
@@ -147,7 +147,7 @@ static void run_masked(const work *w, cln_window a, const float *x, float *y) {
     w->kernel(&a);
   }
   for (int32_t line = 0; line < s->out_h && act.kind != CLN_ACT_CLAMP; ++line, y += s->y_pitch)
-    cln_activate(y, y, s->out_w, act);
+    cln_activate(y, s->out_w, act);
 }
 
 static void run_padded(const work *w, cln_window a, const float *x, float *y) {

@@ -89,7 +89,7 @@ void CLN_ISA(cln_run_pool)(cln_session *session, int32_t task, int thread) {
     float *y = AT(y) + p * s->y_plane;
     for (int32_t oy = 0; oy < s->out_h; ++oy, y += s->y_pitch) {
       pool_line(&work, plane, oy, y);
-      cln_activate(y, y, s->out_w, CLN_ACT_OF(s));
+      cln_activate(y, s->out_w, CLN_ACT_OF(s));
     }
   }
 }

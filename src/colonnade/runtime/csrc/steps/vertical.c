@@ -203,7 +203,7 @@ static void output_channel(const work *w, const float *sums, int32_t channel) {
     });
     for (int32_t i = 0; i < lines && (w->apart || !bounds); ++i) {
       float *row = w->y + to + (int64_t)i * s->y_pitch;
-      if (!bounds) cln_activate(row, row, s->out_w, act);
+      if (!bounds) cln_activate(row, s->out_w, act);
       zero_around(w->y + plane, line + i, s->out_h, s->out_w, s->y_pitch, s->y_plane, s->y_border);
     }
   }

@@ -186,7 +186,7 @@ static void output_channel(const work *w, const float *sums, int32_t channel) {
     });
     for (int32_t i = 0; i < lines; ++i) {
       float *line = w->y + to + (int64_t)i * s->y_pitch;
-      if (!bounds) cln_activate(line, line, n, act);
+      if (!bounds) cln_activate(line, n, act);
       if (x + n == s->out_w)
         zero_around(w->y + plane, y + i, s->out_h, s->out_w, s->y_pitch, s->y_plane, s->y_border);
     }
