@@ -23,7 +23,7 @@ from layers import (
     small_network,
     small_network_candidates,
 )
-from model_bytes import open_header, open_sections, record_of, with_checksum, with_header, with_record
+from model_bytes import open_header, open_sections, record_of, with_checksum, with_header, with_program, with_record
 
 from colonnade.elements import DEFAULT
 from colonnade.graph.ir import Act, Activation, Concat, Conv
@@ -320,14 +320,9 @@ def _crafted_masks(target: Target) -> Iterator[bytes]:
         yield write(program, checksum)
 
 
-def _record_sections() -> dict[str, records.Record]:
-    fixed = {"buffers": records.BUFFER, "values": records.VALUE, "order": records.ORDER}
-    return fixed | {record.name: record for record in records.STEPS}
-
-
 def _single_changes(good: bytes) -> Iterator[bytes]:
     sections = open_sections(good)
-    for name, record in _record_sections().items():
+    for name, record in records.SECTION_RECORDS.items():
         count = len(sections[name]) // record.size
         chosen = {0, count - 2} if name == "cnm" else {0}
         for index in sorted(chosen & set(range(count))):
@@ -350,7 +345,7 @@ def _other_values(field: records.Field, old: object) -> Iterator[object]:
 
 
 def _replaced(good: bytes, sections: dict[str, bytes], name: str, index: int, values: dict[str, object]) -> bytes:
-    record, data = _record_sections()[name], sections[name]
+    record, data = records.SECTION_RECORDS[name], sections[name]
     begin = index * record.size
     return with_checksum(good, {**sections, name: data[:begin] + record.pack(**values) + data[begin + record.size :]})
 
@@ -359,7 +354,7 @@ def _random_changes(good: bytes, rng: np.random.Generator) -> bytes:
     """Up to four fields of any records take near, round or borrowed values."""
     for _ in range(rng.integers(2, 5)):
         sections = open_sections(good)
-        known = {name: record for name, record in _record_sections().items() if sections[name]}
+        known = {name: record for name, record in records.SECTION_RECORDS.items() if sections[name]}
         often = next(name for name in CONVOLUTIONS if name in known)
         name = str(rng.choice([*known, often, often, often, "buffers"]))
         record = known[name]
@@ -428,7 +423,7 @@ def _header_changes(good: bytes, rng: np.random.Generator) -> Iterator[bytes]:
             for value in (0, old[place] + 1, old[place] + 64, max(near, 0), 2**31, 2**63, 2**64 - 64):
                 yield with_header(good, **{name: (*old[:place], value, *old[place + 1 :])})
     for arena in (0, -1, 1, 16, 2**38, 2**38 + 1, 2**63 - 1, -(2**63)):
-        yield with_header(good, arena_bytes=arena)
+        yield with_program(good, arena_bytes=arena)
     for repeats in (0, -1, 2, 3, 5, 2**16, 2**31 - 1, -(2**31)):
-        yield with_header(good, repeats=repeats)
-        yield with_header(good, repeat_steps=repeats)
+        yield with_program(good, repeats=repeats)
+        yield with_program(good, repeat_steps=repeats)
