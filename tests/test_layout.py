@@ -89,6 +89,7 @@ PLAN_ORDER = (
     "lowering",
     "lower",
     "images",
+    "check",
     "compiler",
     "stages",
     "work",

@@ -13,7 +13,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from colonnade.api import Model, compile, evaluate, load, prune
+    from colonnade.api import Model, check, compile, evaluate, load, prune
     from colonnade.calibrate.settings import Calibration
     from colonnade.errors import ColonnadeError
     from colonnade.plan.compiler import CompiledModel
@@ -25,6 +25,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "load": "colonnade.api",
+    "check": "colonnade.api",
     "prune": "colonnade.api",
     "compile": "colonnade.api",
     "evaluate": "colonnade.api",
@@ -44,6 +45,7 @@ __all__ = [
     "Level",
     "Model",
     "Session",
+    "check",
     "compile",
     "evaluate",
     "from_torch",

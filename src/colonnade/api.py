@@ -1,8 +1,9 @@
-"""The verbs of the Python API: load, prune, compile, evaluate. `Session` runs what `compile` makes."""
+"""The verbs of the Python API: load, check, prune, compile, evaluate. `Session` runs what `compile` makes."""
 
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,16 +17,17 @@ from colonnade.accuracy.evaluation import evaluate as evaluate_classifiers
 from colonnade.calibrate.prune import calibrate_model
 from colonnade.calibrate.settings import DEFAULT_SAMPLES, Calibration
 from colonnade.data import Batch, Preprocess, Skipped, open_dataset, parse_preprocess, read_all
-from colonnade.errors import ColonnadeError
+from colonnade.errors import ColonnadeError, ColonnadeWarning
 from colonnade.graph.onnx_file import read_model
 from colonnade.graph.onnx_import import import_model
 from colonnade.graph.passes import optimize
+from colonnade.plan.check import SPARSITIES, Outlook, check_model
 from colonnade.plan.choose.tiles import tile_chooser
 from colonnade.plan.compiler import CompiledModel, Plan, Shaped, compile_graphs, resolve_target
 from colonnade.plan.shapes import Plane, Wanted, import_shapes
 from colonnade.plan.stages import compile_stages
 from colonnade.sparse import PruneReport, prune_model, save_model
-from colonnade.sparse.prune import Own, TileWish
+from colonnade.sparse.prune import DEFAULT_TILE, Own, TileWish
 
 Progress = Callable[[str, int, int], None]  # what is being done, steps done, steps in all
 
@@ -49,6 +51,35 @@ def load(path: str | os.PathLike[str]) -> Model:
     """Read an ONNX file. ColonnadeError if it is missing, damaged or not ONNX."""
     proto, _ = read_model(path)
     return Model(proto, Path(path).stem)
+
+
+def check(
+    model: Model | str | os.PathLike[str],
+    *,
+    target: str = "native",
+    sparsities: Sequence[float] = SPARSITIES,
+    tile: int | TileWish = DEFAULT_TILE,
+    group: int | None = None,
+    skip: Sequence[str] = (),
+    batch: int | None = None,
+    input_size: tuple[int, int] | int | None = None,
+    shapes: Mapping[str, Sequence[int]] | None = None,
+) -> Outlook:
+    """What `compile` and `prune` would say of a model, or of the ONNX file at a path: nodes that cannot be imported,
+    layers that would be pruned and why others stay dense, and how many times as fast as dense the convolutions are
+    expected to be at each of `sparsities`. The other options are those of `prune` and `compile`. Nothing is timed.
+    ColonnadeError for a file that cannot be read at all, and for options out of range."""
+    return check_model(
+        model.proto if isinstance(model, Model) else model,
+        resolve_target(target),
+        sparsities=sparsities,
+        tile=tile,
+        group=group,
+        skip=skip,
+        batch=batch,
+        input_size=input_size,
+        shapes=shapes,
+    )
 
 
 def prune(
@@ -90,6 +121,7 @@ def prune(
         proto, report = prune_model(
             model.proto, sparsity=sparsity, tile=tile, group=group, skip=skip, choose_tile=choose, own=own
         )
+        _warn_unless_compilable(proto)
         return Model(proto, model.name, report)
     settings = settings or Calibration()
     if isinstance(calibrate, np.ndarray):
@@ -110,6 +142,14 @@ def prune(
         progress=progress or (lambda *_: None),
     )
     return Model(proto, model.name, report, images.skipped)
+
+
+def _warn_unless_compilable(proto: onnx.ModelProto) -> None:
+    """Whoever prunes is told at once that zeros will not make this model faster here."""
+    try:
+        import_model(proto)
+    except ColonnadeError as error:
+        warnings.warn(f"it is pruned, but compile would refuse it: {error}", ColonnadeWarning, stacklevel=3)
 
 
 def _read_images(

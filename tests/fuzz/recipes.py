@@ -197,7 +197,8 @@ def _general() -> Recipe:
     left, right = b.input(9, 6), b.input(6, 4)
     dense = [b.add(Dense(), (n, 2), v, b.random(2, k), b.random(2)) for v, n, k in ((left, 9, 6), (right, 6, 4))]
     crossed = b.add(MatMul(), (9, 4), left, right)
-    return Recipe(b.graph(b.add(Reduce("sum", (0, 2, 3)), (1, 3, 1, 1), x), crossed, *dense, *sums, *places))
+    means = b.add(Map("x0 * 2.5 + 0.25"), (1, 3, 1, 1), b.add(Reduce("sum", (0, 2, 3)), (1, 3, 1, 1), x))
+    return Recipe(b.graph(means, crossed, *dense, *sums, *places))
 
 
 def _classifier(batch: int) -> Recipe:

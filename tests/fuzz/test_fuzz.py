@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from built_once import built_once
 from changes import Change, accepted, apply, differences, fewest, mended
 from field_table import RECORDS, role_of
 from fuzzer import Outcome, build_fuzzer, complaint, rebuild_fuzzer, run_fuzzer, write_corpus
@@ -48,7 +49,7 @@ REGRESSIONS = dict(_regressions())
 
 @pytest.fixture(scope="module")
 def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return build_fuzzer(tmp_path_factory.mktemp("fuzzer"))
+    return built_once(tmp_path_factory, "fuzzer", build_fuzzer) / "fuzzer"
 
 
 @pytest.fixture(scope="module")

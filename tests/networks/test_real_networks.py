@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import onnx
 import onnxruntime
@@ -10,6 +12,7 @@ from packages import NETWORKS, Network
 
 import colonnade
 from colonnade.api import Model
+from colonnade.errors import ColonnadeWarning
 from colonnade.graph.onnx_import import import_model
 from colonnade.graph.reference import run_reference
 
@@ -38,6 +41,20 @@ def test_a_real_network(network: Network) -> None:
     if not all(_close(y, other) for y, other in zip(found, expected, strict=True)):
         oracle = run_reference(graph, feeds)
         assert all(_close(y, oracle[name]) for y, name in zip(found, graph.outputs, strict=True))
+
+
+@pytest.mark.parametrize("network", NETWORKS, ids=lambda network: str(network.name))
+def test_check_names_the_layers_that_prune_prunes(network: Network) -> None:
+    model = Model(onnx.load(network.path), network.name)
+    outlook = colonnade.check(model, sparsities=(), shapes=network.shapes)
+    assert outlook.imports
+    with warnings.catch_warnings(category=ColonnadeWarning, action="ignore"):  # of shapes that prune isn't told
+        report = colonnade.prune(model, 0.5).report
+    assert report is not None
+    assert [(layer.name, layer.reason) for layer in outlook.layers] == [
+        (layer.name, layer.reason) for layer in report.layers
+    ]
+    assert all(layer.macs for layer in outlook.layers)
 
 
 def _close(y: np.ndarray, expected: np.ndarray) -> bool:

@@ -6,12 +6,13 @@ The harness (harness.c) is compiled with the system's GCC, whose sanitizers need
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from built_once import built_once
 from layers import (
     CONVOLUTIONS,
     RUNNABLE,
@@ -63,23 +64,26 @@ class Harness:
         assert done.returncode == 0, f"{done.stdout[:2000]}\n{done.stderr[:6000]}"
 
 
-def _build(folder: Path, sanitizers: str, arch: str = PORTABLE) -> Harness:
-    compiler = system_compiler("gcc")
-    options = ["-O0", "-g", f"-fsanitize={sanitizers}", "-fno-sanitize-recover=all"]
-    objects = compile_units(arch, compiler, folder, LIBRARY_SOURCES, options)
-    program, source = folder / "harness", Path(__file__).parent / "harness.c"
-    compiler.run([*options, f"-I{CSRC}", str(source), *objects, "-lm", "-lpthread", "-o", str(program)])
-    return Harness(program)
+def _harness(factory: pytest.TempPathFactory, name: str, sanitizers: str, arch: str = PORTABLE) -> Harness:
+    def build(folder: Path) -> None:
+        compiler = system_compiler("gcc")
+        options = ["-O0", "-g", f"-fsanitize={sanitizers}", "-fno-sanitize-recover=all"]
+        objects = compile_units(arch, compiler, folder, LIBRARY_SOURCES, options)
+        source = Path(__file__).parent / "harness.c"
+        target = ["-lm", "-lpthread", "-o", str(folder / "harness")]
+        compiler.run([*options, f"-I{CSRC}", str(source), *objects, *target])
+
+    return Harness(built_once(factory, name, build) / "harness")
 
 
 @pytest.fixture(scope="module")
 def memory_checked(tmp_path_factory: pytest.TempPathFactory) -> Harness:
-    return _build(tmp_path_factory.mktemp("memory"), "address,undefined")
+    return _harness(tmp_path_factory, "memory", "address,undefined")
 
 
 @pytest.fixture(scope="module")
 def thread_checked(tmp_path_factory: pytest.TempPathFactory) -> Harness:
-    return _build(tmp_path_factory.mktemp("threads"), "thread")
+    return _harness(tmp_path_factory, "threads", "thread")
 
 
 @pytest.fixture(scope="module")
@@ -199,19 +203,41 @@ def test_headers_of_noise(memory_checked: Harness, good: bytes, tmp_path: Path) 
     memory_checked.run(_write(tmp_path, _header_changes(good, rng)), threads=1)
 
 
-def test_kernels_of_this_machine(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Steps that leave lanes out, strips longer than their vectors, and whole vectors of lines, on the instruction sets
-    of this machine that have all of them."""
-    for target in (target for target in RUNNABLE if target.isa.masks_lanes):
-        harness = _build(tmp_path_factory.mktemp(target.name), "address,undefined", target.arch)
-        files = _write(tmp_path_factory.mktemp("crafted"), _crafted_masks(target))
-        goods = (_masked(target), _with_fused_tails(target), *_down_the_rows(target), *_channels(target))
-        for seed, good in enumerate(goods, 21):
-            rng = np.random.default_rng(seed)
-            files += _write(tmp_path_factory.mktemp("files"), iter([good, *_single_changes(good)]))
-            files += _write(tmp_path_factory.mktemp("random"), (_random_changes(good, rng) for _ in range(200)))
-            files += _write(tmp_path_factory.mktemp("tables"), (_table_changes(good, rng) for _ in range(200)))
-        harness.run(files, threads=2)
+MASKING = [target for target in RUNNABLE if target.isa.masks_lanes]
+
+
+@pytest.fixture(scope="module")
+def whole_machine(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Harness]:
+    """One for each instruction set that has lane masks, longer strips than vectors, and whole vectors of lines."""
+    return {t.name: _harness(tmp_path_factory, f"memory-{t.name}", "address,undefined", t.arch) for t in MASKING}
+
+
+@pytest.mark.parametrize("target", MASKING, ids=lambda target: str(target.name))
+def test_masks_of_this_machine(whole_machine: dict[str, Harness], target: Target, tmp_path: Path) -> None:
+    whole_machine[target.name].run(_write(tmp_path, _crafted_masks(target)), threads=2)
+
+
+GOODS: dict[str, Callable[[Target], Iterator[bytes]]] = {
+    "masked": lambda target: iter([_masked(target)]),
+    "fused tails": lambda target: iter([_with_fused_tails(target)]),
+    "down the rows": lambda target: _down_the_rows(target),
+    "by channels": lambda target: _channels(target),
+}
+
+
+@pytest.mark.parametrize("target", MASKING, ids=lambda target: str(target.name))
+@pytest.mark.parametrize("kind", GOODS)
+def test_kernels_of_this_machine(whole_machine: dict[str, Harness], kind: str, target: Target, tmp_path: Path) -> None:
+    """Files of kernels that only some instruction sets have, changed in every way."""
+    for i, good in enumerate(GOODS[kind](target)):
+        rng = np.random.default_rng(21 + i)
+        folders = [tmp_path / f"{i}-{name}" for name in ("single", "random", "tables")]
+        for folder in folders:
+            folder.mkdir()
+        files = _write(folders[0], iter([good, *_single_changes(good)]))
+        files += _write(folders[1], (_random_changes(good, rng) for _ in range(200)))
+        files += _write(folders[2], (_table_changes(good, rng) for _ in range(200)))
+        whole_machine[target.name].run(files, threads=2)
 
 
 def _down_the_rows(target: Target) -> Iterator[bytes]:

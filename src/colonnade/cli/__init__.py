@@ -12,7 +12,7 @@ from typing import TextIO
 
 import typer
 
-from colonnade.cli import accuracy, budget, demo, deploy, measure, model, product, training
+from colonnade.cli import accuracy, budget, check, demo, deploy, measure, model, product, training
 from colonnade.errors import ColonnadeError, ColonnadeWarning
 
 EXIT_MISTAKE = 2
@@ -27,6 +27,7 @@ app = typer.Typer(
 )
 for command in (
     model.zoo,
+    check.check,
     model.inspect,
     model.prune,
     product.compile_model,

@@ -14,13 +14,14 @@ import numpy as np
 import onnx
 
 import colonnade.graph.onnx_ops  # noqa: F401  (fills the operator table)
-from colonnade.elements import DEFAULT, ELEMENTS, Element
+from colonnade.elements import DEFAULT, Element
 from colonnade.errors import ColonnadeError, first_line
 from colonnade.graph.folding.fold import fold, is_foldable
 from colonnade.graph.folding.node import Budget, Operation, is_spread, memory_of
 from colonnade.graph.inferred import InferredType, inferred_types
 from colonnade.graph.ir import IDENTITY, REAL, Act, Graph
 from colonnade.graph.onnx_file import DEFAULT_DOMAIN, check_node, default_opset, expanded, read_model
+from colonnade.graph.onnx_inputs import ONNX_TYPES, WIDENED, InputShapes, data_inputs, input_fault, output_fault
 from colonnade.graph.onnx_node import (
     MAX_ELEMENTS,
     Builder,
@@ -34,15 +35,10 @@ from colonnade.graph.onnx_node import (
 from colonnade.graph.order import in_running_order, values_read
 from colonnade.graph.refusals import DamagedModelError, Refusal, refusal_message
 from colonnade.graph.survey import Place, Survey
-from colonnade.graph.tensors import dtype_of, read_attribute, read_tensor, type_name
+from colonnade.graph.tensors import dtype_of, read_attribute, read_tensor
 
-DEFAULT_BATCH = 1
-DEFAULT_INPUT_SIZE = 224
 # The ONNX project's light networks have weights of ConstantOfShape: 550 MiB in a file of five kilobytes.
 MAX_SPREAD_BYTES = 600 * 2**20
-# Element types of ONNX that real numbers may have in a file, and how values of theirs are kept in the graph.
-WIDENED = (onnx.TensorProto.FLOAT16, onnx.TensorProto.BFLOAT16, onnx.TensorProto.DOUBLE)
-ONNX_TYPES: dict[int, Element] = {element.onnx: element for element in ELEMENTS} | dict.fromkeys(WIDENED, DEFAULT)
 
 
 def import_model(
@@ -64,9 +60,9 @@ def import_model(
     model, label = read_model(source)
     try:
         importer = _Importer(expanded(model), Budget(model.ByteSize()))
-        importer.run(batch, input_size, shapes or {})
-        if importer.refusals:
-            raise ColonnadeError(refusal_message(importer.refusals))
+        importer.run(InputShapes.asked(batch, input_size, shapes))
+        if importer.refusals or importer.faults:
+            raise ColonnadeError(refusal_message(importer.refusals, importer.faults))
         return importer.finish()
     except ColonnadeError as error:
         raise ColonnadeError(f"{label}: {error}") from error.__cause__
@@ -85,7 +81,7 @@ def survey_model(
     try:
         model = expanded(model)
         importer = _Importer(model, Budget(model.ByteSize()), Survey(model, label))
-        importer.run(batch, input_size, shapes or {})
+        importer.run(InputShapes.asked(batch, input_size, shapes))
         return importer.finish_survey()
     except ColonnadeError as error:
         raise ColonnadeError(f"{label}: {error}") from error.__cause__
@@ -116,23 +112,23 @@ class _Importer:
     elements: dict[str, Element] = field(default_factory=dict)
     unread: set[str] = field(default_factory=set)
     refusals: list[Refusal] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)
     widened: dict[str, None] = field(default_factory=dict)
     rebatch: tuple[int, int] | None = None
 
-    def run(
-        self, batch: int | None, input_size: tuple[int, int] | int | None, shapes: Mapping[str, Sequence[int]]
-    ) -> None:
+    def run(self, asked: InputShapes) -> None:
         """Read the whole file."""
-        plane = (input_size, input_size) if isinstance(input_size, int) else input_size
-        if any(d < 1 for d in (batch or 1, *(plane or ()))) or batch == 0:
-            raise ColonnadeError(f"batch {batch} and input size {input_size} must be positive")
         self.opset = default_opset(self.model)
         graph = self.model.graph
         self.prepare(graph)
         self.read_initializers(graph)
-        self.read_inputs(graph, batch, plane, shapes)
+        self.read_inputs(graph, asked)
         for node in in_running_order(graph.node):
             self.read_node(node)
+        for entry in graph.output:
+            value = None if entry.name in self.unread else self._read(entry.name)
+            if (fault := output_fault(entry, value)) is not None:
+                self.faults.append(fault)
 
     def prepare(self, graph: onnx.GraphProto) -> None:
         """What has to be known before the first node is read: all names, and how often each is used."""
@@ -159,79 +155,31 @@ class _Importer:
             self._bind(initializer.name, Constant(initializer.name, array))
         self.budget.stored = max(self.budget.stored, stored)
 
-    def read_inputs(
-        self,
-        graph: onnx.GraphProto,
-        batch: int | None,
-        plane: tuple[int, int] | None,
-        shapes: Mapping[str, Sequence[int]],
-    ) -> None:
-        """Bind the inputs. Files of IR version 3 list the initializers among them: those stay constants."""
-        stored = {initializer.name for initializer in graph.initializer}
-        entries = [entry for entry in graph.input if entry.name not in stored]
-        for name in shapes.keys() - {entry.name for entry in entries}:
-            known = ", ".join(entry.name for entry in entries)
-            raise ColonnadeError(f"it has no input '{name}' to give a shape; inputs: {known}")
+    def read_inputs(self, graph: onnx.GraphProto, asked: InputShapes) -> None:
+        """Bind the inputs, those of other types than a graph has as values that no function can read."""
+        entries = data_inputs(graph)
+        asked.check_names(entries)
         for entry in entries:
-            given = shapes.get(entry.name)
-            shape = self._input_shape(entry, batch, plane) if given is None else self._whole_shape(entry, given)
+            elem_type = entry.type.tensor_type.elem_type
+            fault = input_fault(entry)
+            if fault is not None:
+                if not elem_type:
+                    raise ColonnadeError(fault)
+                self.faults.append(fault)
+            shape = asked.shape_of(entry)
+            self.rebatch = asked.rebatch(entry) or self.rebatch
             self.inputs.append(entry.name)
             self.builder.shapes[entry.name] = shape
             if self.survey is not None:
-                self.survey.inputs[entry.name] = InferredType(entry.type.tensor_type.elem_type, shape)
-            if entry.type.tensor_type.elem_type not in ONNX_TYPES:
+                self.survey.inputs[entry.name] = InferredType(elem_type, shape)
+            if fault is not None:
                 self._leave(entry.name)
                 continue
-            self.elements[entry.name] = ONNX_TYPES[entry.type.tensor_type.elem_type]
-            self._note_type(entry.type.tensor_type.elem_type)
+            self.elements[entry.name] = ONNX_TYPES[elem_type]
+            self._note_type(elem_type)
             self._bind(entry.name, Tensor(entry.name, shape))
         if not self.inputs:
             raise ColonnadeError("it has no input to run on; an image input is needed")
-
-    def _check_input_type(self, entry: onnx.ValueInfoProto) -> None:
-        elem_type = entry.type.tensor_type.elem_type
-        if elem_type not in ONNX_TYPES and (self.survey is None or not elem_type):
-            found = type_name(elem_type) if elem_type else "not a tensor"
-            raise ColonnadeError(
-                f"input '{entry.name}' is {found}; only {', '.join(e.dtype for e in ELEMENTS)} images are supported"
-            )
-
-    def _whole_shape(self, entry: onnx.ValueInfoProto, given: Sequence[int]) -> tuple[int, ...]:
-        """The shape that the user gives to an input. ColonnadeError if the model has an input of another rank."""
-        self._check_input_type(entry)
-        tensor = entry.type.tensor_type
-        if tensor.HasField("shape") and len(tensor.shape.dim) != len(given):
-            raise ColonnadeError(f"input '{entry.name}' has {len(tensor.shape.dim)} axes, not those of {list(given)}")
-        if min(given, default=1) < 1 or math.prod(given) > MAX_ELEMENTS:
-            raise ColonnadeError(f"input '{entry.name}' cannot have shape {list(given)}")
-        return tuple(given)
-
-    def _input_shape(
-        self, entry: onnx.ValueInfoProto, batch: int | None, plane: tuple[int, int] | None
-    ) -> tuple[int, ...]:
-        tensor = entry.type.tensor_type
-        self._check_input_type(entry)
-        if not tensor.HasField("shape"):
-            raise ColonnadeError(f"input '{entry.name}' has no shape; export the model with one")
-        fixed = [d.dim_value if d.HasField("dim_value") and d.dim_value > 0 else None for d in tensor.shape.dim]
-        wanted: list[int | None] = [None] * len(fixed)
-        default: list[int | None] = [None] * len(fixed)
-        if len(fixed) >= 2:
-            wanted[0], default[0] = batch, DEFAULT_BATCH
-            if batch is not None and fixed[0] not in (None, batch):
-                self.rebatch = (fixed[0], batch)
-        if len(fixed) == 4:
-            wanted[2:], default[2:] = plane or (None, None), (DEFAULT_INPUT_SIZE, DEFAULT_INPUT_SIZE)
-        shape = [w or f or d for w, f, d in zip(wanted, fixed, default, strict=True)]
-        if None in shape:
-            raise ColonnadeError(
-                f"input '{entry.name}' has no fixed size on axis {shape.index(None)}; give its shape, as in "
-                f"--shape {entry.name}={','.join(str(d or '?') for d in shape)}, or export the model with one"
-            )
-        sizes = tuple(d for d in shape if d is not None)
-        if math.prod(sizes) > MAX_ELEMENTS:
-            raise ColonnadeError(f"input '{entry.name}' of shape {list(sizes)} is too large")
-        return sizes
 
     def read_node(self, proto: onnx.NodeProto) -> None:
         """Fold a node whose operands are all constants, read any other by its function, or note why that fails."""
@@ -448,14 +396,13 @@ class _Importer:
             value = self.values.get(entry.name)
             if isinstance(value, Constant):
                 survey.constants[entry.name] = value.array
-            elif entry.name not in self.unread:
-                self._read(entry.name)
         others = {entry.name for entry in self.model.graph.output} - set(self.inputs)
         others = {name for name in others if name in survey.tensors and survey.tensors[name].dtype != REAL}
         for i, node in enumerate(survey.nodes):
             if survey.places[i] == "native" and others & set(node.output):
                 survey.places[i] = "fallback"
-        survey.refusals = self.refusals
+        survey.refusals, survey.faults = self.refusals, self.faults
+        survey.graph = self._native_graph(survey)
         if "fallback" in survey.places:
             survey.inferred = self._inferred
         if self.rebatch is not None and "fallback" in survey.places:
@@ -464,30 +411,37 @@ class _Importer:
 
     def finish(self) -> Graph:
         """The graph, after the whole file was read."""
-        graph = self.model.graph
-        outputs = tuple(entry.name for entry in graph.output)
-        for entry in graph.output:
+        for entry in self.model.graph.output:
             value = self._as_operand(self._read(entry.name))
-            declared = entry.type.tensor_type.elem_type
-            if declared and declared not in ONNX_TYPES:
-                raise ColonnadeError(f"output '{entry.name}' is {type_name(declared)}; only {REAL} is supported")
-            self._note_type(declared)
-            dtype = value.dtype if isinstance(value, Tensor) else value.array.dtype if value else REAL
-            if dtype != REAL:
-                raise ColonnadeError(f"output '{entry.name}' is {dtype}; only {REAL} is supported; add a Cast to it")
+            self._note_type(entry.type.tensor_type.elem_type)
             if isinstance(value, Constant):
                 self.budget.reserve(value.array.shape, REAL.itemsize)
                 self.builder.constants[entry.name] = np.asarray(value.array, order="C")
+        return self._graph(tuple(self.inputs), tuple(entry.name for entry in self.model.graph.output))
+
+    def _graph(self, inputs: tuple[str, ...], outputs: tuple[str, ...]) -> Graph:
         return Graph(
-            inputs=tuple(self.inputs),
+            inputs=inputs,
             outputs=outputs,
             nodes=tuple(self.builder.nodes),
             constants=self.builder.constants,
             shapes=self.builder.shapes,
-            name=graph.name or "model",
+            name=self.model.graph.name or "model",
             elements=self.elements,
             notes=tuple(self._notes()),
         )
+
+    def _native_graph(self, survey: Survey) -> Graph:
+        """What was read as a graph of its own: values that refused nodes make are inputs, and those that they read, or
+        the model's outputs, are outputs."""
+        made = {node.output for node in self.builder.nodes}
+        read = dict.fromkeys(name for node in self.builder.nodes for name in node.inputs)
+        inputs = tuple(name for name in read if name not in made and name not in self.builder.constants)
+        wanted = dict.fromkeys(entry.name for entry in self.model.graph.output)
+        for node, place in zip(survey.nodes, survey.places, strict=True):
+            if place == "fallback":
+                wanted.update(dict.fromkeys(sorted(values_read(node))))
+        return self._graph(inputs, tuple(name for name in wanted if name in made))
 
     def _notes(self) -> Iterator[str]:
         if self.widened:

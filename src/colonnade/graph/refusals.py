@@ -30,9 +30,14 @@ class Refusal:
         return f"{self.op_type} ({self.domain})" if self.domain else self.op_type
 
 
-def refusal_message(refusals: Sequence[Refusal]) -> str:
-    """One line about all of them: the node and the reason of a single one, otherwise operators with counts, the
-    commonest first, and the first node."""
+def refusal_message(refusals: Sequence[Refusal], faults: Sequence[str] = ()) -> str:
+    """One line about all that cannot be imported: faults of inputs and outputs, in words, and nodes."""
+    return "; ".join([*faults, *([_nodes_message(refusals)] if refusals else [])])
+
+
+def _nodes_message(refusals: Sequence[Refusal]) -> str:
+    """The node and the reason of a single one, otherwise operators with counts, the commonest first, and the first
+    node."""
     first = refusals[0]
     if len(refusals) == 1:
         advice = ADVICE.format(them="it")

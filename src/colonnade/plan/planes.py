@@ -8,6 +8,7 @@ cache lines, so that strips do.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from colonnade.elements import DEFAULT, Element
 from colonnade.modelfile.records import ALIGNMENT
@@ -32,19 +33,19 @@ class Planes:
     borders: Borders = NO_BORDERS
     element: Element = DEFAULT
 
-    @property
+    @cached_property
     def lines(self) -> int:
         return self.borders[0] + self.height + self.borders[2]
 
-    @property
+    @cached_property
     def pitch(self) -> int:
         return self.width + max(self.borders[1], self.borders[3])
 
-    @property
+    @cached_property
     def origin(self) -> int:
         return self._whole_lines(self.borders[0] * self.pitch + self.borders[1])
 
-    @property
+    @cached_property
     def elements(self) -> int:
         """From one plane to the next."""
         used = self.corner(self.borders) + self.lines * self.pitch + min(self.borders[1], self.borders[3])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from functools import cached_property
 
 import numpy as np
@@ -41,11 +41,19 @@ class Geometry:
     y_borders: Borders = NO_BORDERS
     arithmetic: Arithmetic = ARITHMETICS[0]
 
-    @property
+    def __hash__(self) -> int:
+        return self._hash
+
+    @cached_property
+    def _hash(self) -> int:
+        """Found once: the planner looks up what it knows of a geometry for every candidate."""
+        return hash(tuple(getattr(self, field.name) for field in fields(self)))
+
+    @cached_property
     def source(self) -> Planes:
         return Planes(self.height, self.width, self.x_borders, self.arithmetic.data)
 
-    @property
+    @cached_property
     def target(self) -> Planes:
         return Planes(self.out_h, self.out_w, self.y_borders, self.arithmetic.outputs)
 
@@ -68,14 +76,14 @@ class Geometry:
         """Multiply-adds when no weight is zero."""
         return self.rows * self.columns * self.positions
 
-    @property
+    @cached_property
     def taps(self) -> tuple[tuple[int, int], ...]:
         """Displacement (y, x) of each kernel element in the padded input, in ONNX order."""
         kh, kw = self.kernel
         dh, dw = self.dilations
         return tuple((y * dh, x * dw) for y in range(kh) for x in range(kw))
 
-    @property
+    @cached_property
     def maskable(self) -> bool:
         """Whether padding may be left out of loads: lines of outputs lie in lines of the input as it is, or of its
         phases, and there are few enough lanes to mask."""
@@ -84,7 +92,7 @@ class Geometry:
         sides = zip((self.out_h, self.out_w), (self.height, self.width), self.strides, strict=True)
         return plain and any(self.pads) and few and all(out <= -(-size // stride) for out, size, stride in sides)
 
-    @property
+    @cached_property
     def reads_as_is(self) -> bool:
         """Whether every column of X is the input itself at an offset: stride 1, no padding beyond its borders."""
         return self.strides == (1, 1) and self.source.covers(self.pads) and self.out_w <= self.source.pitch

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, lru_cache
 
 from colonnade.kernels.fused import fused_kernels
 from colonnade.kernels.shapes import shapes
 from colonnade.plan.problem import ConvProblem, Geometry
+from colonnade.plan.ways.columns.layout import DataLayout
 from colonnade.plan.ways.columns.loops import Loops
 from colonnade.plan.ways.columns.strips import ChannelStrips, Cut, Kernels, Plane, Strips, cut_channels, cut_positions
 from colonnade.target.isa import Isa
@@ -17,18 +18,44 @@ TAIL_COLUMNS = 4  # that a tile keeps, on average, for each position of a tail: 
 
 def strips_of(problem: ConvProblem, candidate: Loops, target: Target) -> Strips:
     """Strips of a candidate whose lanes are positions: what the file's tables will hold, and the cost rule counts."""
-    cut = _cut(problem, candidate, target)
-    return cut_channels(cut, target.isa.channel_positions) if candidate.by_channels else cut_positions(cut)
+    tails = () if candidate.by_channels or candidate.packed else _tails(problem, candidate, target)
+    geometry, lanes = problem.geometry, problem.geometry.lanes(target)
+    kernels = Kernels(lanes, _vectors(target.isa, candidate.rows), not target.isa.vector_bytes, tails)
+    positions = target.isa.channel_positions if candidate.by_channels else 0
+    return _strips(
+        geometry, candidate.layout(geometry), candidate.vectors * lanes, candidate.packed, kernels, positions
+    )
 
 
 def channel_strips(geometry: Geometry, candidate: Loops, target: Target) -> ChannelStrips:
     """The size of strips whose lanes are output channels."""
-    return ChannelStrips.of(_planes(geometry, candidate, target), target.isa.channel_positions)
+    lanes = geometry.lanes(target)
+    kernels = Kernels(lanes, _vectors(target.isa, candidate.rows), not target.isa.vector_bytes)
+    cut = _cut(geometry, candidate.layout(geometry), candidate.vectors * lanes, candidate.packed, kernels)
+    return ChannelStrips.of(cut, target.isa.channel_positions)
 
 
-def _cut(problem: ConvProblem, candidate: Loops, target: Target) -> Cut:
-    tails = () if candidate.by_channels or candidate.packed else _tails(problem, candidate, target)
-    return _planes(problem.geometry, candidate, target, tails)
+@lru_cache(maxsize=4096)
+def _strips(
+    geometry: Geometry, layout: DataLayout, width: int, by_output: bool, kernels: Kernels, positions: int
+) -> Strips:
+    """positions: of a strip whose lanes are output channels, else 0."""
+    cut = _cut(geometry, layout, width, by_output, kernels)
+    return cut_channels(cut, positions) if positions else cut_positions(cut)
+
+
+def _cut(geometry: Geometry, layout: DataLayout, width: int, by_output: bool, kernels: Kernels) -> Cut:
+    return Cut(
+        batch=geometry.batch,
+        lines=geometry.out_h,
+        length=geometry.out_w,
+        x=Plane(layout.pitch, layout.plane_elements, layout.x_step),
+        y=Plane(geometry.target.pitch, geometry.target.elements),
+        border=geometry.target.origin,
+        width=width,
+        by_output=by_output,
+        kernels=kernels,
+    )
 
 
 def _tails(problem: ConvProblem, candidate: Loops, target: Target) -> tuple[tuple[int, int], ...]:
@@ -43,23 +70,6 @@ def _tails(problem: ConvProblem, candidate: Loops, target: Target) -> tuple[tupl
     for rows in {rows for rows, _ in sizes}:
         found &= {(f.shape.vectors, f.positions) for f in fused if f.shape.rows == rows}
     return tuple(sorted(found))
-
-
-def _planes(geometry: Geometry, candidate: Loops, target: Target, tails: tuple[tuple[int, int], ...] = ()) -> Cut:
-    layout = candidate.layout(geometry)
-    return Cut(
-        batch=geometry.batch,
-        lines=geometry.out_h,
-        length=geometry.out_w,
-        x=Plane(layout.pitch, layout.plane_elements, layout.x_step),
-        y=Plane(geometry.target.pitch, geometry.target.elements),
-        border=geometry.target.origin,
-        width=candidate.vectors * geometry.lanes(target),
-        by_output=candidate.packed,
-        kernels=Kernels(
-            geometry.lanes(target), _vectors(target.isa, candidate.rows), not target.isa.vector_bytes, tails
-        ),
-    )
 
 
 @cache

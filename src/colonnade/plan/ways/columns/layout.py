@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 
@@ -27,7 +27,7 @@ class DataLayout:
     strided: bool = False
     lane_masked: bool = False
 
-    @property
+    @cached_property
     def prepared(self) -> bool:
         if self.lane_masked:
             return self.geometry.strides != (1, 1)
@@ -103,7 +103,7 @@ class DataLayout:
     def channel_elements(self) -> int:
         return len(self.phases) * self.geometry.batch * self.plane_elements
 
-    @property
+    @cached_property
     def elements(self) -> int:
         """Of the prepared data, all channels."""
         return self.geometry.channels * self.channel_elements
@@ -135,3 +135,9 @@ class DataLayout:
         )
         channels = np.arange(g.channels, dtype=np.int64) * self.channel_elements
         return (channels[:, None] + taps[None, :]).reshape(-1)
+
+
+@lru_cache(maxsize=1024)
+def data_layout(geometry: Geometry, strided: bool, lane_masked: bool) -> DataLayout:
+    """The same one for all candidates of a convolution that read its data alike: what it says is found once."""
+    return DataLayout(geometry, strided, lane_masked)

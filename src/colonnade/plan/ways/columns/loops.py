@@ -8,7 +8,7 @@ from typing import ClassVar, Literal, Self
 
 from colonnade.modelfile.steps import Fields
 from colonnade.plan.problem import ConvProblem, Geometry
-from colonnade.plan.ways.columns.layout import DataLayout
+from colonnade.plan.ways.columns.layout import DataLayout, data_layout
 from colonnade.plan.ways.way import TiledCandidate, panel_text
 
 Access = Literal["direct", "packed", "lane masks"]
@@ -67,7 +67,7 @@ class Loops(TiledCandidate):
 
     def layout(self, geometry: Geometry) -> DataLayout:
         """Where the columns lie."""
-        return DataLayout(geometry, self.packed or self.by_channels, self.lane_masked)
+        return data_layout(geometry, self.packed or self.by_channels, self.lane_masked)
 
     def __str__(self) -> str:
         way = "packed" if self.packed else "channel lanes" if self.by_channels else "direct"

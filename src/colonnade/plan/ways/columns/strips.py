@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 
@@ -78,7 +78,11 @@ class Strips:
 
     def total(self, field: str) -> int:
         """The sum of one field over all strips."""
-        return int(self.strips[field].sum())
+        return self._totals[field]
+
+    @cached_property
+    def _totals(self) -> dict[str, int]:
+        return {name: int(self.strips[name].sum()) for name in ("vectors", "tail", "full")}
 
     def runs(self, where: str) -> np.ndarray:
         """What each strip's outputs are read from ("x") or written to ("y"), in runs of neighbours that may be longer
