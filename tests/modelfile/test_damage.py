@@ -230,7 +230,7 @@ def _repeated() -> bytes:
     ],
 )
 def test_repeats_that_cannot_be(changed: dict[str, object]) -> None:
-    says = "(repeats|repeat_steps): repeats out of range|no steps are repeated|more steps are repeated.*|steps are .* often"
+    says = "(repeats|repeat_steps): repeats out of range|no steps are repeated|more steps are .*|steps are .* often"
     _refused(with_program(_repeated(), **changed), f"program 0: ({says})|{MISPLACED}")
 
 

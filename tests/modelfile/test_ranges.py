@@ -73,8 +73,6 @@ def _refused(data: bytes, says: str) -> None:
 def test_every_field_of_a_record(section: str) -> None:
     places = {"programs": "program 0", "buffers": "buffer 0", "values": "value 0", "order": "step 0"}
     place = places.get(section, "step [0-9]+ '[^']*'")
-        section, "step [0-9]+ '[^']*'"
-    )
     for field in record_of(section).fields:
         for changes, says in _outside(field, section):
             name, value = next(iter(changes.items()))
