@@ -78,7 +78,7 @@ def zoo(
 def inspect(
     model: ModelArgument, batch: BatchOption = None, input_size: SizeOption = None, shape: ShapeOption = None
 ) -> None:
-    """List a model's convolutions: shape, work, zeros, and the tiles found in them; of a compiled model its programs."""
+    """List a model's convolutions: shape, work, zeros, and tiles found in them. Or the programs of a compiled one."""
     from colonnade.graph.onnx_import import import_model
 
     if model.suffix == ".colonnade":

@@ -144,7 +144,7 @@ def _refusal(programs: Sequence[Program], inputs: Sequence[np.ndarray], label: s
     text = f"{label}: input '{printable(first[wrong].name)}' must have shape {shapes}, not {inputs[wrong].shape}"
     kept = [p for p in programs if p.inputs[wrong].shape[1:] == inputs[wrong].shape[1:] and inputs[wrong].ndim]
     if kept and not any(program.images for program in kept):
-        text += "; another batch could give other results, as this network does not compute each image by itself"
+        text += "; other batches are refused, for the network is not known to compute each image by itself"
     return text
 
 

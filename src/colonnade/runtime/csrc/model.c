@@ -183,9 +183,9 @@ static const char *check_program(cln_model *model, const cln_program *program, t
   model->buffer_count = program->buffers;
   model->value_count = program->values;
   model->step_count = program->steps;
-  CLN_TRY(cln_check_repeats(model, &before->repeated));
   model->buffers = take(model, CLN_SECTION_BUFFERS, program->buffers, before);
-  return model->buffers ? NULL : "more buffers than there are";
+  CLN_NEED(model->buffers, "more buffers than there are");
+  return cln_check_repeats(model, &before->repeated);
 }
 
 static int read_program(cln_model *model, const cln_program *program, int32_t index, taken *before, char *error,
@@ -226,6 +226,9 @@ static int read_programs(cln_model *model, char *error, size_t error_size) {
         !same_values(model->outputs, model->output_count, one->outputs, one->output_count))
       return cln_fail(error, error_size, "program %d: other inputs or outputs than the first one's", i);
   }
+  for (int s = CLN_SECTION_BUFFERS; s <= CLN_SECTION_ORDER; ++s)
+    if ((uint64_t)before.records[s] != model->header->section_count[s])
+      return cln_fail(error, error_size, "records of no program");
   return 0;
 }
 
