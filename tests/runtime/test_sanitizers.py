@@ -33,7 +33,7 @@ from colonnade.modelfile import records
 from colonnade.modelfile.fields import LIMITS, Interval, Place, ViewAt
 from colonnade.modelfile.program import View, room_for
 from colonnade.modelfile.writer import write
-from colonnade.plan.compiler import compile_graph
+from colonnade.plan.compiler import Shaped, compile_graph, compile_graphs
 from colonnade.plan.ways import ALL_STRIPS, Columns, Vertical
 from colonnade.runtime.binding import checksum
 from colonnade.runtime.build import CSRC, LIBRARY_SOURCES, compile_units
@@ -169,6 +169,16 @@ def test_panels_that_end_in_the_middle_of_a_vector(thread_checked: Harness, tmp_
     """The last vector of one panel reads where the first panel of the next plane is written, were they chained."""
     good = _chained(GENERIC, (15, 15), [False, False, False, False])
     thread_checked.run(_write(tmp_path, iter([good])), threads=3, runs=50)
+
+
+def test_several_programs(memory_checked: Harness, thread_checked: Harness, tmp_path: Path) -> None:
+    """One arena and one team for all, and for each thread one more arena where images are shared out."""
+    rng = np.random.default_rng(29)
+    networks = [Shaped(small_classifier(batch), batch) for batch in (3, 1, 4, 2)]
+    good = compile_graphs(networks, target="generic", plan="default").data
+    memory_checked.run(_write(tmp_path, (content for content in (good, *_single_changes(good)))), threads=2)
+    memory_checked.run(_write(tmp_path, (_random_changes(good, rng) for _ in range(200))), threads=2)
+    thread_checked.run(_write(tmp_path, iter([good])), threads=3, runs=20)
 
 
 def test_slices_side_by_side(thread_checked: Harness, memory_checked: Harness, tmp_path: Path) -> None:

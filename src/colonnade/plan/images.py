@@ -39,8 +39,8 @@ def plan_parts(graph: ir.Graph, plan_of: Callable[[ir.Graph], NetworkPlan]) -> t
     return Part(first, plan_of(first), graph.shape(graph.inputs[0])[0]), Part(second, plan_of(second))
 
 
-def lower_parts(parts: tuple[Part, ...], target: Target, constants: Constants) -> Program:
-    """The program of a network in one part or two, whose weights and tables go to `constants`."""
+def lower_parts(parts: tuple[Part, ...], target: Target, constants: Constants | None = None) -> Program:
+    """The program of a network in one part or two. `constants`: as in `lower`."""
     first = parts[0]
     program = lower(first.graph, target, first.plan, constants=constants)
     if len(parts) == 1:
