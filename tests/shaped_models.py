@@ -15,6 +15,7 @@ _WEIGHTS: dict[str, tuple[int, ...]] = {
     "m": (5, 8),
     "c": (5,),
     "token": (1, 1, 8),
+    "three": (8, 24),
 }
 _ARRAYS = {name: _RNG.standard_normal(shape).astype(np.float32) / 4 for name, shape in _WEIGHTS.items()}
 _HEAD = "float[n,3,h,w] x"
@@ -42,6 +43,28 @@ DETECTOR = (
     first = Expand(token, shape1)
     y = Concat<axis = 1>(first, ot)""",
 )
+# Queries, keys and values in one product, taken apart along an axis before that of the images.
+ATTENTION = (
+    "float[n,k,8] y",
+    _BODY
+    + """s = Shape(x)
+    n0 = Gather<axis = 0>(s, zero)
+    n1 = Unsqueeze(n0, axis0)
+    to = Concat<axis = 0>(n1, rest)
+    p = Reshape(f, to)
+    pt = Transpose<perm = [0, 2, 1]>(p)
+    all = MatMul(pt, three)
+    to4 = Concat<axis = 0>(n1, parts)
+    a4 = Reshape(all, to4)
+    apart = Transpose<perm = [2, 0, 1, 3]>(a4)
+    q = Gather<axis = 0>(apart, zero)
+    k = Gather<axis = 0>(apart, step)
+    vals = Gather<axis = 0>(apart, two)
+    kt = Transpose<perm = [0, 2, 1]>(k)
+    qk = MatMul(q, kt)
+    soft = Softmax<axis = -1>(qk)
+    y = MatMul(soft, vals)""",
+)
 # Each of these makes an image depend on the others, on their number, or on its place among them.
 MIXING = {
     "a mean of all images": ("float[n,8,h,w] y", _BODY + "mean = ReduceMean<axes = [0]>(f)\n y = Sub(f, mean)"),
@@ -54,6 +77,12 @@ MIXING = {
         "float[n,8,h,w] y",
         _BODY
         + "t = Transpose<perm = [1, 0, 2, 3]>(f)\n s = Softmax<axis = 1>(t)\n y = Transpose<perm = [1, 0, 2, 3]>(s)",
+    ),
+    "images taken apart along their own axis": (
+        "float[n,8,h,w] y",
+        _BODY
+        + "t = Transpose<perm = [1, 0, 2, 3]>(f)\n u = Transpose<perm = [1, 0, 2, 3]>(t)\n"
+        + "z = Gather<axis = 0>(u, axis0)\n y = Add(f, z)",
     ),
     "the number of images": (
         "float[n,8,h,w] y",
@@ -82,7 +111,9 @@ MIXING = {
 _INTS = {
     "zero": np.array(0, np.int64),
     "step": np.array(1, np.int64),
+    "two": np.array(2, np.int64),
     "axis0": np.array([0], np.int64),
+    "parts": np.array([-1, 3, 8], np.int64),
     "one": np.array([1], np.int64),
     "eight": np.array([8], np.int64),
     "rest": np.array([8, -1], np.int64),

@@ -13,7 +13,7 @@ import onnx
 import pytest
 from layers import assert_close
 from model_bytes import open_sections
-from shaped_models import CLASSIFIER, DETECTOR, MIXING, expected, feeds_of, model_of
+from shaped_models import ATTENTION, CLASSIFIER, DETECTOR, MIXING, expected, feeds_of, model_of
 
 import colonnade
 from colonnade.errors import ColonnadeError
@@ -32,7 +32,7 @@ def compiled(model: onnx.ModelProto, batch: int | Sequence[int] | None = None, t
     )
 
 
-@pytest.mark.parametrize("network", [CLASSIFIER, DETECTOR], ids=["classifier", "detector"])
+@pytest.mark.parametrize("network", [CLASSIFIER, DETECTOR, ATTENTION], ids=["classifier", "detector", "attention"])
 @pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.parametrize("batch", [(1, 2, 4), (3, 2), (8,), 3, None], ids=str)
 def test_any_batch(network: tuple[str, str], threads: int, batch: Sequence[int] | int | None) -> None:

@@ -5,11 +5,12 @@ Only then may a batch be put together from others and taken apart. What this can
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 
-from colonnade.graph.ir import Graph, Node, Reshape
+from colonnade.graph.ir import Gather, Graph, Node, Reshape, Slice, Transpose
 
 
 def images_of(graph: Graph) -> int:
@@ -20,8 +21,10 @@ def images_of(graph: Graph) -> int:
 def is_independent(one: Graph, other: Graph) -> bool:
     """Whether images do not depend on each other in both graphs, which one network is for two batches, the second one
     of two images or more; and whether both compute the same of each."""
-    compared = images_of(one) != images_of(other) > 1
-    return compared and _same_for_each_image(one, other) and _keeps_images_apart(other)
+    if not images_of(one) != images_of(other) > 1:
+        return False
+    axes = _axes_of_images(other)
+    return axes is not None and _same_for_each_image(one, other, axes)
 
 
 def sharing_constants(graph: Graph, first: Graph) -> Graph:
@@ -38,23 +41,46 @@ def _equal(a: np.ndarray, b: np.ndarray) -> bool:
     return a is b or (a.dtype == b.dtype and a.shape == b.shape and a.tobytes() == b.tobytes())
 
 
-def _keeps_images_apart(graph: Graph) -> bool:
-    """Every value is a run of equally long parts in the order of ONNX, one for each image: parts of its first axis."""
+def _axes_of_images(graph: Graph) -> dict[str, int] | None:
+    """Of every value the axis that is cut into equally long parts, one for each image; None if images are mixed."""
     images = images_of(graph)
     for value in (*graph.inputs, *graph.outputs):
         if value in graph.constants or graph.shape(value)[:1] != (images,):
-            return False
-    return all(_keeps_apart(graph, node, images) for node in graph.nodes)
+            return None
+    axes = dict.fromkeys(graph.inputs, 0)
+    for node in graph.nodes:
+        axis = _axis_after(graph, node, axes)
+        if axis is None or graph.shape(node.output)[axis] % images:
+            return None
+        axes[node.output] = axis
+    return axes if not any(axes[value] for value in graph.outputs) else None
 
 
-def _keeps_apart(graph: Graph, node: Node, images: int) -> bool:
-    shape = graph.shape(node.output)
-    values = [name for name in node.inputs if name not in graph.constants]
-    if not values or not shape or shape[0] % images:
-        return False
-    if isinstance(node.op, Reshape):
-        return True  # parts stay where they are
-    if any(graph.shape(name)[:1] != shape[:1] for name in values):
+def _axis_after(graph: Graph, node: Node, axes: Mapping[str, int]) -> int | None:
+    """That of what a node makes; None if it mixes images, or may."""
+    shape, values = graph.shape(node.output), [name for name in node.inputs if name not in graph.constants]
+    before = {axes[name] for name in values}
+    if len(before) != 1 or not shape:
+        return None
+    axis, x = before.pop(), graph.shape(values[0])
+    match node.op:
+        case Reshape():  # elements stay where they are in memory, where each image's must lie side by side
+            return 0 if all(size == 1 for size in x[:axis]) else None
+        case Transpose(perm):
+            return perm.index(axis)
+        case Slice() | Gather() if axis:
+            return axis if _leaves_alone(node.op, axis) and shape[axis] == x[axis] else None
+    return 0 if not axis and _is_imagewise(graph, node, values) else None
+
+
+def _leaves_alone(op: Slice | Gather, axis: int) -> bool:
+    return op.axis != axis if isinstance(op, Gather) else (op.starts[axis], op.steps[axis]) == (0, 1)
+
+
+def _is_imagewise(graph: Graph, node: Node, values: Sequence[str]) -> bool:
+    """Whether a node keeps images apart that are the parts of the first axis of all values that it reads and makes."""
+    images, shape = images_of(graph), graph.shape(node.output)
+    if shape[0] % images or any(graph.shape(name)[:1] != shape[:1] for name in values):
         return False
     constants = [graph.constants.get(name) for name in node.inputs]
     varied = [None if c is not None and _is_alike(c, images, shape) else c for c in constants]
@@ -67,8 +93,8 @@ def _is_alike(constant: np.ndarray, images: int, shape: tuple[int, ...]) -> bool
     return whole and bool((constant.reshape(images, -1) == constant.reshape(images, -1)[0]).all())
 
 
-def _same_for_each_image(one: Graph, other: Graph) -> bool:
-    """The same nodes of the same constants; of images, sizes are multiples of their number."""
+def _same_for_each_image(one: Graph, other: Graph, axes: Mapping[str, int]) -> bool:
+    """The same nodes of the same constants; of images, sizes of `axes` are multiples of their number."""
     counts = images_of(one), images_of(other)
     if (one.inputs, one.outputs, len(one.nodes)) != (other.inputs, other.outputs, len(other.nodes)):
         return False
@@ -77,7 +103,7 @@ def _same_for_each_image(one: Graph, other: Graph) -> bool:
     ):
         return False
     values = (*one.inputs, *(node.output for node in one.nodes))
-    if not all(_is_scaled(one.shape(value), other.shape(value), counts) for value in values):
+    if not all(_is_scaled(one.shape(value), other.shape(value), counts, axes[value]) for value in values):
         return False
     used = {name for node in one.nodes for name in node.inputs if name in one.constants}
     return all(
@@ -85,8 +111,10 @@ def _same_for_each_image(one: Graph, other: Graph) -> bool:
     )
 
 
-def _is_scaled(one: tuple[int, ...], other: tuple[int, ...], counts: tuple[int, int]) -> bool:
-    return bool(one and other) and one[1:] == other[1:] and one[0] * counts[1] == other[0] * counts[0]
+def _is_scaled(one: tuple[int, ...], other: tuple[int, ...], counts: tuple[int, int], axis: int = 0) -> bool:
+    """Whether shapes differ in the axis of images alone, as the numbers of images do."""
+    same = len(one) == len(other) > axis and one[:axis] + one[axis + 1 :] == other[:axis] + other[axis + 1 :]
+    return same and one[axis] * counts[1] == other[axis] * counts[0]
 
 
 def _same_constant(one: np.ndarray, other: np.ndarray, counts: tuple[int, int]) -> bool:
