@@ -14,7 +14,7 @@ from colonnade.api import compile as compile_model
 from colonnade.remote.program import ProgramRunner
 from colonnade.sparse import prune_model
 from colonnade.target.targets import Target
-from colonnade.zoo import NAMES, build
+from colonnade.zoo import CLASSIFIERS, build
 
 
 def _check(model: onnx.ModelProto, threads: int, runners: list[ProgramRunner], target: Target = VECTOR) -> None:
@@ -32,7 +32,7 @@ def _check(model: onnx.ModelProto, threads: int, runners: list[ProgramRunner], t
 
 
 @pytest.mark.parametrize(("sparsity", "threads"), [(0.0, 2), (0.75, 1), (0.75, 2)])
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", CLASSIFIERS)
 def test_network(name: str, sparsity: float, threads: int) -> None:
     _check(_network(name, sparsity), threads, list(cpus()))
 

@@ -21,7 +21,7 @@ from colonnade.graph.passes import optimize
 from colonnade.runtime.session import Session
 from colonnade.sparse import prune_model
 from colonnade.target.targets import Target
-from colonnade.zoo import NAMES, build
+from colonnade.zoo import CLASSIFIERS, build
 
 BEST = RUNNABLE[-1]
 SPARSITIES = (0.0, 0.5, 0.75)
@@ -72,7 +72,7 @@ def test_resnet18_in_every_way(sparsity: float, threads: int, batch: int) -> Non
 
 def _spread() -> Iterator[tuple[str, float, int, int, Target]]:
     """Every other network at every sparsity; threads, batches and targets take turns."""
-    for index, name in enumerate(name for name in NAMES if name != "resnet18"):
+    for index, name in enumerate(name for name in CLASSIFIERS if name != "resnet18"):
         for turn, sparsity in enumerate(SPARSITIES):
             threads, batch = WAYS[(index + turn) % len(WAYS)]
             yield name, sparsity, threads, batch, RUNNABLE[-1 - (index + 2 * turn) % len(RUNNABLE)]
@@ -130,12 +130,12 @@ def _copies(name: str, batch: int, threads: int = 1) -> list[str]:
     return [step.name for step in program_of(graph, BEST, threads=threads).steps if step.op == "copy"]
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", CLASSIFIERS)
 def test_nothing_is_copied_at_batch_1(name: str) -> None:
     assert _copies(name, 1) == []
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", CLASSIFIERS)
 def test_only_the_input_changes_its_order_at_batch_3(name: str) -> None:
     assert _copies(name, 3) == ["layout:input"]
 

@@ -51,11 +51,46 @@ def session(model: onnx.ModelProto) -> onnxruntime.InferenceSession:
     return onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
 
 
-def test_the_table_covers_the_zoo() -> None:
-    assert set(TORCHVISION) == set(zoo.NAMES)
+# Parameters, and billions of multiply-adds at 640 x 640, as Ultralytics lists them (half of its FLOPs).
+ULTRALYTICS = {"yolov8n": (3_157_200, 4.35), "yolo11n": (2_624_080, 3.25)}
+# Shapes of the outputs at the default input size.
+OUTPUTS = {
+    "yolov8n": [1, 84, 2100],
+    "yolo11n": [1, 84, 2100],
+    "unet": [1, 21, 320, 320],
+    "text_detector": [1, 1, 320, 320],
+}
 
 
-@pytest.mark.parametrize("name", zoo.NAMES)
+def test_the_tables_cover_the_zoo() -> None:
+    assert set(TORCHVISION) == set(zoo.CLASSIFIERS)
+    assert {*TORCHVISION, *OUTPUTS} == set(zoo.NAMES)
+
+
+@pytest.mark.parametrize("name", ULTRALYTICS)
+def test_parameters_and_multiply_adds_are_ultralytics(name: str) -> None:
+    model = zoo.build(name, batch=1, input_size=640)
+    parameters, billions = ULTRALYTICS[name]
+    assert learned(model) == parameters
+    assert multiply_adds(model) / 1e9 == pytest.approx(billions, abs=0.06)
+
+
+@pytest.mark.parametrize("name", OUTPUTS)
+def test_detectors_and_segmenters(name: str) -> None:
+    """Activations that keep their scale, and outputs that differ from place to place."""
+    model = zoo.build(name, batch=1)
+    onnx.checker.check_model(model)
+    scaled = [node.output[0] for node in model.graph.node if node.op_type == "BatchNormalization"]
+    model.graph.output.extend(onnx.helper.make_tensor_value_info(value, 1, None) for value in scaled)
+    x = np.random.default_rng(5).standard_normal((1, 3, 320, 320), dtype=np.float32)
+    output, *activations = session(model).run(None, {"input": x})
+    assert list(output.shape) == OUTPUTS[name]
+    assert output.reshape(-1, output.shape[-1]).std(axis=1).min() > 1e-4 * np.abs(output).max()
+    for value, activation in zip(scaled, activations, strict=True):
+        assert 0.15 < activation.std() < 15, value
+
+
+@pytest.mark.parametrize("name", zoo.CLASSIFIERS)
 def test_parameters_and_multiply_adds_are_torchvisions(name: str) -> None:
     model = zoo.build(name, batch=1)
     onnx.checker.check_model(model)
@@ -64,7 +99,7 @@ def test_parameters_and_multiply_adds_are_torchvisions(name: str) -> None:
     assert multiply_adds(model) / 1e9 == pytest.approx(billions, abs=0.0051)
 
 
-@pytest.mark.parametrize("name", zoo.NAMES)
+@pytest.mark.parametrize("name", zoo.CLASSIFIERS)
 @pytest.mark.parametrize("sparsity", [0.0, 0.75])
 def test_activations_keep_their_scale(name: str, sparsity: float) -> None:
     size = 64 if name in ("resnet101", "resnet152") else 96
@@ -133,6 +168,7 @@ def test_batch_norm_differs_between_channels() -> None:
     ("arguments", "message"),
     [
         ({"name": "resnet19"}, "unknown network 'resnet19': choose one of resnet18, resnet34"),
+        ({"name": "yolov8n", "input_size": 100}, "input size is 100: yolov8n needs a multiple of 32"),
         ({"name": "resnet18", "input_size": 31}, "input size is 31: it must be at least 32"),
         ({"name": "resnet18", "classes": 0}, "classes is 0: it must be from 1 to 100000"),
         ({"name": "resnet18", "batch": 0}, "batch is 0: it must be at least 1"),

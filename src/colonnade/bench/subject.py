@@ -18,8 +18,7 @@ def open_model(source: str, *, input_size: int | None = None, seed: int = 0) -> 
     if source in zoo.TRAINED:
         return Model(zoo.trained(source), source)
     if source in zoo.NAMES:
-        size = {} if input_size is None else {"input_size": input_size}
-        return Model(zoo.build(source, seed=seed, **size), source)
+        return Model(zoo.build(source, seed=seed, input_size=input_size), source)
     if not Path(source).exists():
         raise ColonnadeError(
             f"{source}: no such file, nor a network of the zoo ({', '.join((*zoo.NAMES, *zoo.TRAINED))})"

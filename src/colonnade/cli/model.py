@@ -53,8 +53,10 @@ def zoo(
         str, typer.Argument(metavar="NAME", help="Name of a network, such as resnet50; a wrong name lists them all.")
     ],
     output: Annotated[Path | None, typer.Option("--output", "-o", help="[default: NAME.onnx]")] = None,
-    input_size: Annotated[int, typer.Option(help="Height and width of the input.")] = 224,
-    classes: Annotated[int, typer.Option(help="Number of outputs of the classifier.")] = 1000,
+    input_size: Annotated[
+        int | None, typer.Option(help="Height and width of the input. [default: 224, of detectors 320]")
+    ] = None,
+    classes: Annotated[int | None, typer.Option(help="Number of classes. [default: 1000, of others less]")] = None,
     batch: Annotated[int | None, typer.Option(help="Images per run. [default: left open]")] = None,
     seed: Annotated[int, typer.Option(help="Seed of the random weights.")] = 0,
 ) -> None:
@@ -67,7 +69,7 @@ def zoo(
     check_writable(path)
     if name not in TRAINED:
         network = build(name, input_size=input_size, classes=classes, batch=batch, seed=seed)
-    elif (input_size, classes, batch, seed) == (224, 1000, None, 0):
+    elif (input_size, classes, batch, seed) == (None, None, None, 0):
         network = trained(name)
     else:
         raise ColonnadeError(f"{name}: is trained; leave out --input-size, --classes, --batch and --seed")

@@ -1,55 +1,12 @@
-"""The seven networks, layer by layer as torchvision has them, one function per family."""
+"""The seven classifiers, layer by layer as torchvision has them, one function per family."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 
-import onnx
-
-from colonnade.errors import ColonnadeError
 from colonnade.zoo.builder import NetBuilder, Value
-from colonnade.zoo.trained import TRAINED
 
-MIN_INPUT_SIZE = 32  # Every family divides height and width by 32.
-MAX_CLASSES = 100_000  # Keeps every file below the 2 GiB that one protobuf message can hold.
 _BRANCH_GAIN = 0.4  # Batch norm in front of a residual addition, as small as training leaves it.
-
-
-@dataclass(frozen=True)
-class _Spec:
-    """A family and the number of its blocks in each stage."""
-
-    family: Callable[[NetBuilder, tuple[int, ...]], Value]
-    stages: tuple[int, ...]
-    classifier: str
-
-
-def build(
-    name: str, *, input_size: int = 224, classes: int = 1000, batch: int | None = None, seed: int = 0
-) -> onnx.ModelProto:
-    """One of `NAMES` with random weights: ONNX opset 17, "input" [N, 3, input_size, input_size] f32 to "logits"
-    [N, classes], where N is symbolic unless `batch` is given. The same arguments give the same bytes.
-
-    Raises ColonnadeError for an unknown name and for sizes out of range.
-    """
-    spec = _SPECS.get(name)
-    if spec is None:
-        raise ColonnadeError(f"unknown network {name!r}: choose one of {', '.join((*NAMES, *TRAINED))}")
-    _check("input size", input_size, MIN_INPUT_SIZE)
-    _check("classes", classes, 1, MAX_CLASSES)
-    _check("batch", 1 if batch is None else batch, 1)
-    _check("seed", seed, 0)
-    net = NetBuilder(input_size=input_size, batch=batch, seed=seed)
-    features = spec.family(net, spec.stages)
-    net.classifier(spec.classifier, features, classes)
-    return net.model(name, classes)
-
-
-def _check(what: str, value: int, low: int, high: int | None = None) -> None:
-    if value < low or (high is not None and value > high):
-        limits = f"at least {low}" if high is None else f"from {low} to {high}"
-        raise ColonnadeError(f"{what} is {value}: it must be {limits}")
 
 
 def _resnet(net: NetBuilder, stages: tuple[int, ...], block: Callable[..., Value]) -> Value:
@@ -162,14 +119,24 @@ def _transition(net: NetBuilder, name: str, x: Value) -> Value:
     return net.average_pool(f"{name}.pool", net.conv(f"{name}.conv", y, x.channels // 2, 1))
 
 
-_SPECS = {
-    "resnet18": _Spec(_resnet_basic, (2, 2, 2, 2), "fc"),
-    "resnet34": _Spec(_resnet_basic, (3, 4, 6, 3), "fc"),
-    "resnet50": _Spec(_resnet_bottleneck, (3, 4, 6, 3), "fc"),
-    "resnet101": _Spec(_resnet_bottleneck, (3, 4, 23, 3), "fc"),
-    "resnet152": _Spec(_resnet_bottleneck, (3, 8, 36, 3), "fc"),
-    "mobilenet_v2": _Spec(_mobilenet_v2, (1, 2, 3, 4, 3, 3, 1), "classifier.1"),
-    "densenet121": _Spec(_densenet, (6, 12, 24, 16), "classifier"),
-}
+Family = Callable[[NetBuilder, tuple[int, ...]], Value]
 
-NAMES = tuple(_SPECS)
+
+def _classifier(family: Family, stages: tuple[int, ...], last: str) -> Callable[[NetBuilder, int], None]:
+    """A network of a family with so many blocks in each stage, and the name of its last layer."""
+
+    def draw(net: NetBuilder, classes: int) -> None:
+        net.classifier(last, family(net, stages), classes)
+
+    return draw
+
+
+CLASSIFIERS: Mapping[str, Callable[[NetBuilder, int], None]] = {
+    "resnet18": _classifier(_resnet_basic, (2, 2, 2, 2), "fc"),
+    "resnet34": _classifier(_resnet_basic, (3, 4, 6, 3), "fc"),
+    "resnet50": _classifier(_resnet_bottleneck, (3, 4, 6, 3), "fc"),
+    "resnet101": _classifier(_resnet_bottleneck, (3, 4, 23, 3), "fc"),
+    "resnet152": _classifier(_resnet_bottleneck, (3, 8, 36, 3), "fc"),
+    "mobilenet_v2": _classifier(_mobilenet_v2, (1, 2, 3, 4, 3, 3, 1), "classifier.1"),
+    "densenet121": _classifier(_densenet, (6, 12, 24, 16), "classifier"),
+}
