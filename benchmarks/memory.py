@@ -1,9 +1,10 @@
 """Peak memory of one run, each runtime in a process of its own: prints one JSON object with MiB by runtime.
 
     python memory.py MODEL.colonnade DENSE.onnx
+    python memory.py SEVERAL.colonnade ONE.colonnade
 
 The peak is what the kernel saw resident (VmHWM): interpreter, libraries, model, weights as the runtime packs them,
-data.
+data. The second form compares a file of several shapes with a file of the first of them, which both run.
 """
 
 from __future__ import annotations
@@ -47,16 +48,17 @@ def peak_mib(code: str, model: Path) -> float:
 
 
 def main() -> None:
-    """Both runtimes, one after the other."""
+    """Both files, one after the other."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("compiled", type=Path, metavar="MODEL.colonnade")
-    parser.add_argument("dense", type=Path, metavar="DENSE.onnx")
+    parser.add_argument("other", type=Path, metavar="DENSE.onnx|ONE.colonnade")
     given = parser.parse_args()
-    for path in (given.compiled, given.dense):
+    for path in (given.compiled, given.other):
         if not path.is_file():
             parser.error(f"{path}: no such file")
-    peaks = {"colonnade": peak_mib(COLONNADE, given.compiled), "onnxruntime": peak_mib(ONNXRUNTIME, given.dense)}
-    ratio = round(peaks["colonnade"] / peaks["onnxruntime"], 3)
+    name, code = ("one shape", COLONNADE) if given.other.suffix == ".colonnade" else ("onnxruntime", ONNXRUNTIME)
+    peaks = {"colonnade": peak_mib(COLONNADE, given.compiled), name: peak_mib(code, given.other)}
+    ratio = round(peaks["colonnade"] / peaks[name], 3)
     print(json.dumps({"model": str(given.compiled), "peak_mib": peaks, "ratio": ratio}))
 
 

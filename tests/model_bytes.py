@@ -36,10 +36,20 @@ def with_checksum(data: bytes, sections: dict[str, bytes] | None = None) -> byte
     return with_header(bytes(changed))
 
 
+def open_program(data: bytes, index: int = 0) -> dict[str, object]:
+    """The fields of a program."""
+    size = records.PROGRAM.size
+    return records.PROGRAM.unpack(open_sections(data)["programs"][index * size :][:size])
+
+
+def with_program(data: bytes, **changes: object) -> bytes:
+    """The file with other fields of its first program, its checksum right again."""
+    return with_record(data, "programs", 0, **changes)
+
+
 def record_of(section: str) -> records.Record:
     """The records that a section holds."""
-    fixed = {"buffers": records.BUFFER, "values": records.VALUE, "order": records.ORDER}
-    return fixed.get(section) or records.STEPS[records.OPCODES[section]]
+    return records.SECTION_RECORDS[section]
 
 
 def with_record(data: bytes, section: str, index: int, /, **changes: object) -> bytes:

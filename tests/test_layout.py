@@ -91,6 +91,7 @@ PLAN_ORDER = (
     "images",
     "check",
     "compiler",
+    "shapes",
     "stages",
     "work",
 )

@@ -18,13 +18,13 @@ from colonnade.calibrate.prune import calibrate_model
 from colonnade.calibrate.settings import DEFAULT_SAMPLES, Calibration
 from colonnade.data import Batch, Preprocess, Skipped, open_dataset, parse_preprocess, read_all
 from colonnade.errors import ColonnadeError, ColonnadeWarning
-from colonnade.graph.ir import Graph
 from colonnade.graph.onnx_file import read_model
 from colonnade.graph.onnx_import import import_model
 from colonnade.graph.passes import optimize
 from colonnade.plan.check import SPARSITIES, Outlook, check_model
 from colonnade.plan.choose.tiles import tile_chooser
-from colonnade.plan.compiler import CompiledModel, Plan, compile_graph, resolve_target
+from colonnade.plan.compiler import CompiledModel, Plan, Shaped, compile_graphs, resolve_target
+from colonnade.plan.shapes import Plane, Wanted, import_shapes
 from colonnade.plan.stages import compile_stages
 from colonnade.sparse import PruneReport, prune_model, save_model
 from colonnade.sparse.prune import DEFAULT_TILE, Own, TileWish
@@ -174,8 +174,8 @@ def compile(
     *,
     target: str = "native",
     threads: int = 1,
-    batch: int | None = None,
-    input_size: tuple[int, int] | int | None = None,
+    batch: int | Sequence[int] | None = None,
+    input_size: Plane | Sequence[Plane] | None = None,
     shapes: Mapping[str, Sequence[int]] | None = None,
     plan: Plan = "tuned",
     runner: str = "local",
@@ -186,25 +186,27 @@ def compile(
     """Compile a model, or the ONNX file at a path, for `threads` threads of `target`.
 
     `batch` and `input_size` (H, W, or one number) fix or override the input's shape; without them it is what the file
-    fixes, else 1 and 224. `shapes` gives whole shapes of inputs by name. plan "tuned" profiles every distinct layer on
+    fixes, else 1 and 224. Lists of them make a program for every pair, in one file; of sizes a list, as a tuple of two
+    numbers is one. `shapes` gives whole shapes of inputs by name. plan "tuned" profiles every distinct layer on
     `runner` (local, spike, ssh://USER@HOST); "default" measures nothing. fallback "onnxruntime": ONNX Runtime runs the
     nodes that cannot be imported, inside the same `Session` on this machine; the file is then another than for a model
     without such nodes (docs/fallback.md).
     """
     source = model.proto if isinstance(model, Model) else model
 
-    def compiled(graph: Graph) -> CompiledModel:
-        return compile_graph(
-            graph, target=target, threads=threads, plan=plan, runner=runner, progress=progress, cache_dir=cache_dir
+    def compiled(networks: Sequence[Shaped]) -> CompiledModel:
+        return compile_graphs(
+            networks, target=target, threads=threads, plan=plan, runner=runner, progress=progress, cache_dir=cache_dir
         )
 
+    wanted = Wanted.of(batch, input_size, shapes)
     if fallback is not None:
         if target != "native" or runner != "local":
             raise ColonnadeError("a fallback runs on this machine alone; leave out the target and the runner")
-        staged = compile_stages(source, fallback, compiled, batch=batch, input_size=input_size, shapes=shapes)
+        staged = compile_stages(source, fallback, lambda graph: compiled([Shaped(graph)]), wanted)
         if staged is not None:
             return staged
-    return compiled(optimize(import_model(source, batch=batch, input_size=input_size, shapes=shapes), merge=True))
+    return compiled(import_shapes(source, wanted))
 
 
 def evaluate(

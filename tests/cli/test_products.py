@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from pathlib import Path
 
 import numpy as np
+import onnx
 import onnxruntime
 import pytest
+import shaped_models
 from arrays import BROKEN_ARRAYS
 from commands import Command, assert_mistake
 
 import colonnade as package
 from colonnade.errors import ColonnadeError
+from colonnade.runtime.native import products
+from colonnade.target.toolchain import host_arch
 
 SHAPE = (1, 3, 32, 32)
 
@@ -57,7 +62,7 @@ def test_inputs_and_outputs_by_name(colonnade: Command, tmp_path: Path, compiled
     ("array", "words"),
     [
         (np.zeros((1, 3, 32, 31), np.float32), ("input", "32")),
-        (np.zeros((2, 3, 32, 32), np.float32), ("input", "32")),
+        (np.zeros((0, 3, 32, 32), np.float32), ("input", "32")),
         (np.zeros((3, 32, 32), np.float32), ("input", "32")),
         (np.zeros(SHAPE, np.float64), ("input", "float64")),
         (np.zeros(SHAPE, np.uint8), ("input", "uint8")),
@@ -172,3 +177,79 @@ def test_python_verbs(tmp_path: Path, small_model: Path) -> None:
     reference = onnxruntime.InferenceSession(tmp_path / "pruned.onnx", providers=["CPUExecutionProvider"])
     (expected,) = reference.run(None, {"input": x})
     assert np.abs(output - expected).max() < 1e-4 * np.abs(expected).max()
+
+
+def test_several_batches_and_sizes(colonnade: Command, tmp_path: Path) -> None:
+    """compile makes one file, inspect shows what is in it, run takes any batch, colonnade-run what fits."""
+    model, path, output = tmp_path / "net.onnx", tmp_path / "net.colonnade", tmp_path / "y.npy"
+    network = shaped_models.model_of(*shaped_models.CLASSIFIER)
+    onnx.save(network, model)
+    done = colonnade("compile", model, "--batch", "1, 2", "--input-size", "6x7,8", "--plan", "default", "--layers")
+    assert done.code == 0, done.err
+    for words in ("x 2x3x6x7: 0.0 MB of weights and tables of its own", "x 2x3x8x8", ", 4 programs, 2 layers"):
+        assert words in done.out
+    shown = colonnade("inspect", path)
+    assert shown.code == 0
+    for words in ("x 1x3x6x7", "y 2x5", "x 2x3x8x8", "yes"):
+        assert words in shown.out
+    for images, size in ((3, (6, 7)), (2, (8, 8)), (1, (6, 7))):
+        feeds = shaped_models.feeds_of(images, *size)
+        np.save(tmp_path / "x.npy", feeds["x"])
+        (expected,) = shaped_models.expected(network, feeds)
+        assert colonnade("run", path, "--input", tmp_path / "x.npy", "--output", output).code == 0
+        np.testing.assert_allclose(np.load(output), expected, rtol=1e-4, atol=1e-5)
+    np.save(tmp_path / "x.npy", np.zeros((1, 3, 9, 9), np.float32))
+    refused = colonnade("run", path, "--input", tmp_path / "x.npy", "--output", output)
+    assert_mistake(refused, "(1, 3, 6, 7) or (2, 3, 6, 7) or (1, 3, 8, 8) or (2, 3, 8, 8), not (1, 3, 9, 9)")
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--batch", "1,x"), ("--batch", "'x'")),
+        (("--batch", "0"), ("--batch", "0 is out of range")),
+        (("--batch", "1,,2"), ("--batch", "''")),
+        (("--batch", "2,2"), ("the same shape", "2x3x32x32")),
+        (("--input-size", "32x32x3"), ("--input-size", "32x32x3", "HxW")),
+        (("--input-size", "32,0x32"), ("--input-size", "0 is out of range")),
+        (("--input-size", "32x"), ("--input-size", "HxW")),
+    ],
+)
+def test_lists_that_are_none(
+    colonnade: Command, tmp_path: Path, small_model: Path, options: tuple[str, str], words: tuple[str, ...]
+) -> None:
+    assert_mistake(colonnade("compile", small_model, *options, "--plan", "default", "-o", tmp_path / "c"), *words)
+
+
+def test_inspect_of_a_compiled_model_takes_no_shapes(colonnade: Command, tmp_path: Path, compiled: Path) -> None:
+    assert_mistake(colonnade("inspect", compiled, "--batch", 2), "its shapes are fixed")
+    assert_mistake(colonnade("inspect", tmp_path / "none.colonnade"), "No such file")
+
+
+def test_the_runner_chooses_a_program(tmp_path: Path) -> None:
+    """By the shapes of its inputs, or by number; it says what there is."""
+    network = shaped_models.model_of(*shaped_models.CLASSIFIER)
+    made = package.compile(package.Model(network, "net"), batch=[1, 3], input_size=(6, 7), plan="default")
+    made.save(tmp_path / "m.colonnade")
+    runner = products(host_arch()).runner
+
+    def ran(*arguments: str) -> subprocess.CompletedProcess[str]:
+        call = [str(runner), "m.colonnade", "--output", "y.npy", *arguments]
+        return subprocess.run(call, cwd=tmp_path, capture_output=True, text=True)
+
+    for images in (1, 3):
+        feeds = shaped_models.feeds_of(images)
+        np.save(tmp_path / "x.npy", feeds["x"])
+        for arguments in (("--input", "x.npy"), ("--input", "x.npy", "--program", str(images // 3))):
+            assert ran(*arguments).returncode == 0
+            expected = shaped_models.expected(network, feeds)[0]
+            np.testing.assert_allclose(np.load(tmp_path / "y.npy"), expected, rtol=1e-4, atol=1e-5)
+    assert ran("--program", "1").returncode == 0
+    assert np.load(tmp_path / "y.npy").shape == (3, 5)
+    for arguments, says in (
+        (("--program", "2"), "error: m.colonnade: its programs are numbered from 0 to 1\n"),
+        (("--program", "0", "--input", "x.npy"), "error: x.npy: must have shape (1, 3, 6, 7), not (3, 3, 6, 7)\n"),
+        (("--program", "-1"), "error: --program: must be a whole number from 0 to 1024\n"),
+    ):
+        done = ran(*arguments)
+        assert (done.returncode, done.stderr) == (2, says)

@@ -35,4 +35,6 @@ def test_commands(colonnade: Command, tmp_path: Path) -> None:
     assert [row["runs_on"] for row in rows] == ["native", "onnxruntime", "native"]
     assert abs(sum(row["share"] for row in rows) - 1) < 1e-9
     assert_mistake(colonnade("profile", compiled, "--plot", tmp_path / "p.png"), "--plot")
+    several = ("--fallback", "onnxruntime", "--batch", "2,3")
+    assert_mistake(colonnade("compile", model, "--plan", "default", *several), "one batch and one size")
     assert_mistake(colonnade("deploy", compiled, "-o", tmp_path / "board"), "only colonnade.Session")

@@ -6,8 +6,7 @@ from __future__ import annotations
 from colonnade.modelfile import records
 from colonnade.modelfile.fields import Field, Index, Place, Record, ViewBuffer
 
-ELEMENTS = {"buffers": records.BUFFER, "values": records.VALUE, "order": records.ORDER}
-ELEMENTS |= {record.name: record for record in records.STEPS}  # the sections whose elements are records
+ELEMENTS = records.SECTION_RECORDS
 INNER = {f"{record.name}_table": record for record in (records.STRIP, records.SEGMENT)}  # tables made of records
 RECORDS = {"header": records.HEADER, **ELEMENTS}  # by the names that changes.py gives them
 

@@ -34,7 +34,7 @@ static void poison(range r) { ASAN_POISON_MEMORY_REGION(r.first, (size_t)r.count
 static void allow(range r) { ASAN_UNPOISON_MEMORY_REGION(r.first, (size_t)r.count); }
 
 static range arena_of(const cln_session *session) {
-  return (range){session->arena, session->model->header->arena_bytes, false};
+  return (range){session->arena, session->model->program->arena_bytes, false};
 }
 
 static void add_step(cln_session *session, int32_t task) {
@@ -112,6 +112,7 @@ void guard_model(cln_model *model) {
   for (int op = 0; op < CLN_OP_COUNT; ++op) steps[op] = (cln_step_kind){real->steps[op].check, run_guarded};
   guarded.steps = steps;
   model->isa = &guarded;
+  for (int32_t i = 1; i < model->program_count; ++i) model->others[i - 1].isa = &guarded;
 }
 
 /* What lies there is like nothing that a step writes, lest this goes unnoticed. */

@@ -13,7 +13,8 @@ size_t LLVMFuzzerMutate(uint8_t *data, size_t bytes, size_t room);
 
 enum { MOST_PARTS = 16, MOST_NUMBERS = 512, MOST_CHANGES = 6, MOST_RECIPES = 256 };
 
-/* Records that are changed together: first a step, then its buffers, the next step, the header. And the numbers in them. */
+/* Records that are changed together: first a step, then its buffers, its
+ * program, the next step, the header. And the numbers in them. */
 typedef struct {
   part parts[MOST_PARTS];
   int32_t part_count;
@@ -27,11 +28,27 @@ static void add_part(focus *f, part p) {
   if (f->part_count < MOST_PARTS) f->parts[f->part_count++] = p;
 }
 
-static void add_buffers(const draft *d, focus *f, part step) {
+/* The program of step number `index` of the running order; the number of its first buffer in the section. */
+static part program_of(const draft *d, size_t index, size_t *first_buffer) {
+  const part none = {0};
+  size_t steps = 0;
+  *first_buffer = 0;
+  for (size_t i = 0; i < elements(d, CLN_SECTION_PROGRAMS); ++i) {
+    const part found = element(d, CLN_SECTION_PROGRAMS, i);
+    cln_program p;
+    memcpy(&p, d->data + found.at, sizeof p);
+    steps += (size_t)p.steps;
+    if (index < steps) return found;
+    *first_buffer += (size_t)p.buffers;
+  }
+  return none;
+}
+
+static void add_buffers(const draft *d, focus *f, part step, size_t first) {
   for (const field *own = step.record->fields; own < step.record->fields + step.record->field_count; ++own) {
     const int64_t buffer = own->role == BUFFER || own->role == WRITTEN ? load(d, (place){step.at + own->at, own->bytes}) : -1;
-    if (buffer >= 0 && (uint64_t)buffer < elements(d, CLN_SECTION_BUFFERS))
-      add_part(f, element(d, CLN_SECTION_BUFFERS, (size_t)buffer));
+    if (buffer >= 0 && first + (uint64_t)buffer < elements(d, CLN_SECTION_BUFFERS))
+      add_part(f, element(d, CLN_SECTION_BUFFERS, first + (size_t)buffer));
   }
 }
 
@@ -79,13 +96,16 @@ static void add_numbers(const draft *d, focus *f) {
 
 static void choose_focus(draft *d, focus *f) {
   const size_t steps = elements(d, CLN_SECTION_ORDER), index = random_below(d, steps);
+  size_t first_buffer;
   part step;
+  const part program = program_of(d, index, &first_buffer);
   f->part_count = f->number_count = 0;
   if (step_at(d, index, &step)) {
     add_part(f, step);
     add_elements(d, f, step);
-    add_buffers(d, f, step);
+    add_buffers(d, f, step, first_buffer);
   }
+  if (program.record) add_part(f, program);
   if (step_at(d, index + 1, &step)) add_part(f, step);
   if (steps) add_part(f, element(d, CLN_SECTION_ORDER, index));
   if (elements(d, CLN_SECTION_VALUES))

@@ -31,8 +31,9 @@ from colonnade.graph.ir import (
     Softmax,
     Transpose,
 )
+from colonnade.modelfile.program import Constants
 from colonnade.modelfile.records import ACTIVATIONS
-from colonnade.modelfile.writer import write
+from colonnade.modelfile.writer import write_programs
 from colonnade.plan.choose.tuner import Choice, NetworkPlan, default_plan
 from colonnade.plan.images import lower_parts, plan_parts
 from colonnade.plan.planes import NO_BORDERS, Borders
@@ -51,12 +52,14 @@ Chosen = Candidate | Mapping[str, Candidate]
 @dataclass(frozen=True)
 class Recipe:
     """A network and its plan. chosen: for all convolutions, or by node. borders: of values, no others having any; None:
-    as by default. chains: convolutions whose panels are each followed by the next one's."""
+    as by default. chains: convolutions whose panels are each followed by the next one's. batches: the same network for
+    other batches, whose programs come after."""
 
     graph: Graph
     chosen: Chosen = field(default_factory=dict)
     borders: Mapping[str, Borders] | None = None
     chains: frozenset[str] = frozenset()
+    batches: tuple[Graph, ...] = ()
 
 
 def recipes_of(target: Target) -> dict[str, Recipe]:
@@ -83,8 +86,12 @@ def build(name: str, target: Target = GENERIC) -> bytes:
         choices = {node: Choice(candidates.get(node, plan.candidates[node])) for node in problems}
         return NetworkPlan(problems, choices, recipe.chains)
 
-    parts = plan_parts(recipe.graph, plan_of)
-    return write(lower_parts(parts, replace(target, name=name)), checksum)
+    constants, named = Constants(), replace(target, name=name)
+    graphs = (recipe.graph, *recipe.batches)
+    programs = [lower_parts(plan_parts(graph, plan_of), named, constants) for graph in graphs]
+    for program, graph in zip(programs, graphs, strict=True):
+        program.images = graph.shape(graph.inputs[0])[0] if recipe.batches else 0
+    return write_programs(programs, checksum)
 
 
 def files_of(target: Target) -> dict[str, bytes]:
@@ -282,6 +289,7 @@ RECIPES: dict[str, Recipe] = {
     "classifier": _classifier(batch=1),
     "classifier of 3": _classifier(batch=3),
     "classifier of 4": _classifier(batch=4),
+    "programs": replace(_classifier(batch=3), batches=(_classifier(batch=1).graph, _classifier(batch=4).graph)),
     "images": _images(),
 }
 

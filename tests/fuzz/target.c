@@ -8,12 +8,12 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "colonnade.h"
 #include "counts.h"
 #include "guard.h"
+#include "internal.h"
 
 /* Beyond these a file is opened but not run: it would test the memory. */
-enum { MOST_ELEMENTS = 1 << 18, MOST_TASKS = 1 << 12, THREADS = 2 };
+enum { MOST_ELEMENTS = 1 << 18, MOST_TASKS = 1 << 12, MOST_PROGRAMS = 4, THREADS = 2 };
 
 static fuzz_counts own_counts, *counts = &own_counts;
 
@@ -30,12 +30,6 @@ int LLVMFuzzerInitialize(int *argc, char ***argv) {
   close(file);
   if (shared != MAP_FAILED) counts = shared;
   return 0;
-}
-
-static int64_t tasks_of(const uint8_t *data) {
-  cln_header header;
-  memcpy(&header, data, sizeof header);
-  return (int64_t)header.repeats * header.repeat_steps + (int64_t)header.section_count[CLN_SECTION_ORDER];
 }
 
 /* Counters of what has been executed, by the compiler's name. */
@@ -78,27 +72,44 @@ static void count_steps(const cln_model *model) {
     if (seen[k]) count(COUNT_STEPS + k);
 }
 
-static void run(cln_model *model) {
-  guard_model(model);
+/* The programs have one arena and one team. */
+static cln_session *session_of(cln_model *model, int32_t threads, int32_t program, cln_session **first) {
+  char error[256];
+  if (cln_session_create(model, threads, first, error, sizeof error)) return NULL;
+  return cln_session_program(*first, program);
+}
+
+static void run(cln_model *file, int32_t program) {
+  const cln_model *model = cln_model_program(file, program);
   const int32_t inputs = cln_model_inputs(model), outputs = cln_model_outputs(model);
   void **in = memory_of(model, inputs, cln_model_input), **out = memory_of(model, outputs, cln_model_output);
   bool ran = true;
   for (int32_t threads = 1; threads <= THREADS; ++threads) {
-    cln_session *session;
-    char error[256];
-    ran = ran && !cln_session_create(model, threads, &session, error, sizeof error);
+    cln_session *first = NULL, *session = ran ? session_of(file, threads, program, &first) : NULL;
+    ran = session != NULL;
     if (!ran) break;
     double *times = threads > 1 ? calloc((size_t)cln_model_steps(model), sizeof *times) : NULL;
     guard_arena(session);
     cln_session_profile(session, (const void *const *)in, out, times);
     release_arena(session);
     free(times);
-    cln_session_free(session);
+    cln_session_free(first);
   }
   count(ran ? COUNT_RUNS : COUNT_NO_SESSION);
   if (ran) count_steps(model);
   release(in, inputs);
   release(out, outputs);
+}
+
+/* Whether any program is: all have their memory at the same time. */
+static bool is_large(const cln_model *file) {
+  for (int32_t i = 0; i < cln_model_programs(file); ++i) {
+    const cln_model *model = cln_model_program(file, i);
+    const int64_t values = elements_of(model, cln_model_inputs(model), cln_model_input) +
+                           elements_of(model, cln_model_outputs(model), cln_model_output);
+    if (cln_model_arena_bytes(model) > 4 * MOST_ELEMENTS || values > MOST_ELEMENTS || model->task_count > MOST_TASKS) return true;
+  }
+  return false;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes) {
@@ -110,12 +121,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes) {
     return 0;
   }
   count(COUNT_ACCEPTED);
-  const int64_t values = elements_of(model, cln_model_inputs(model), cln_model_input) +
-                         elements_of(model, cln_model_outputs(model), cln_model_output);
-  if (cln_model_arena_bytes(model) > 4 * MOST_ELEMENTS || values > MOST_ELEMENTS || tasks_of(data) > MOST_TASKS)
+  guard_model(model);
+  if (is_large(model))
     count(COUNT_TOO_LARGE);
   else
-    run(model);
+    for (int32_t i = 0; i < cln_model_programs(model) && i < MOST_PROGRAMS; ++i) run(model, i);
   cln_model_close(model);
   return 0;
 }

@@ -13,7 +13,7 @@ from built_once import built_once
 from changes import Change, accepted, apply, differences, fewest, mended
 from field_table import RECORDS, role_of
 from fuzzer import Outcome, build_fuzzer, complaint, rebuild_fuzzer, run_fuzzer, write_corpus
-from model_bytes import open_header, open_sections
+from model_bytes import open_program, open_sections
 from recipes import GENERIC, build, files_of
 
 from colonnade.modelfile import records
@@ -87,7 +87,7 @@ def test_every_way_to_run_it(fields: dict[str, set[object]]) -> None:
 
 def test_batches(files: dict[str, bytes]) -> None:
     """Of 1 and of 3, image by image and at once, and every kind of buffer."""
-    assert {1, 3} <= {open_header(data)["repeats"] for data in files.values()}
+    assert {1, 3} <= {open_program(data)["repeats"] for data in files.values()}
     kinds = set()
     for data in files.values():
         rows = open_sections(data)["buffers"]
@@ -110,7 +110,7 @@ def test_the_mutators_table() -> None:
     assert roles["cnm.x_buffer"] == "BUFFER"
     assert roles["cnm.y_buffer"] == "WRITTEN"
     assert roles["cnm.off_table"] == "TABLE"
-    assert roles["header.arena_bytes"] == roles["buffers.bytes"] == "NUMBER"
+    assert roles["programs.arena_bytes"] == roles["buffers.bytes"] == "NUMBER"
     assert roles["header.checksum"] == roles["fill.value"] == "KEPT"
 
 
@@ -120,13 +120,13 @@ def test_the_mutators_table() -> None:
 def test_changes_one_after_the_other() -> None:
     base = build("classifier of 4")
     changes: list[Change] = [
-        ("header", 0, "repeats", 2),
+        ("programs", 0, "repeats", 2),
         ("cnm", 0, "x_buffer.kind", 3),
         ("cnm", 1, "off_table[2]", 44),
         ("cnm", 2, "strip_table[1].span", 5),
     ]
     changed = apply(base, changes)
-    assert open_header(changed)["repeats"] == 2
+    assert open_program(changed)["repeats"] == 2
     found = differences(base, changed)
     assert {*found} == {changes[0], ("buffers", 0, "kind", 3), *changes[2:]}
     assert apply(base, found) == changed == mended(changed)
@@ -149,7 +149,7 @@ def test_edges() -> None:
 
 
 def test_the_fewest_changes() -> None:
-    changes: list[Change] = [("header", 0, "repeats", number) for number in range(9)]
+    changes: list[Change] = [("programs", 0, "repeats", number) for number in range(9)]
     needed = {changes[2], changes[7]}
     assert fewest(changes, lambda kept: needed <= set(kept)) == [changes[2], changes[7]]
 

@@ -17,7 +17,7 @@ from layers import (
     small_network,
     small_network_candidates,
 )
-from model_bytes import open_header, open_sections, record_of, with_checksum, with_header, with_record
+from model_bytes import open_program, open_sections, record_of, with_checksum, with_program, with_record
 
 from colonnade.errors import ColonnadeError
 from colonnade.graph.ir import RELU, Act, Conv, GlobalPool
@@ -80,13 +80,13 @@ def _repeated() -> bytes:
 def test_the_last_image_keeps_its_slack() -> None:
     """Each image of a repeated step may read as far past its data as the first."""
     data = _repeated()
-    header, buffers = open_header(data), open_sections(data)["buffers"]
+    program, buffers = open_program(data), open_sections(data)["buffers"]
     refused = 0
     for index in range(len(buffers) // records.BUFFER.size):
         fields = _fields(data, "buffers", index)
         if fields["kind"] == records.BUFFER_KINDS.index("arena"):
-            room = header["arena_bytes"] - fields["offset"] - fields["bytes"]  # type: ignore[operator]
-            repeats = header["repeats"]
+            room = program["arena_bytes"] - fields["offset"] - fields["bytes"]  # type: ignore[operator]
+            repeats = program["repeats"]
             assert isinstance(repeats, int)
             changed = with_record(data, "buffers", index, advance=room // (repeats - 1) // 4 * 4)
             _refused(changed, "buffer [0-9]+: outside the arena")
@@ -111,7 +111,7 @@ def test_columns_that_end_after_their_own_storage() -> None:
     y = b.conv(Conv(), x, random_array((1000, 2, 1, 1), 1))
     z = b.conv(Conv(), x, random_array((1, 2, 1, 1), 2))
     data = model_of(b.graph(b.add(Act(RELU), (1, 1000, 4, 4), y), z), GENERIC, Columns(2, 1)).data
-    assert open_header(data)["arena_bytes"] > 4 * 16000  # type: ignore[operator]
+    assert open_program(data)["arena_bytes"] > 4 * 16000  # type: ignore[operator]
     slack = SLACK // 4
     for end in (32, 32 + slack):
         Session(Compiled(_last_column(data, 4 * (end - 16))))
@@ -148,14 +148,10 @@ def test_weight_lines_that_lie_beyond_their_plane(kernel_w: int) -> None:
 @pytest.mark.parametrize("repeats", [2, 4, 2**16])
 def test_repeats_of_no_steps(repeats: int) -> None:
     """Their claims would be counted where there is no counter, or where another step counts."""
-    _refused(with_header(_repeated(), repeat_steps=0), "the header repeats no steps")
+    _refused(with_program(_repeated(), repeat_steps=0), "program 0: no steps are repeated")
     single = compile_graph(small_classifier(1), target="generic", plan="default").data
-    _refused(with_header(single, repeats=repeats), "the header repeats no steps")
-    counts = open_header(single)["section_count"]
-    assert isinstance(counts, tuple)
-    order = records.SECTIONS.index("order")
-    empty = with_header(single, section_count=(*counts[:order], 0, *counts[order + 1 :]), repeats=repeats)
-    _refused(empty, "the header repeats no steps")
+    _refused(with_program(single, repeats=repeats), "program 0: no steps are repeated")
+    _refused(with_program(single, steps=0, repeats=repeats), "program 0: no steps are repeated")
 
 
 # Fields of which nothing was known

@@ -19,7 +19,7 @@ from layers import (
     small_network,
     small_network_candidates,
 )
-from model_bytes import open_sections, with_checksum, with_header, with_record
+from model_bytes import open_sections, with_checksum, with_header, with_program, with_record
 
 from colonnade.errors import ColonnadeError
 from colonnade.modelfile import records
@@ -230,8 +230,8 @@ def _repeated() -> bytes:
     ],
 )
 def test_repeats_that_cannot_be(changed: dict[str, object]) -> None:
-    says = "repeats: repeats out of range|repeat_steps: repeats out of range|the header repeats (no|more) steps.*|"
-    _refused(with_header(_repeated(), **changed), f"{says}the header repeats steps too often|{MISPLACED}")
+    says = "(repeats|repeat_steps): repeats out of range|no steps are repeated|more steps are .*|steps are .* often"
+    _refused(with_program(_repeated(), **changed), f"program 0: ({says})|{MISPLACED}")
 
 
 @pytest.mark.parametrize("advance", [-1, -(2**62), 2**20, 2**37, 2**62])

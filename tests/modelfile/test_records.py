@@ -18,7 +18,7 @@ from colonnade.modelfile.program import Constants
 from colonnade.runtime.binding import checksum
 from colonnade.target.isa import ISAS
 
-EVERY_RECORD = (records.HEADER, records.BUFFER, records.VALUE, records.ORDER, *records.STEPS)
+EVERY_RECORD = (records.HEADER, *records.SECTION_RECORDS.values())
 _LIMITS = {"i32": (-(2**31), 2**31 - 1), "i64": (-(2**63), 2**63 - 1), "u64": (0, 2**64 - 1)}
 
 

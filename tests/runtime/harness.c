@@ -27,17 +27,22 @@ static void free_values(void **data, int32_t count) {
   free(data);
 }
 
+static void run_program(const cln_model *model, cln_session *session, int runs) {
+  int32_t inputs = cln_model_inputs(model), outputs = cln_model_outputs(model);
+  void **in = values(model, inputs, cln_model_input), **out = values(model, outputs, cln_model_output);
+  for (int i = 0; i < runs; ++i) cln_session_run(session, (const void *const *)in, out);
+  free_values(in, inputs);
+  free_values(out, outputs);
+}
+
 static void try_file(const char *path, int32_t threads, int runs) {
   char error[256];
   cln_model *model;
   cln_session *session;
   if (cln_model_open(path, &model, error, sizeof error)) return;
   if (!cln_session_create(model, threads, &session, error, sizeof error)) {
-    int32_t inputs = cln_model_inputs(model), outputs = cln_model_outputs(model);
-    void **in = values(model, inputs, cln_model_input), **out = values(model, outputs, cln_model_output);
-    for (int i = 0; i < runs; ++i) cln_session_run(session, (const void *const *)in, out);
-    free_values(in, inputs);
-    free_values(out, outputs);
+    for (int32_t i = 0; i < cln_model_programs(model); ++i)
+      run_program(cln_model_program(model, i), cln_session_program(session, i), runs);
     cln_session_free(session);
   }
   cln_model_close(model);

@@ -24,7 +24,7 @@ from layers import (
     small_network,
     small_network_candidates,
 )
-from model_bytes import open_header, open_sections, record_of, with_checksum, with_header, with_record
+from model_bytes import open_header, open_sections, record_of, with_checksum, with_header, with_program, with_record
 
 from colonnade.elements import DEFAULT
 from colonnade.graph.ir import Act, Activation, Concat, Conv
@@ -33,7 +33,7 @@ from colonnade.modelfile import records
 from colonnade.modelfile.fields import LIMITS, Interval, Place, ViewAt
 from colonnade.modelfile.program import View, room_for
 from colonnade.modelfile.writer import write
-from colonnade.plan.compiler import compile_graph
+from colonnade.plan.compiler import Shaped, compile_graph, compile_graphs
 from colonnade.plan.ways import ALL_STRIPS, Columns, Vertical
 from colonnade.runtime.binding import checksum
 from colonnade.runtime.build import CSRC, LIBRARY_SOURCES, compile_units
@@ -169,6 +169,16 @@ def test_panels_that_end_in_the_middle_of_a_vector(thread_checked: Harness, tmp_
     """The last vector of one panel reads where the first panel of the next plane is written, were they chained."""
     good = _chained(GENERIC, (15, 15), [False, False, False, False])
     thread_checked.run(_write(tmp_path, iter([good])), threads=3, runs=50)
+
+
+def test_several_programs(memory_checked: Harness, thread_checked: Harness, tmp_path: Path) -> None:
+    """One arena and one team for all, and for each thread one more arena where images are shared out."""
+    rng = np.random.default_rng(29)
+    networks = [Shaped(small_classifier(batch), batch) for batch in (3, 1, 4, 2)]
+    good = compile_graphs(networks, target="generic", plan="default").data
+    memory_checked.run(_write(tmp_path, (content for content in (good, *_single_changes(good)))), threads=2)
+    memory_checked.run(_write(tmp_path, (_random_changes(good, rng) for _ in range(200))), threads=2)
+    thread_checked.run(_write(tmp_path, iter([good])), threads=3, runs=20)
 
 
 def test_slices_side_by_side(thread_checked: Harness, memory_checked: Harness, tmp_path: Path) -> None:
@@ -346,14 +356,9 @@ def _crafted_masks(target: Target) -> Iterator[bytes]:
         yield write(program, checksum)
 
 
-def _record_sections() -> dict[str, records.Record]:
-    fixed = {"buffers": records.BUFFER, "values": records.VALUE, "order": records.ORDER}
-    return fixed | {record.name: record for record in records.STEPS}
-
-
 def _single_changes(good: bytes) -> Iterator[bytes]:
     sections = open_sections(good)
-    for name, record in _record_sections().items():
+    for name, record in records.SECTION_RECORDS.items():
         count = len(sections[name]) // record.size
         chosen = {0, count - 2} if name == "cnm" else {0}
         for index in sorted(chosen & set(range(count))):
@@ -376,7 +381,7 @@ def _other_values(field: records.Field, old: object) -> Iterator[object]:
 
 
 def _replaced(good: bytes, sections: dict[str, bytes], name: str, index: int, values: dict[str, object]) -> bytes:
-    record, data = _record_sections()[name], sections[name]
+    record, data = records.SECTION_RECORDS[name], sections[name]
     begin = index * record.size
     return with_checksum(good, {**sections, name: data[:begin] + record.pack(**values) + data[begin + record.size :]})
 
@@ -385,7 +390,7 @@ def _random_changes(good: bytes, rng: np.random.Generator) -> bytes:
     """Up to four fields of any records take near, round or borrowed values."""
     for _ in range(rng.integers(2, 5)):
         sections = open_sections(good)
-        known = {name: record for name, record in _record_sections().items() if sections[name]}
+        known = {name: record for name, record in records.SECTION_RECORDS.items() if sections[name]}
         often = next(name for name in CONVOLUTIONS if name in known)
         name = str(rng.choice([*known, often, often, often, "buffers"]))
         record = known[name]
@@ -454,7 +459,7 @@ def _header_changes(good: bytes, rng: np.random.Generator) -> Iterator[bytes]:
             for value in (0, old[place] + 1, old[place] + 64, max(near, 0), 2**31, 2**63, 2**64 - 64):
                 yield with_header(good, **{name: (*old[:place], value, *old[place + 1 :])})
     for arena in (0, -1, 1, 16, 2**38, 2**38 + 1, 2**63 - 1, -(2**63)):
-        yield with_header(good, arena_bytes=arena)
+        yield with_program(good, arena_bytes=arena)
     for repeats in (0, -1, 2, 3, 5, 2**16, 2**31 - 1, -(2**31)):
-        yield with_header(good, repeats=repeats)
-        yield with_header(good, repeat_steps=repeats)
+        yield with_program(good, repeats=repeats)
+        yield with_program(good, repeat_steps=repeats)

@@ -80,9 +80,14 @@ def zoo(
 def inspect(
     model: ModelArgument, batch: BatchOption = None, input_size: SizeOption = None, shape: ShapeOption = None
 ) -> None:
-    """List a model's convolutions: shape, work, zeros, and the tiles found in them."""
+    """List a model's convolutions: shape, work, zeros, and tiles found in them. Or the programs of a compiled one."""
     from colonnade.graph.onnx_import import import_model
 
+    if model.suffix == ".colonnade":
+        if (batch, input_size, shape) != (None, None, None):
+            raise ColonnadeError(f"{model}: is compiled; its shapes are fixed")
+        print_table(_programs(model))
+        return
     for option, value in (("--batch", batch), ("--input-size", input_size)):
         check_positive(option, value)
     print_table(_layers(import_model(model, batch=batch, input_size=input_size, shapes=parse_shapes(shape))))
@@ -237,6 +242,31 @@ def _layers(graph: Graph) -> Table:
         raise ColonnadeError(f"{graph.name}: has no convolutions")
     table.add_section()
     table.add_row("all", "", "", "", "", f"{total:.1f}", f"{zeros / total:.1%}", "", "")
+    return table
+
+
+def _programs(path: Path) -> Table:
+    """The programs of a compiled model."""
+    from rich.table import Table
+
+    from colonnade.modelfile.reader import Argument, describe
+    from colonnade.runtime.binding import printable
+
+    def named(arguments: tuple[Argument, ...]) -> str:
+        return ", ".join(f"{printable(one.name)} {_by(one.shape)}" for one in arguments)
+
+    try:
+        found = describe(path.read_bytes(), str(path))
+    except OSError as error:
+        raise ColonnadeError(f"{path}: {error.strerror}") from error
+    table = Table("program", "inputs", "outputs", "other batches")
+    for heading in ("steps", "activations, MB"):
+        table.add_column(heading, justify="right")
+    for number, program in enumerate(found.programs):
+        others = "yes" if program.images else "no"
+        steps, memory = str(len(program.steps)), f"{program.arena_bytes / 1e6:.1f}"
+        table.add_row(str(number), named(program.inputs), named(program.outputs), others, steps, memory)
+    table.caption = f"for {found.target}; all share {found.constant_bytes / 1e6:.1f} MB of weights and tables"
     return table
 
 

@@ -37,6 +37,22 @@ BatchOption = Annotated[int | None, typer.Option(help="Images per run. [default:
 SizeOption = Annotated[
     int | None, typer.Option(help="Height and width of the input. [default: as in the file, else 224]")
 ]
+BatchesOption = Annotated[
+    str | None,
+    typer.Option(
+        "--batch",
+        help="Images per run, or several with commas between, for one file. [default: as in the file, else 1]",
+    ),
+]
+SizesOption = Annotated[
+    str | None,
+    typer.Option(
+        "--input-size",
+        metavar="HxW,...",
+        help="Height and width of the input, or one number for both; several with commas between, for one file. "
+        "[default: as in the file, else 224]",
+    ),
+]
 ShapeOption = Annotated[
     list[str] | None,
     typer.Option(metavar="NAME=N,N,...", help="Whole shape of an input, as in x=1,3,48,320. May be repeated."),
@@ -145,6 +161,23 @@ def check_positive(option: str, value: int | None) -> None:
     """ColonnadeError unless the value is at least 1 (or not given)."""
     if value is not None and value < 1:
         raise ColonnadeError(f"{option}: {value} is out of range; it must be at least 1")
+
+
+def parse_batches(text: str | None) -> list[int] | None:
+    """`1,2,4`: numbers of images."""
+    return None if text is None else [_parse_count(word.strip(), "--batch") for word in text.split(",")]
+
+
+def parse_sizes(text: str | None) -> list[tuple[int, int] | int] | None:
+    """`320x480,640`: heights and widths, or single numbers for both."""
+    return None if text is None else [_parse_size(word.strip()) for word in text.split(",")]
+
+
+def _parse_size(text: str) -> tuple[int, int] | int:
+    sides = [_parse_count(side, "--input-size", "HxW, as in 320x480") for side in text.split("x")]
+    if len(sides) > 2:
+        raise ColonnadeError(f"--input-size: '{text}' is neither a number nor HxW, as in 320x480")
+    return sides[0] if len(sides) == 1 else (sides[0], sides[1])
 
 
 def parse_shapes(texts: Sequence[str] | None) -> dict[str, tuple[int, ...]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,17 +10,19 @@ import typer
 
 from colonnade.cli.arrays import assign, check_all_given, npy_bytes, read_array
 from colonnade.cli.options import (
-    BatchOption,
+    BatchesOption,
     ModelArgument,
     PlanOption,
     RunnerOption,
     ShapeOption,
-    SizeOption,
+    SizesOption,
     TargetOption,
     ThreadsOption,
     check_positive,
+    parse_batches,
     parse_plan,
     parse_shapes,
+    parse_sizes,
     print_table,
     progress_bar,
 )
@@ -28,7 +31,7 @@ from colonnade.errors import ColonnadeError
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from colonnade.plan.compiler import CompiledModel
+    from colonnade.plan.compiler import CompiledModel, LayerPlan, ProgramPlan
 
 
 def compile_model(
@@ -38,8 +41,8 @@ def compile_model(
     ] = None,
     target: TargetOption = "native",
     threads: ThreadsOption = 1,
-    batch: BatchOption = None,
-    input_size: SizeOption = None,
+    batch: BatchesOption = None,
+    input_size: SizesOption = None,
     shape: ShapeOption = None,
     plan: PlanOption = "tuned",
     runner: RunnerOption = "local",
@@ -48,7 +51,10 @@ def compile_model(
     ] = None,
     layers: Annotated[bool, typer.Option("--layers", help="Print the kernel that was chosen for each layer.")] = False,
 ) -> None:
-    """Plan a model for a target and write one file that the runtime maps and runs."""
+    """Plan a model for a target and write one file that the runtime maps and runs.
+
+    Lists of batches and input sizes make one file with a program for every pair; programs share weights.
+    """
     from colonnade import api
     from colonnade.files import check_writable
 
@@ -58,16 +64,16 @@ def compile_model(
         raise ColonnadeError(
             f"--runner {runner}: the default plan measures nothing; leave out either --runner or --plan default"
         )
-    for option, value in (("--threads", threads), ("--batch", batch), ("--input-size", input_size)):
-        check_positive(option, value)
+    check_positive("--threads", threads)
+    batches, sizes = parse_batches(batch), parse_sizes(input_size)
     check_writable(path)
     with progress_bar() as tell:
         compiled = api.compile(
             model,
             target=target,
             threads=threads,
-            batch=batch,
-            input_size=input_size,
+            batch=batches,
+            input_size=sizes,
             shapes=parse_shapes(shape),
             plan=kind,
             runner=runner,
@@ -76,9 +82,14 @@ def compile_model(
         )
     compiled.save(path)
     if layers:
-        print_table(_layer_table(compiled))
+        print_table(_layer_table(compiled.layers))
+        for program in compiled.programs[1:]:
+            typer.echo(_shapes_text(program))
+            print_table(_layer_table(program.layers))
     for note in compiled.notes:
         typer.echo(f"note: {note}")
+    for program in compiled.programs[1:]:
+        typer.echo(f"{_shapes_text(program)}: {program.more_bytes / 1e6:.1f} MB of weights and tables of its own")
     typer.echo(_summary(compiled, path))
 
 
@@ -112,10 +123,19 @@ def _summary(compiled: CompiledModel, path: Path) -> str:
     macs = sum(layer.macs for layer in compiled.layers)
     kept = sum(layer.kept_macs for layer in compiled.layers)
     share = f", {kept / macs:.0%} of {macs / 1e9:.2f} GMAC kept" if macs else ""
-    return f"{path}: {len(compiled.data) / 1e6:.1f} MB for {compiled.target}, {len(compiled.layers)} layers{share}"
+    programs = f", {len(compiled.programs)} programs" if len(compiled.programs) > 1 else ""
+    layers = f", {len(compiled.layers)} layers{share}"
+    return f"{path}: {len(compiled.data) / 1e6:.1f} MB for {compiled.target}{programs}{layers}"
 
 
-def _layer_table(compiled: CompiledModel) -> Table:
+def _shapes_text(program: ProgramPlan) -> str:
+    """The inputs of a program and their shapes."""
+    from colonnade.runtime.binding import printable
+
+    return ", ".join(f"{printable(name)} {'x'.join(map(str, shape))}" for name, shape in program.inputs)
+
+
+def _layer_table(layers: Sequence[LayerPlan]) -> Table:
     from rich.table import Table
 
     from colonnade.runtime.binding import printable
@@ -123,7 +143,7 @@ def _layer_table(compiled: CompiledModel) -> Table:
     table = Table("layer", "shape", "algorithm")
     for heading in ("MMAC", "kept", "ms"):
         table.add_column(heading, justify="right")
-    for layer in compiled.layers:
+    for layer in layers:
         table.add_row(
             printable(layer.name),
             layer.shape,

@@ -16,7 +16,14 @@ C_TYPES = {"i32": ("int32_t", "i"), "i64": ("int64_t", "q"), "f32": ("float", "f
 
 # Limits that ranges name, beside those of micro-kernels (runtime/emit.py). With these, sums and products of a few sizes
 # fit 64 bits.
-LIMITS = {"MAX_SIDE": 1 << 24, "MAX_STEP": 1 << 12, "MAX_PAD": 1 << 14, "MAX_COUNT": 1 << 38, "MAX_REPEATS": 1 << 16}
+LIMITS = {
+    "MAX_SIDE": 1 << 24,
+    "MAX_STEP": 1 << 12,
+    "MAX_PAD": 1 << 14,
+    "MAX_COUNT": 1 << 38,
+    "MAX_REPEATS": 1 << 16,
+    "MAX_PROGRAMS": 1 << 10,
+}
 
 Bound = int | str  # a number, or the name of a limit of the C library (limits.h, format.h) without its CLN_
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -90,22 +91,31 @@ def elements_of(shape: tuple[int, ...]) -> int:
 
 
 class Constants:
-    """Two pools that records point into: data of any element type, and tables of i32. Equal tables are stored once."""
+    """Two pools that records point into: data of any element type, and tables of i32. Equal ones are stored once, for
+    all programs of a file."""
 
     def __init__(self) -> None:
         self._data: list[bytes] = []
         self._ints: list[np.ndarray] = []
         self._data_bytes = 0
         self._int_count = 0
+        self._known_data: dict[bytes, int] = {}  # by digest
         self._known_ints: dict[bytes, int] = {}
+
+    @property
+    def total_bytes(self) -> int:
+        """Of both pools so far."""
+        return self._data_bytes + 4 * self._int_count
 
     def add(self, values: np.ndarray, element: Element) -> int:
         """The byte at which `values` begin, as elements of that type: at a cache line."""
         data = values.astype(element.dtype, casting="same_kind", copy=False).tobytes()
-        at = self._data_bytes
-        self._data += [data, bytes(-len(data) % ALIGNMENT)]
-        self._data_bytes += len(data) + len(self._data[-1])
-        return at
+        key = hashlib.blake2b(data).digest()
+        if key not in self._known_data:
+            self._known_data[key] = self._data_bytes
+            self._data += [data, b"\0" * (-len(data) % ALIGNMENT)]
+            self._data_bytes += len(data) + len(self._data[-1])
+        return self._known_data[key]
 
     def add_ints(self, values: np.ndarray) -> int:
         """Index of the first of `values`. ColonnadeError when one does not fit 32 bits."""
@@ -132,8 +142,9 @@ class Constants:
 
 @dataclass
 class Program:
-    """Steps in running order, with the values and constants they use. The first `repeat_steps` run `repeats` times,
-    once for each image of a batch, before the others run."""
+    """Steps in running order for one shape of the inputs, with the values and constants they use. The first
+    `repeat_steps` run `repeats` times, once for each image of a batch, before the others run. images: how many images
+    the first axis of every input and output counts, if none depends on another; else 0."""
 
     target: Target
     inputs: list[Value] = field(default_factory=list)
@@ -142,3 +153,4 @@ class Program:
     constants: Constants = field(default_factory=Constants)
     repeats: int = 1
     repeat_steps: int = 0
+    images: int = 0

@@ -1,5 +1,5 @@
-"""What a model file says about itself: target, inputs and outputs, steps. For those who hand the file to a runtime
-elsewhere; the runtime itself (csrc/model.c) checks every byte."""
+"""What a model file says about itself: target, and programs with their inputs, outputs and steps. For those who hand
+the file to a runtime elsewhere; the runtime itself (csrc/model.c) checks every byte."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from colonnade.errors import ColonnadeError
 from colonnade.modelfile import records
 from colonnade.modelfile.staged import ONLY_IN_PYTHON, is_staged
 
+Row = dict[str, object]  # the fields of one record
+
 
 @dataclass(frozen=True)
 class Argument:
@@ -25,15 +27,38 @@ class Argument:
 
 
 @dataclass(frozen=True)
-class Description:
-    """The outside of a model. target: the instruction set it needs; planned_for: the target it was compiled for, whose
-    name this version may not know; steps: (node name, kind) in running order."""
+class Outline:
+    """The outside of one program. steps: (node name, kind) in running order; images: as in `Program`."""
 
-    target: str
-    planned_for: str
     inputs: tuple[Argument, ...]
     outputs: tuple[Argument, ...]
     steps: tuple[tuple[str, str], ...]
+    images: int
+    arena_bytes: int
+
+
+@dataclass(frozen=True)
+class Description:
+    """The outside of a model. target: the instruction set it needs; planned_for: the target it was compiled for, whose
+    name this version may not know; constant_bytes: of the weights and tables that all programs share."""
+
+    target: str
+    planned_for: str
+    programs: tuple[Outline, ...]
+    constant_bytes: int
+
+    @property
+    def inputs(self) -> tuple[Argument, ...]:
+        """Of the first program."""
+        return self.programs[0].inputs
+
+    @property
+    def outputs(self) -> tuple[Argument, ...]:
+        return self.programs[0].outputs
+
+    @property
+    def steps(self) -> tuple[tuple[str, str], ...]:
+        return self.programs[0].steps
 
 
 @dataclass(frozen=True)
@@ -55,7 +80,7 @@ class Source:
 
 
 def source_of_copy(data: bytes, step: int) -> Source:
-    """What a step reads that copies, or computes element by element. ValueError for other steps."""
+    """What a step of the first program reads that copies, or computes element by element. ValueError for others."""
     header = records.HEADER.unpack(data[: records.HEADER.size])
     row = _rows(data, header, "order", records.ORDER)[step]
     record = records.STEPS[_index(row["op"])]
@@ -87,15 +112,16 @@ def describe(data: bytes, label: str = "compiled model") -> Description:
 
 
 def read_steps(data: bytes, label: str = "compiled model") -> tuple[list[StepRecord], bytes]:
-    """The steps of the model file `data` in running order, and the section of i32 tables that they point into. Errors
-    as in `describe`."""
+    """The steps of the first program of the model file `data` in running order, and the section of i32 tables that they
+    point into. Errors as in `describe`."""
     with intact(label):
         header = _header(data, label)
         strings = _section(data, header, "strings")
         kinds = {record.name: _rows(data, header, record.name, record) for record in records.STEPS}
-        repeats, repeated = _index(header["repeats"]), _index(header["repeat_steps"])
+        program = _rows(data, header, "programs", records.PROGRAM)[0]
+        repeats, repeated = _index(program["repeats"]), _index(program["repeat_steps"])
         steps = []
-        for i, row in enumerate(_rows(data, header, "order", records.ORDER)):
+        for i, row in enumerate(_rows(data, header, "order", records.ORDER)[: _index(program["steps"])]):
             op = records.STEPS[_index(row["op"])].name
             fields = kinds[op][_index(row["index"])]
             steps.append(StepRecord(_string(strings, row["name"]), op, fields, repeats if i < repeated else 1))
@@ -127,6 +153,18 @@ def _header(data: bytes, label: str) -> dict[str, object]:
 def _describe(data: bytes, header: dict[str, object]) -> Description:
     values, order = _rows(data, header, "values", records.VALUE), _rows(data, header, "order", records.ORDER)
     strings = _section(data, header, "strings")
+    programs = []
+    for program in _rows(data, header, "programs", records.PROGRAM):
+        of_values, of_order = _index(program["values"]), _index(program["steps"])
+        programs.append(_outline(program, values[:of_values], order[:of_order], strings))
+        values, order = values[of_values:], order[of_order:]
+    if not programs:
+        raise ValueError("no program")
+    constants = sum(len(_section(data, header, name)) for name in ("ints", "data"))
+    return Description(_name(header["target"]), _name(header["planned_for"]), tuple(programs), constants)
+
+
+def _outline(program: Row, values: list[Row], order: list[Row], strings: bytes) -> Outline:
     arguments: tuple[list[Argument], list[Argument]] = ([], [])
     for value in values:
         shape = value["dims"][: value["rank"]]  # type: ignore[index]
@@ -134,9 +172,8 @@ def _describe(data: bytes, header: dict[str, object]) -> Description:
             Argument(_string(strings, value["name"]), shape, ELEMENTS[_index(value["element"])])
         )
     steps = tuple((_string(strings, row["name"]), records.STEPS[_index(row["op"])].name) for row in order)
-    return Description(
-        _name(header["target"]), _name(header["planned_for"]), tuple(arguments[0]), tuple(arguments[1]), steps
-    )
+    images, arena_bytes = _index(program["images"]), _index(program["arena_bytes"])
+    return Outline(tuple(arguments[0]), tuple(arguments[1]), steps, images, arena_bytes)
 
 
 def _name(field: object) -> str:

@@ -32,7 +32,7 @@ __all__ = ["MAX_RANK", "STEPS", "Field", "Record"]
 
 MAGIC = b"COLONNAD"
 STAGED_MAGIC = b"COLSTAGE"  # of files that only Python can run (modelfile/staged.py)
-VERSION = 13
+VERSION = 14
 ALIGNMENT = 64
 TARGET_BYTES = 32  # of a name, with the zero at its end
 
@@ -43,6 +43,32 @@ BUFFER_KINDS = ("arena", "input", "output", "constant")
 ACTIVATIONS = tuple(row.name for row in ROWS)
 
 OPCODES = {step.name: code for code, step in enumerate(STEPS)}
+
+# The records of a program are the next ones of the sections `buffers`, `values` and `order`, after those of the
+# programs before it. All programs share the other sections.
+PROGRAM = record(
+    "program",
+    "The steps for one shape of the inputs.",
+    count("arena_bytes", "memory for activations, slack included"),
+    number("buffers", 0, "MAX_SIDE", "size out of range", "its buffers"),
+    number("values", 0, "MAX_SIDE", "size out of range", "its inputs and outputs"),
+    number("steps", 0, "MAX_SIDE", "size out of range", "its entries of the running order"),
+    number(
+        "images",
+        0,
+        "MAX_SIDE",
+        "size out of range",
+        "images of a run: the first axis of every value, and none of them depends on another; 0: not known to be so",
+    ),
+    number(
+        "repeats",
+        1,
+        "MAX_REPEATS",
+        "repeats out of range",
+        "how often the first `repeat_steps` run: once for each image of a batch, or once",
+    ),
+    number("repeat_steps", 0, "MAX_SIDE", "repeats out of range", "steps that are repeated"),
+)
 
 BUFFER = record(
     "buffer",
@@ -110,6 +136,7 @@ SEGMENT = record(
 
 # Sections in file order. Strings are zero-terminated; names are offsets into them.
 SECTIONS: tuple[str, ...] = (
+    "programs",
     "buffers",
     "values",
     "order",
@@ -127,7 +154,6 @@ HEADER = Record(
         Field("magic", "char", 8, _CHECKED_FIRST, MAGIC.decode()),
         Field("checksum", "u64", 1, _CHECKED_FIRST, "XXH64 with seed 0 of every byte after this field"),
         Field("file_bytes", "u64", 1, _CHECKED_FIRST, "length of the file"),
-        count("arena_bytes", "memory for activations, slack included"),
         Field("section_at", "u64", len(SECTIONS), _CHECKED_FIRST, "byte offset of each section"),
         Field("section_count", "u64", len(SECTIONS), _CHECKED_FIRST, "its records, characters or numbers"),
         Field("version", "i32", 1, _CHECKED_FIRST, "VERSION"),
@@ -138,24 +164,25 @@ HEADER = Record(
             "vectors out of range",
             "bytes of a vector that data are laid out for",
         ),
-        number(
-            "repeats",
-            1,
-            "MAX_REPEATS",
-            "repeats out of range",
-            "how often the first `repeat_steps` run: once for each image of a batch, or once",
-        ),
-        number("repeat_steps", 0, "MAX_SIDE", "repeats out of range", "steps that are repeated"),
         Field("target", "char", TARGET_BYTES, Text(), "instruction set"),
         Field("planned_for", "char", TARGET_BYTES, Text(), "row of target/targets.py, for those who ship the model"),
     ),
     "The first bytes of a file.",
 )
 
-RECORDS: tuple[Record, ...] = (HEADER, BUFFER, VALUE, ORDER, STRIP, SEGMENT, *STEPS)
+# Records that are the elements of sections.
+SECTION_RECORDS: dict[str, Record] = {
+    "programs": PROGRAM,
+    "buffers": BUFFER,
+    "values": VALUE,
+    "order": ORDER,
+    **{step.name: step for step in STEPS},
+}
+
+RECORDS: tuple[Record, ...] = (HEADER, PROGRAM, BUFFER, VALUE, ORDER, STRIP, SEGMENT, *STEPS)
 
 
 def element_bytes(section: str) -> int:
     """Size of one element of a section: a record, a character or a number."""
-    plain = {"buffers": BUFFER.size, "values": VALUE.size, "order": ORDER.size, "strings": 1, "ints": 4, "data": 1}
-    return plain.get(section) or STEPS[OPCODES[section]].size
+    plain = {"strings": 1, "ints": 4, "data": 1}
+    return plain.get(section) or SECTION_RECORDS[section].size

@@ -1,9 +1,9 @@
-"""Turns a program into the bytes of a model file (docs/model-file.md)."""
+"""Turns programs into the bytes of a model file (docs/model-file.md)."""
 
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import chain
 
 from colonnade.elements import ELEMENTS
@@ -13,20 +13,48 @@ from colonnade.kernels.shapes import SLACK
 from colonnade.modelfile import records
 from colonnade.modelfile.arena import lifetimes, place
 from colonnade.modelfile.program import Program, Storage
+from colonnade.target.targets import Target
 
 
 def write(program: Program, checksum: Callable[[bytes], int]) -> bytes:
-    """The model file. `checksum` is the runtime's XXH64."""
-    offsets, arena_bytes = place(lifetimes(program))
-    storages = _storages(program)
-    strings = _Strings()
-    sections = {"buffers": _buffers(storages, offsets), "values": _values(program, storages, strings)}
-    sections |= _steps(program, storages, strings)
-    data, ints = program.constants.pools()
+    """The model file of one program. `checksum` is the runtime's XXH64."""
+    return write_programs([program], checksum)
+
+
+def write_programs(programs: Sequence[Program], checksum: Callable[[bytes], int]) -> bytes:
+    """The model file of several programs for one target, with the same constants."""
+    first, strings = programs[0], _Strings()
+    assert all(one.constants is first.constants and one.target is first.target for one in programs)
+    rows: dict[str, list[bytes]] = {name: [] for name in records.SECTION_RECORDS}
+    for program in programs:
+        _add_program(rows, program, strings)
+    sections = {name: b"".join(packed) for name, packed in rows.items()}
+    data, ints = first.constants.pools()
     sections["strings"] = strings.data
     sections["ints"] = ints + bytes(4 * LOOKAHEAD)
     sections["data"] = data + bytes(SLACK)
-    return _assemble(program, arena_bytes, sections, checksum)
+    return _assemble(first.target, sections, checksum)
+
+
+def _add_program(rows: dict[str, list[bytes]], program: Program, strings: _Strings) -> None:
+    """The records of a program, after those of the programs before."""
+    offsets, arena_bytes = place(lifetimes(program))
+    storages = _storages(program)
+    values = _values(program, storages, strings)
+    rows["programs"].append(
+        records.PROGRAM.pack(
+            arena_bytes=arena_bytes,
+            buffers=len(storages),
+            values=len(values),
+            steps=len(program.steps),
+            images=program.images,
+            repeats=program.repeats,
+            repeat_steps=program.repeat_steps,
+        )
+    )
+    rows["buffers"] += _buffers(storages, offsets)
+    rows["values"] += values
+    _add_steps(rows, program, storages, strings)
 
 
 class _Strings:
@@ -50,8 +78,8 @@ def _storages(program: Program) -> dict[Storage, int]:
     return {storage: number for number, storage in enumerate(dict.fromkeys(chain(values, views)))}
 
 
-def _buffers(storages: dict[Storage, int], offsets: dict[Storage, int]) -> bytes:
-    return b"".join(
+def _buffers(storages: dict[Storage, int], offsets: dict[Storage, int]) -> list[bytes]:
+    return [
         records.BUFFER.pack(
             offset=offsets[storage.part_of or storage] if storage.kind == "arena" else storage.index,
             bytes=storage.bytes,
@@ -60,10 +88,10 @@ def _buffers(storages: dict[Storage, int], offsets: dict[Storage, int]) -> bytes
             element=ELEMENTS.index(storage.element),
         )
         for storage in storages
-    )
+    ]
 
 
-def _values(program: Program, storages: dict[Storage, int], strings: _Strings) -> bytes:
+def _values(program: Program, storages: dict[Storage, int], strings: _Strings) -> list[bytes]:
     rows = []
     for is_output, values in enumerate((program.inputs, program.outputs)):
         for index, value in enumerate(values):
@@ -83,13 +111,11 @@ def _values(program: Program, storages: dict[Storage, int], strings: _Strings) -
                     element=ELEMENTS.index(value.storage.element),
                 )
             )
-    return b"".join(rows)
+    return rows
 
 
-def _steps(program: Program, storages: dict[Storage, int], strings: _Strings) -> dict[str, bytes]:
-    """The section of running order, and one section per kind of step."""
-    rows: dict[str, list[bytes]] = {record.name: [] for record in records.STEPS}
-    order = []
+def _add_steps(rows: dict[str, list[bytes]], program: Program, storages: dict[Storage, int], strings: _Strings) -> None:
+    """The running order, and the records of each kind of step."""
     for step in program.steps:
         fields = dict(step.fields)
         for name, view in step.views.items():
@@ -97,17 +123,14 @@ def _steps(program: Program, storages: dict[Storage, int], strings: _Strings) ->
             fields[f"{name}_at"] = 0 if view is None else view.at
         record = records.STEPS[records.OPCODES[step.op]]
         op, index = records.OPCODES[step.op], len(rows[step.op])
-        order.append(records.ORDER.pack(op=op, index=index, name=strings.add(step.name)))
+        rows["order"].append(records.ORDER.pack(op=op, index=index, name=strings.add(step.name)))
         try:
             rows[step.op].append(record.pack(**fields))
         except struct.error as error:
             raise ColonnadeError(f"'{step.name}': a size or an attribute is too large for a model file") from error
-    return {"order": b"".join(order), **{name: b"".join(packed) for name, packed in rows.items()}}
 
 
-def _assemble(
-    program: Program, arena_bytes: int, sections: dict[str, bytes], checksum: Callable[[bytes], int]
-) -> bytes:
+def _assemble(target: Target, sections: dict[str, bytes], checksum: Callable[[bytes], int]) -> bytes:
     at, positions, counts, body = _aligned(records.HEADER.size), [], [], []
     for name in records.SECTIONS:
         data = sections[name]
@@ -118,15 +141,12 @@ def _assemble(
     fields: dict[str, object] = {
         "magic": records.MAGIC,
         "file_bytes": at,
-        "arena_bytes": arena_bytes,
         "section_at": positions,
         "section_count": counts,
         "version": records.VERSION,
-        "vector_bytes": program.target.vector_bytes,
-        "repeats": program.repeats,
-        "repeat_steps": program.repeat_steps,
-        "target": program.target.isa.name.encode(),
-        "planned_for": program.target.name.encode(),
+        "vector_bytes": target.vector_bytes,
+        "target": target.isa.name.encode(),
+        "planned_for": target.name.encode(),
     }
     header = records.HEADER.pack(checksum=0, **fields)
     covered = len(records.MAGIC) + 8

@@ -3,25 +3,33 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, get_args
 
 from colonnade.errors import ColonnadeError
 from colonnade.files import write_atomic
+from colonnade.graph.batches import images_of
 from colonnade.graph.ir import Graph
-from colonnade.modelfile.writer import write
+from colonnade.modelfile.program import Constants
+from colonnade.modelfile.writer import write_programs
 from colonnade.plan.choose.cache import PlanCache, default_cache_dir
 from colonnade.plan.choose.chain import chained
+from colonnade.plan.choose.joint import alike
 from colonnade.plan.choose.tuner import NetworkPlan, default_plan, tuned_plan
-from colonnade.plan.images import lower_parts, plan_parts
+from colonnade.plan.images import Part, lower_parts, plan_parts
+from colonnade.plan.lowering.matrix import dense_shape
+from colonnade.plan.problem import ConvProblem
+from colonnade.plan.ways import Candidate
 from colonnade.remote.open import open_runner
 from colonnade.remote.runner import Runner
 from colonnade.runtime.binding import check_model, checksum, targets
 from colonnade.target.targets import TARGET_NAMES, TARGETS, Target, target_named
 
 Plan = Literal["tuned", "default"]
+
+DENSE_ROWS = 4  # images at once for which fully connected layers choose V, where programs of several batches share them
 
 
 @dataclass(frozen=True)
@@ -39,13 +47,24 @@ class LayerPlan:
 
 
 @dataclass(frozen=True)
+class ProgramPlan:
+    """What was chosen for one shape of the inputs. more_bytes: of weights and tables that the programs before do not
+    have; of the first program all."""
+
+    inputs: tuple[tuple[str, tuple[int, ...]], ...]
+    layers: tuple[LayerPlan, ...]
+    more_bytes: int
+
+
+@dataclass(frozen=True)
 class CompiledModel:
-    """A model file in memory, and what was chosen for each convolution."""
+    """A model file in memory, and what was chosen for each convolution: `layers` are those of the first program."""
 
     data: bytes = field(repr=False)
     target: str
     layers: tuple[LayerPlan, ...]
     notes: tuple[str, ...] = ()  # what was done otherwise than the ONNX file says
+    programs: tuple[ProgramPlan, ...] = ()
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the model file; an interrupted write leaves nothing behind."""
@@ -63,7 +82,42 @@ def compile_graph(
     progress: Callable[[str, int, int], None] | None = None,
     cache_dir: Path | None = None,
 ) -> CompiledModel:
-    """Compile `graph` (optimised, static shapes) for `target`, to be run with `threads` threads.
+    """Compile `graph` (optimised, static shapes) for `target`, to be run with `threads` threads. Everything else as in
+    `compile_graphs`."""
+    return compile_graphs(
+        [Shaped(graph)],
+        target=target,
+        threads=threads,
+        plan=plan,
+        runner=runner,
+        chain=chain,
+        progress=progress,
+        cache_dir=cache_dir,
+    )
+
+
+@dataclass(frozen=True)
+class Shaped:
+    """A network for one shape of its inputs. images: of a batch, if they are known not to depend on each other; else
+    0."""
+
+    graph: Graph
+    images: int = 0
+
+
+def compile_graphs(
+    networks: Sequence[Shaped],
+    *,
+    target: str = "native",
+    threads: int = 1,
+    plan: Plan = "tuned",
+    runner: str = "local",
+    chain: bool = True,
+    progress: Callable[[str, int, int], None] | None = None,
+    cache_dir: Path | None = None,
+) -> CompiledModel:
+    """Compile one network for several shapes of its inputs, each of which becomes a program of the model file. Programs
+    share weights as far as the plans can be made alike (plan/choose/joint.py).
 
     A tuned plan is measured on `runner` (remote/open.py). chain: pairs of convolutions may run panel by panel, and then
     the second's own step has nothing to do (plan/choose/chain.py). progress(name, done, total) is called before each
@@ -73,19 +127,57 @@ def compile_graph(
     if plan not in get_args(Plan):
         raise ColonnadeError(f"plan '{plan}' is neither {' nor '.join(get_args(Plan))}")
     planned = resolve_target(target)
+    graphs = [network.graph for network in networks]
     if plan == "default":
-        parts = plan_parts(graph, lambda part: default_plan(part, planned))
+        cache: PlanCache | None = None
+        of_programs = [plan_parts(graph, lambda part: default_plan(part, planned)) for graph in graphs]
     else:
         with open_runner(runner, planned) as machine:
             _check_clock(machine)
             cache = PlanCache(cache_dir or default_cache_dir(), machine_key(machine, planned, threads))
             tell = progress or (lambda *_: None)
-            parts = plan_parts(graph, lambda part: tuned_plan(part, planned, threads, machine, cache, tell))
+            of_programs = [
+                plan_parts(graph, lambda part: tuned_plan(part, planned, threads, machine, cache, tell))
+                for graph in graphs
+            ]
+    if len(graphs) > 1:
+        of_programs = _alike(of_programs, max(map(images_of, graphs)), planned, cache)
     if chain:
-        parts = tuple(replace(part, plan=chained(part.plan, part.graph, planned)) for part in parts)
-    layers = tuple(_layer(name, part.plan, part.repeats) for part in parts for name in part.plan.choices)
-    compiled = CompiledModel(write(lower_parts(parts, planned), checksum), planned.name, layers, graph.notes)
-    check_model(compiled.data, "compiled model")  # what the target's runtime would refuse is refused now
+        of_programs = [
+            tuple(replace(part, plan=chained(part.plan, part.graph, planned)) for part in parts)
+            for parts in of_programs
+        ]
+    return _written(networks, of_programs, planned)
+
+
+def _alike(
+    programs: list[tuple[Part, ...]], images: int, target: Target, cache: PlanCache | None
+) -> list[tuple[Part, ...]]:
+    """The parts of several programs, the largest of so many images, with plans that share weights. cache: of what was
+    measured, if anything."""
+
+    def known(problem: ConvProblem) -> Mapping[Candidate, float]:
+        return (cache and cache.load(problem.digest)) or {}
+
+    vectors = dense_shape(target, min(images, DENSE_ROWS)).vectors
+    plans = iter(alike([part.plan for parts in programs for part in parts], target, known, vectors))
+    return [tuple(replace(part, plan=next(plans)) for part in parts) for parts in programs]
+
+
+def _written(networks: Sequence[Shaped], programs: Sequence[tuple[Part, ...]], target: Target) -> CompiledModel:
+    """The model file of planned programs, and what it says of them."""
+    constants, lowered, plans = Constants(), [], []
+    for network, parts in zip(networks, programs, strict=True):
+        before = constants.total_bytes
+        program = lower_parts(parts, target, constants)
+        program.images = network.images
+        lowered.append(program)
+        layers = tuple(_layer(name, part.plan, part.repeats) for part in parts for name in part.plan.choices)
+        inputs = tuple((value.name, value.shape) for value in program.inputs)
+        plans.append(ProgramPlan(inputs, layers, constants.total_bytes - before))
+    data = write_programs(lowered, checksum)
+    compiled = CompiledModel(data, target.name, plans[0].layers, networks[0].graph.notes, tuple(plans))
+    check_model(data, "compiled model")  # what the target's runtime would refuse is refused now
     return compiled
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from colonnade.graph import ir
-from colonnade.modelfile.program import Program, Storage, Value, View, elements_of, room_for
+from colonnade.modelfile.program import Constants, Program, Storage, Value, View, elements_of, room_for
 from colonnade.plan.choose.tuner import NetworkPlan
 from colonnade.plan.copy import Strided, copy_step
 from colonnade.plan.lower import lower, lower_into
@@ -39,10 +39,10 @@ def plan_parts(graph: ir.Graph, plan_of: Callable[[ir.Graph], NetworkPlan]) -> t
     return Part(first, plan_of(first), graph.shape(graph.inputs[0])[0]), Part(second, plan_of(second))
 
 
-def lower_parts(parts: tuple[Part, ...], target: Target) -> Program:
-    """The program of a network in one part or two."""
+def lower_parts(parts: tuple[Part, ...], target: Target, constants: Constants | None = None) -> Program:
+    """The program of a network in one part or two. `constants`: as in `lower`."""
     first = parts[0]
-    program = lower(first.graph, target, first.plan)
+    program = lower(first.graph, target, first.plan, constants=constants)
     if len(parts) == 1:
         return program
     second = parts[1]

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import colonnade.plan.lowering  # noqa: F401  (fills the table of lowering functions)
 from colonnade.graph.ir import Graph
-from colonnade.modelfile.program import Program, View, bound_value
+from colonnade.modelfile.program import Constants, Program, View, bound_value
 from colonnade.plan.choose.tuner import NetworkPlan
 from colonnade.plan.lowering.context import Lowering
 from colonnade.plan.lowering.places import Order
@@ -19,10 +19,16 @@ from colonnade.plan.ways.columns.follow import can_follow
 from colonnade.target.targets import Target
 
 
-def lower(graph: Graph, target: Target, plan: NetworkPlan, borders: Mapping[str, Borders] | None = None) -> Program:
+def lower(
+    graph: Graph,
+    target: Target,
+    plan: NetworkPlan,
+    borders: Mapping[str, Borders] | None = None,
+    constants: Constants | None = None,
+) -> Program:
     """The program of `graph` for `target` by `plan`. `borders`: of the values that have some in memory, unless the
-    plan's problems say so."""
-    program = Program(target)
+    plan's problems say so. `constants`: those of the programs that will be in the same file."""
+    program = Program(target, constants=constants or Constants())
     for index, name in enumerate(graph.inputs):
         program.inputs.append(bound_value(name, graph.shape(name), graph.element(name), "input", index))
     made: dict[str, tuple[Order, View]] = {value.name: ("plain", View(value.storage)) for value in program.inputs}

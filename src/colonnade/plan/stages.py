@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Literal, get_args
 
@@ -20,6 +20,7 @@ from colonnade.graph.partition import REAL_TYPES, Part, Partition, operator_coun
 from colonnade.graph.passes import optimize
 from colonnade.modelfile.staged import Stage, Staged, Value, write_staged
 from colonnade.plan.compiler import CompiledModel, LayerPlan
+from colonnade.plan.shapes import Wanted
 from colonnade.runtime.binding import checksum
 from colonnade.runtime.onnx_piece import OnnxPiece
 from colonnade.runtime.staged import nodes_text
@@ -32,18 +33,17 @@ def compile_stages(
     source: str | os.PathLike[str] | onnx.ModelProto,
     fallback: str,
     compile_native: CompileGraph,
-    *,
-    batch: int | None = None,
-    input_size: tuple[int, int] | int | None = None,
-    shapes: Mapping[str, Sequence[int]] | None = None,
+    wanted: Wanted,
 ) -> CompiledModel | None:
     """The model compiled in stages; None if the importer takes all of it. ColonnadeError for an unknown fallback, if
-    it is not installed, and for what neither of the two takes."""
+    it is not installed, for several shapes, and for what neither of the two takes."""
     if fallback not in get_args(Fallback):
         raise ColonnadeError(f"fallback '{fallback}' is unknown; there is {', '.join(get_args(Fallback))}")
-    survey = survey_model(source, batch=batch, input_size=input_size, shapes=shapes)
+    survey = survey_model(source, batch=wanted.batches[0], input_size=wanted.sizes[0], shapes=wanted.shapes)
     if "fallback" not in survey.places:
         return None
+    if len(wanted.batches) * len(wanted.sizes) > 1:
+        raise ColonnadeError(f"{survey.label}: with a fallback a file holds one batch and one size; give one of each")
     partition = Partition(survey)
     stages: list[Stage] = []
     layers: list[LayerPlan] = []

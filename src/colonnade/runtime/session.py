@@ -8,26 +8,17 @@ import os
 import weakref
 from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 
-from colonnade.elements import ELEMENTS
 from colonnade.errors import ColonnadeError
 from colonnade.modelfile.staged import MAGIC, is_staged
-from colonnade.runtime.binding import Info, checked, library, printable
+from colonnade.runtime.batches import NodeArg, Run, output_shapes, plan_runs, programs_of
+from colonnade.runtime.binding import checked, library, printable
 
-
-@dataclass(frozen=True)
-class NodeArg:
-    """An input or output: name, shape in ONNX order, type as onnxruntime spells it, and as numpy does."""
-
-    name: str
-    shape: tuple[int, ...]
-    type: str
-    dtype: np.dtype[Any]
+__all__ = ["NodeArg", "Session"]
 
 
 class HasData(Protocol):
@@ -59,10 +50,9 @@ class Session:
         self._label = label_of(model)
         self._threads = checked_threads(threads, self._label)
         self._model = _open(model, self._label)
-        lib = library()
-        weakref.finalize(self, lib.cln_model_close, self._model)
-        self._inputs = [_arg(lib.cln_model_input(self._model, i)) for i in range(lib.cln_model_inputs(self._model))]
-        self._outputs = [_arg(lib.cln_model_output(self._model, i)) for i in range(lib.cln_model_outputs(self._model))]
+        weakref.finalize(self, library().cln_model_close, self._model)
+        self._programs = programs_of(self._model)
+        self._inputs, self._outputs = self._programs[0].inputs, self._programs[0].outputs
         # Its methods are atomic, so there is no lock that a fork could leave locked in the child.
         self._idle = deque([self._create()])
 
@@ -73,72 +63,92 @@ class Session:
 
     @property
     def arena_bytes(self) -> int:
-        """Memory for activations of one run: of each thread, where threads share out the images of a batch."""
-        return int(library().cln_model_arena_bytes(self._model))
+        """Memory for activations of one run: of each thread, where threads share out the images of a batch. With
+        several programs, of the one that needs the most."""
+        return max(int(library().cln_model_arena_bytes(program.handle)) for program in self._programs)
+
+    @property
+    def input_shapes(self) -> tuple[dict[str, tuple[int, ...]], ...]:
+        """Shapes of the inputs by name, of every program in the file."""
+        return tuple({arg.name: arg.shape for arg in program.inputs} for program in self._programs)
 
     def get_inputs(self) -> list[NodeArg]:
+        """Of the first program, where the file has several."""
         return list(self._inputs)
 
     def get_outputs(self) -> list[NodeArg]:
+        """Of the first program, where the file has several."""
         return list(self._outputs)
 
     def run(self, output_names: Sequence[str] | None, feeds: Mapping[str, np.ndarray]) -> list[np.ndarray]:
         """The named outputs (None: all) for the given inputs, arrays of the declared types and shapes. Contiguous
-        inputs are read where they are; outputs are written straight into the arrays returned."""
+        inputs are read where they are; outputs are written straight into the arrays returned.
+
+        A file with several programs takes the shapes of any of them. Where its images do not depend on each other, it
+        takes any number of them: they are shared out among the batches that there are (runtime/batches.py), the last
+        one filled up with zeros."""
         wanted = self._wanted(output_names)
         inputs = self._bind(feeds)
-        outputs = self._empty_outputs()
-        with _Borrowed(self) as session:
-            library().cln_session_run(session, _addresses(inputs), _addresses(outputs))
+        runs = plan_runs(self._programs, inputs, self._label)
+        outputs = self._empty_outputs(runs)
+        with _Borrowed(self) as sessions:
+            for run in runs:
+                run.execute(sessions, inputs, outputs)
         return [outputs[i] for i in wanted]
 
     def profile(self, feeds: Mapping[str, np.ndarray], repeat: int = 10) -> list[tuple[str, str, float]]:
         """Per step: node name, kind of step, median milliseconds over `repeat` runs after one to warm up."""
         self.profile_once(feeds)
         medians = np.median([self.profile_once(feeds) for _ in range(repeat)], axis=0) / 1e6
-        return [(*self._step(i), float(ms)) for i, ms in enumerate(medians)]
+        program = self._exact(self._bind(feeds)).program
+        return [(*program.step(i), float(ms)) for i, ms in enumerate(medians)]
 
     def profile_once(self, feeds: Mapping[str, np.ndarray]) -> np.ndarray:
-        """Nanoseconds of each step in one run."""
+        """Nanoseconds of each step in one run of one program, whose shapes the inputs must have."""
         inputs = self._bind(feeds)
-        outputs = self._empty_outputs()
-        times = np.zeros(library().cln_model_steps(self._model))
-        pointer = times.ctypes.data_as(ctypes.POINTER(ctypes.c_double))
-        with _Borrowed(self) as session:
-            library().cln_session_profile(session, _addresses(inputs), _addresses(outputs), pointer)
+        run = self._exact(inputs)
+        outputs = self._empty_outputs([run])
+        times = np.zeros(library().cln_model_steps(run.program.handle))
+        with _Borrowed(self) as sessions:
+            run.execute(sessions, inputs, outputs, times)
         return times
+
+    def _exact(self, inputs: Sequence[np.ndarray]) -> Run:
+        """The one run that takes the inputs as they are."""
+        runs = plan_runs(self._programs, inputs, self._label)
+        if len(runs) > 1 or not runs[0].fits:
+            raise ColonnadeError(f"{self._label}: only the shapes that the file has can be profiled")
+        return runs[0]
 
     def fma_rate(self, rounds: int) -> float:
         """Multiply-adds per nanosecond that all threads together do with operands in registers, in `rounds` rounds of a
         loop: the peak of the model's instruction set on this machine, now."""
-        with _Borrowed(self) as session:
-            return float(library().cln_session_fma_rate(session, rounds))
+        with _Borrowed(self) as sessions:
+            return float(library().cln_session_fma_rate(sessions[0], rounds))
 
     def read_rate(self, memory: np.ndarray, rounds: int = 1) -> float:
         """Bytes per nanosecond that all threads together read from `memory`, each its own part `rounds` times."""
         flat = np.require(memory, requirements=["C_CONTIGUOUS", "ALIGNED"])
-        with _Borrowed(self) as session:
-            return float(library().cln_session_read_rate(session, flat.ctypes.data, flat.nbytes, rounds))
+        with _Borrowed(self) as sessions:
+            return float(library().cln_session_read_rate(sessions[0], flat.ctypes.data, flat.nbytes, rounds))
 
-    def _step(self, index: int) -> tuple[str, str]:
-        op = ctypes.c_char_p()
-        name = library().cln_model_step(self._model, index, ctypes.byref(op))
-        return name.decode(errors="replace"), (op.value or b"").decode()
-
-    def _create(self) -> ctypes.c_void_p:
+    def _create(self) -> list[ctypes.c_void_p]:
+        """A native session for each program, with one arena and one team for all."""
         session = ctypes.c_void_p()
-        create = library().cln_session_create
+        create, of_program = library().cln_session_create, library().cln_session_program
         checked(self._label, create, self._model, self._threads, ctypes.byref(session))
         # Freed before the model: finalizers run last registered, first called.
         weakref.finalize(self, library().cln_session_free, session)
-        return session
+        return [ctypes.c_void_p(of_program(session, i)) for i in range(len(self._programs))]
 
-    def _empty_outputs(self) -> list[np.ndarray]:
+    def _empty_outputs(self, runs: Sequence[Run]) -> list[np.ndarray]:
         """Arrays for all outputs. ColonnadeError where there is no memory for them."""
+        shapes = output_shapes(runs)
         try:
-            return [np.empty(arg.shape, arg.dtype) for arg in self._outputs]
+            return [np.empty(shape, arg.dtype) for shape, arg in zip(shapes, self._outputs, strict=True)]
         except (MemoryError, ValueError):  # ValueError: numpy's, for more bytes than there are addresses
-            needed = sum(math.prod(arg.shape) * arg.dtype.itemsize for arg in self._outputs)
+            sizes = zip(shapes, self._outputs, strict=True)
+            needed = sum(math.prod(shape) * arg.dtype.itemsize for shape, arg in sizes)
             raise ColonnadeError(f"{self._label}: not enough memory for outputs of {needed} bytes") from None
 
     def _wanted(self, names: Sequence[str] | None) -> list[int]:
@@ -166,26 +176,24 @@ class Session:
         array = np.asarray(feeds[arg.name])
         if array.dtype != arg.dtype:
             raise ColonnadeError(f"{label} must be {arg.dtype}, not {array.dtype}")
-        if array.shape != arg.shape:
-            raise ColonnadeError(f"{label} must have shape {arg.shape}, not {array.shape}")
         return np.require(array, requirements=["C_CONTIGUOUS", "ALIGNED"])
 
 
 class _Borrowed:
-    """An idle native session for the length of a `with`; a new one when all are busy."""
+    """The idle native sessions of all programs for the length of a `with`; a new one when all are busy."""
 
     def __init__(self, owner: Session) -> None:
         self._owner = owner
 
-    def __enter__(self) -> ctypes.c_void_p:
+    def __enter__(self) -> list[ctypes.c_void_p]:
         try:
-            self._session = self._owner._idle.pop()
+            self._sessions = self._owner._idle.pop()
         except IndexError:
-            self._session = self._owner._create()
-        return self._session
+            self._sessions = self._owner._create()
+        return self._sessions
 
     def __exit__(self, *_: object) -> None:
-        self._owner._idle.append(self._session)
+        self._owner._idle.append(self._sessions)
 
 
 def label_of(model: Source) -> str:
@@ -241,13 +249,3 @@ def _first_bytes(model: Source) -> bytes:
             return b""
     data = model if isinstance(model, bytes | bytearray | memoryview) else getattr(model, "data", b"")
     return bytes(data[: len(MAGIC)]) if isinstance(data, bytes | bytearray | memoryview) else b""
-
-
-def _arg(info: Info) -> NodeArg:
-    element = ELEMENTS[info.element]
-    name, shape = info.name.decode(errors="replace"), tuple(info.dims[: info.rank])
-    return NodeArg(name, shape, element.onnxruntime, np.dtype(element.dtype))
-
-
-def _addresses(arrays: Sequence[np.ndarray]) -> ctypes.Array[ctypes.c_void_p]:
-    return (ctypes.c_void_p * len(arrays))(*(array.ctypes.data for array in arrays))

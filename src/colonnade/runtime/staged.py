@@ -37,6 +37,11 @@ class StagedSession(Session):
         return found[0] if found else "onnxruntime"
 
     @property
+    def input_shapes(self) -> tuple[dict[str, tuple[int, ...]], ...]:
+        """Shapes of the inputs by name: there is one of each."""
+        return ({entry.name: entry.shape for entry in self._inputs},)
+
+    @property
     def arena_bytes(self) -> int:
         """Memory for activations of one run of the native stages."""
         return sum(piece.arena_bytes for piece in self._pieces if isinstance(piece, Session))
@@ -60,6 +65,10 @@ class StagedSession(Session):
     ) -> tuple[list[np.ndarray], list[int]]:
         wanted = self._wanted(output_names)
         arrays = self._bind(feeds)
+        for entry, array in zip(self._inputs, arrays, strict=True):
+            if array.shape != entry.shape:
+                label = f"{self._label}: input '{printable(entry.name)}'"
+                raise ColonnadeError(f"{label} must have shape {entry.shape}, not {array.shape}")
         values = {entry.name: array for entry, array in zip(self._inputs, arrays, strict=True)}
         times = []
         for stage, piece in zip(self.stages, self._pieces, strict=True):

@@ -37,7 +37,7 @@ def chained(plan: NetworkPlan, graph: Graph, target: Target) -> NetworkPlan:
                 choices[name] = replace(choices[name], candidate=replace(layer.candidate, panel=panel))
             chains.add(first)
             taken = second
-    return NetworkPlan(plan.problems, choices, frozenset(chains))
+    return replace(plan, choices=choices, chains=frozenset(chains))
 
 
 def _pairs(graph: Graph) -> Iterator[tuple[str, str]]:

@@ -15,15 +15,24 @@ SHAPES_MEASURED = 12  # of each kind of candidates
 
 def default_candidate(problem: ConvProblem, target: Target) -> Candidate:
     """The cheapest by the cost rule, in the cheapest loop order: the default plan."""
-    return _in_best_order(problem, shape_candidates(problem, target), target)
+    return cheapest(problem, shape_candidates(problem, target), target)
 
 
 def default_column_candidate(problem: ConvProblem, target: Target) -> Candidate:
     """The same, of those that the kept columns make faster."""
-    return _in_best_order(problem, Columns.candidates(problem, target), target)
+    return cheapest(problem, Columns.candidates(problem, target), target)
 
 
-def _in_best_order(problem: ConvProblem, candidates: Iterable[Candidate], target: Target) -> Candidate:
+def cheapest_of_form(problem: ConvProblem, form: Hashable, target: Target) -> Candidate | None:
+    """The same, of those that store the weights in this form (`Candidate.form`); None: there are none."""
+    found = (c for way in WAYS for c in way.candidates(problem, target) if c.form(problem) == form)
+    first = next(found, None)
+    return None if first is None else cheapest(problem, (first, *found), target)
+
+
+def cheapest(problem: ConvProblem, candidates: Iterable[Candidate], target: Target) -> Candidate:
+    """The cheapest by the cost rule, in the cheapest of its loop orders."""
+
     def cost(candidate: Candidate) -> float:
         return candidate_cycles(problem, candidate, target)
 

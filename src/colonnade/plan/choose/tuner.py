@@ -36,11 +36,13 @@ class Choice:
 @dataclass(frozen=True)
 class NetworkPlan:
     """The convolutions of a network by node name: their problems, borders in memory included, and what was chosen.
-    chains: those whose panels are each followed by the next convolution's (choose/chain.py)."""
+    chains: those whose panels are each followed by the next convolution's (choose/chain.py). dense_vectors: V of fully
+    connected layers, where several programs share their weights (choose/joint.py)."""
 
     problems: Mapping[str, ConvProblem]
     choices: Mapping[str, Choice]
     chains: frozenset[str] = frozenset()
+    dense_vectors: int | None = None
 
     @property
     def candidates(self) -> dict[str, Candidate]:

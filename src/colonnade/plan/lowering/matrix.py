@@ -20,7 +20,7 @@ from colonnade.target.targets import Target
 def dense(to: Lowering, node: Node, op: Dense) -> None:
     x_name, w_name, b_name = node.inputs
     batch, columns = to.graph.shape(x_name)
-    shape = dense_shape(to.target, batch)
+    shape = dense_shape(to.target, batch, to.plan.dense_vectors)
     arithmetic = arithmetic_for(to.graph.element(x_name), to.graph.element(node.output))
     width = shape.vectors * arithmetic.lanes(to.target.vector_bytes)
     weights, bias = to.graph.constants[w_name], to.graph.constants[b_name]
@@ -47,9 +47,10 @@ def dense(to: Lowering, node: Node, op: Dense) -> None:
     )
 
 
-def dense_shape(target: Target, batch: int) -> Shape:
-    """Micro-kernel of a fully connected layer: T rows of the batch at once, as many vectors of outputs as fit."""
-    fitting = [shape for shape in shapes(target.isa) if shape.rows <= batch]
+def dense_shape(target: Target, batch: int, vectors: int | None = None) -> Shape:
+    """Micro-kernel of a fully connected layer: T rows of the batch at once, as many vectors of outputs as fit, or just
+    so many."""
+    fitting = [shape for shape in shapes(target.isa) if shape.rows <= batch and vectors in (None, shape.vectors)]
     return max(fitting, key=lambda shape: (min(shape.rows, 4), shape.rows * shape.vectors, shape.vectors))
 
 

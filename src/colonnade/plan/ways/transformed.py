@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Hashable
 from dataclasses import dataclass, replace
 from typing import Self
 
@@ -38,6 +39,9 @@ class Transformed(TiledCandidate):
 
     def fits(self, problem: ConvProblem, target: Target) -> bool:
         return self.m in self.filters(problem.geometry) and Shape(self.rows, self.vectors) in shapes(target.isa)
+
+    def form(self, problem: ConvProblem) -> Hashable:
+        return type(self), self.rows, self.m
 
     def loop_variants(self, problem: ConvProblem, target: Target) -> tuple[Self, ...]:
         possible = self.candidates(problem, target)

@@ -81,6 +81,11 @@ class Candidate(ABC):
     def stored_weights(self, problem: ConvProblem) -> int:
         """How many weights the model file holds for it."""
 
+    def form(self, problem: ConvProblem) -> Hashable:
+        """How the weights lie in the model file: candidates of one form store the same bytes for one convolution,
+        whatever the size of its images. A way that does not say so shares nothing."""
+        return self
+
     def kept_weights(self, problem: ConvProblem) -> int:
         """How many weights of the layer it computes with."""
         return problem.geometry.rows * problem.geometry.columns

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -76,6 +76,9 @@ class Windows(Candidate):
 
     def reads_past(self, problem: ConvProblem, in_arena: bool) -> bool:
         return problem.geometry.reads_as_is
+
+    def form(self, problem: ConvProblem) -> Hashable:
+        return type(self)
 
     def step(self, problem: ConvProblem, target: Target, operands: Operands) -> Step:
         assert operands.residual is None

@@ -25,6 +25,7 @@ enum { CLN_MAX_POSITIONS = 1 << 28 };
 typedef const char *(*cln_range)(const cln_model *model, const void *record);
 extern const cln_range cln_step_ranges[];
 const char *cln_range_header(const cln_model *model, const void *record);
+const char *cln_range_program(const cln_model *model, const void *record);
 const char *cln_range_buffer(const cln_model *model, const void *record);
 const char *cln_range_value(const cln_model *model, const void *record);
 const char *cln_range_order(const cln_model *model, const void *record);

@@ -3,6 +3,9 @@
  *   cln_model *model;      immutable, may be shared by sessions and threads
  *   cln_session *session;  one arena and one thread pool; one run at a time
  *
+ * A file holds one program or several, one for each shape that the inputs may have. A model is its first program too:
+ * what is said of a model's inputs, outputs and steps is said of one program.
+ *
  * Functions that can fail return 0 on success and -1 on failure with one line in `error`, cut to `error_size` bytes.
  * Data is dense, in the order of the value's dims (NCHW for images), of the element type that its cln_info tells. Nothing
  * is allocated while running.
@@ -48,6 +51,15 @@ CLN_API int cln_model_read(const void *data, size_t bytes, cln_model **model, ch
 CLN_API int cln_model_check(const void *data, size_t bytes, char *error, size_t error_size);
 CLN_API void cln_model_close(cln_model *model);
 
+/* The programs of a file, the first of which is the model itself. The others belong to it: only that one is closed. Inputs
+ * and outputs have the same names, ranks and types in all of them. */
+CLN_API int32_t cln_model_programs(const cln_model *model);
+CLN_API const cln_model *cln_model_program(const cln_model *model, int32_t index);
+
+/* Images of one run, if the first axis of every input and output counts images that do not depend on each other, so that
+ * batches may be put together and taken apart; else 0. */
+CLN_API int32_t cln_model_images(const cln_model *model);
+
 CLN_API int32_t cln_model_inputs(const cln_model *model);
 CLN_API int32_t cln_model_outputs(const cln_model *model);
 CLN_API cln_info cln_model_input(const cln_model *model, int32_t index);
@@ -59,8 +71,12 @@ CLN_API int64_t cln_model_arena_bytes(const cln_model *model);
 CLN_API int32_t cln_model_steps(const cln_model *model);
 CLN_API const char *cln_model_step(const cln_model *model, int32_t index, const char **op);
 
+/* Of a program that is not the first: for that one alone. Of a model: for all its programs, with one arena and one team for
+ * all; the session of each is `cln_session_program`, the first being the session itself. One of them runs at a time, and
+ * only the first is freed. */
 CLN_API int cln_session_create(const cln_model *model, int32_t threads, cln_session **session, char *error,
                                size_t error_size);
+CLN_API cln_session *cln_session_program(cln_session *session, int32_t index);
 CLN_API void cln_session_free(cln_session *session);
 
 /* Run once. inputs[i] and outputs[i] hold as many elements as the model says, of the type that it says, and begin where a

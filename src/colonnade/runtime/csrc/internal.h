@@ -240,11 +240,15 @@ struct cln_task {
   int32_t image; /* which repeat this is; 0 if the step is not repeated */
 };
 
+/* One program of a file. The first one owns the file's bytes, and the others. */
 struct cln_model {
   const uint8_t *data;
   size_t bytes;
   bool mapped;
+  cln_model *others;     /* of the first program: those after it */
+  int32_t program_count; /* of the first program: with the others; else 1 */
   const cln_header *header;
+  const cln_program *program;
   const cln_isa *isa;
   int32_t lanes; /* floats of a vector that the data is laid out for */
   const cln_buffer *buffers;
@@ -272,8 +276,12 @@ typedef struct {
 
 struct cln_session {
   const cln_model *model;
-  cln_session **alone; /* by thread, each of one thread, then NULL: they share out the images of a batch; NULL: all do
+  /* Of the first program of a file: sessions of the others, which use its arena, scratch and team; and, if threads share
+   * out the images of any program, one for each thread, with an arena of its own. */
+  cln_session **others, **hosts;
+  cln_session **alone; /* by thread, each of one thread, of `hosts`: they share out the images of a batch; NULL: all do
                           each step */
+  void *memory; /* that arena and scratch lie in, if they are its own */
   uint8_t *arena, *scratch;
   uint8_t **base; /* [image][buffer] */
   cln_team *team;
@@ -289,7 +297,8 @@ int cln_fail(char *error, size_t error_size, const char *format, ...) __attribut
 
 /* validate.c: check every buffer, value and step; derive the convolution plans and the size of the scratch. */
 int cln_model_validate(cln_model *model, char *error, size_t error_size);
-const char *cln_check_repeats(const cln_model *model);
+/* sum: of tasks and buffers in all repeats, of the programs so far. */
+const char *cln_check_repeats(const cln_model *model, int64_t *sum);
 
 /* The kernel that computes a strip and its tail in one pass; NULL: none does. */
 static inline cln_kernel cln_fused_kernel(const cln_kernels *kernels, int32_t rows, int32_t vectors, int32_t tail) {

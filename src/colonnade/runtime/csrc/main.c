@@ -18,6 +18,7 @@ static const char usage[] =
     "  --bench N       run N times after one to warm up; print the median and the minimum\n"
     "  --profile       print each step's median time over the runs of --bench (default 10)\n"
     "  --threads N     default 1\n"
+    "  --program N     of a file with several: 0, 1, ...; without it the first that takes the inputs\n"
     "  --turns N       run several models in turn, N times each; print the nanoseconds of every step, for programs\n"
     "  --expect FILE   one per output, in order: print how far each model's outputs are from these\n"
     "  --evict BYTES   write to as much other memory before each run of --turns\n"
@@ -71,6 +72,7 @@ static int parse_option(options *o, const char *name, const char *value) {
   if (!strcmp(name, "--expect")) return parse_file(name, value, o->expected, &o->expected_count);
   if (!strcmp(name, "--bench")) return parse_number(name, value, 1, MAX_RUNS, &o->bench);
   if (!strcmp(name, "--turns")) return parse_number(name, value, 0, MAX_RUNS, &o->turns);
+  if (!strcmp(name, "--program")) return parse_number(name, value, 0, CLN_MAX_PROGRAMS, &o->program);
   if (!strcmp(name, "--threads")) return parse_number(name, value, 1, 1024, &o->threads);
   if (!strcmp(name, "--evict")) {
     int bytes, status = parse_number(name, value, 0, MAX_EVICT, &bytes);
@@ -129,17 +131,43 @@ static bool same_shapes(const cln_model *a, const cln_model *b, int count,
   return true;
 }
 
-/* A session of the model at `path`, which must have the inputs and outputs of `first`, if there is one. */
-static int load(const char *path, int threads, const cln_model *first, loaded *l) {
+/* Whether a program takes the arrays in the files. */
+static bool takes_files(const cln_model *model, const options *o) {
+  bool fits = o->input_count == cln_model_inputs(model);
+  for (int i = 0; fits && i < o->input_count; ++i) {
+    const cln_info info = cln_model_input(model, i);
+    fits = npy_fits(o->inputs[i], &info);
+  }
+  return fits;
+}
+
+/* The program that was asked for, or else the first that takes the inputs, or else the first. */
+static int choose_program(const char *path, const options *o, loaded *l) {
   char error[ERROR_BYTES];
-  if (cln_model_open(path, &l->model, error, sizeof error)) return complain(path, error);
+  const int programs = cln_model_programs(l->file);
+  if (o->program >= programs) {
+    snprintf(error, sizeof error, "its programs are numbered from 0 to %d", programs - 1);
+    return complain(path, error);
+  }
+  int chosen = o->program < 0 ? 0 : o->program;
+  while (o->program < 0 && chosen < programs && !takes_files(cln_model_program(l->file, chosen), o)) ++chosen;
+  l->model = cln_model_program(l->file, chosen < programs ? chosen : 0);
+  return 0;
+}
+
+/* A session of the model at `path`, which must have the inputs and outputs of `first`, if there is one. */
+static int load(const char *path, const options *o, const cln_model *first, loaded *l) {
+  char error[ERROR_BYTES];
+  if (cln_model_open(path, &l->file, error, sizeof error)) return complain(path, error);
+  const int status = choose_program(path, o, l);
+  if (status) return status;
   int inputs = cln_model_inputs(l->model), outputs = cln_model_outputs(l->model);
   if (inputs > MAX_FILES || outputs > MAX_FILES) return complain(path, "too many inputs or outputs");
   if (first && (inputs != cln_model_inputs(first) || outputs != cln_model_outputs(first) ||
                 !same_shapes(l->model, first, inputs, cln_model_input) ||
                 !same_shapes(l->model, first, outputs, cln_model_output)))
     return complain(path, "its inputs and outputs are not those of the first model");
-  if (cln_session_create(l->model, threads, &l->session, error, sizeof error)) return complain(path, error);
+  if (cln_session_create(l->model, o->threads, &l->session, error, sizeof error)) return complain(path, error);
   return 0;
 }
 
@@ -147,7 +175,7 @@ static int prepare(const options *o, run_state *s) {
   char error[ERROR_BYTES];
   if (!(s->models = calloc((size_t)o->model_count, sizeof *s->models))) return complain("memory", "short");
   for (int m = 0; m < o->model_count; ++m) {
-    int status = load(o->models[m], o->threads, m ? s->models[0].model : NULL, s->models + m);
+    int status = load(o->models[m], o, m ? s->models[0].model : NULL, s->models + m);
     if (status) return status;
   }
   const cln_model *model = s->models[0].model;
@@ -163,7 +191,7 @@ static int prepare(const options *o, run_state *s) {
 static void release(const options *o, run_state *s) {
   for (int m = 0; s->models && m < o->model_count; ++m) {
     cln_session_free(s->models[m].session);
-    cln_model_close(s->models[m].model);
+    cln_model_close(s->models[m].file);
   }
   free(s->models);
   for (int i = 0; i < MAX_FILES; ++i) {
@@ -256,7 +284,7 @@ int main(int count, char **arguments) {
     if (!strcmp(arguments[1], "--version")) printf("colonnade-run %s (build %s)\n", cln_version(), cln_build());
     return 0;
   }
-  options o = {.threads = 1, .turns = -1};
+  options o = {.threads = 1, .turns = -1, .program = -1};
   run_state s = {0};
   int status = parse(count, arguments, &o);
   if (!status) status = prepare(&o, &s);

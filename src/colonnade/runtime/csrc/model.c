@@ -87,7 +87,9 @@ static int find_isa(cln_model *model, cln_isa *row, char *error, size_t error_si
 
 /* The next input or output. */
 static const char *read_value(cln_model *model, const cln_value *v) {
+  const int32_t images = model->program->images;
   CLN_TRY(cln_range_value(model, v));
+  CLN_NEED(!images || (v->rank && v->dims[0] == images), "not of as many images as the program");
   int32_t *next = v->output ? &model->output_count : &model->input_count;
   const int64_t elements = cln_product(v->rank, v->dims);
   CLN_NEED(v->index == *next, "inputs and outputs are out of order");
@@ -106,8 +108,7 @@ static const char *read_value(cln_model *model, const cln_value *v) {
   return NULL;
 }
 
-static int read_values(cln_model *model, char *error, size_t error_size) {
-  const cln_value *values = section(model, CLN_SECTION_VALUES, &model->value_count);
+static int read_values(cln_model *model, const cln_value *values, char *error, size_t error_size) {
   size_t room = (size_t)model->value_count + 1;
   model->inputs = calloc(room, sizeof *model->inputs);
   model->outputs = calloc(room, sizeof *model->outputs);
@@ -137,11 +138,9 @@ static const char *read_step(cln_model *model, const cln_order *o, int32_t step)
   return NULL;
 }
 
-static int read_order(cln_model *model, char *error, size_t error_size) {
-  const cln_order *order = section(model, CLN_SECTION_ORDER, &model->step_count);
-  const int32_t repeats = model->header->repeats, repeated = model->header->repeat_steps;
-  const char *reason = cln_check_repeats(model);
-  if (reason) return cln_fail(error, error_size, "%s", reason);
+static int read_order(cln_model *model, const cln_order *order, char *error, size_t error_size) {
+  const int32_t repeats = model->program->repeats, repeated = model->program->repeat_steps;
+  const char *reason = NULL;
   model->task_count = repeats * repeated + model->step_count - repeated;
   model->tasks = calloc((size_t)model->step_count + (size_t)model->task_count + 1, sizeof *model->tasks);
   if (!model->tasks) return cln_fail(error, error_size, "not enough memory");
@@ -156,11 +155,81 @@ static int read_order(cln_model *model, char *error, size_t error_size) {
 
 /* The repeated steps once for each repeat, from the last task to the first: none is overwritten before it is read. */
 static void repeat_steps(cln_model *model) {
-  const int32_t repeated = model->header->repeat_steps, repeated_tasks = model->header->repeats * repeated;
+  const int32_t repeated = model->program->repeat_steps, repeated_tasks = model->program->repeats * repeated;
   for (int32_t i = model->task_count - 1; i >= 0; --i) {
     model->tasks[i] = model->tasks[i < repeated_tasks ? i % repeated : i - repeated_tasks + repeated];
     model->tasks[i].image = i < repeated_tasks ? i / repeated : 0;
   }
+}
+
+/* What the programs so far have: records by section, and what is repeated. */
+typedef struct {
+  int64_t records[CLN_SECTION_COUNT], repeated;
+} taken;
+
+/* The next `count` records of a section; NULL: there are not as many. */
+static const void *take(const cln_model *model, int index, int32_t count, taken *before) {
+  int32_t all;
+  const uint8_t *records = section(model, index, &all);
+  if (count > all - before->records[index]) return NULL;
+  records += (size_t)before->records[index] * element_bytes[index];
+  before->records[index] += count;
+  return records;
+}
+
+static const char *check_program(cln_model *model, const cln_program *program, taken *before) {
+  CLN_TRY(cln_range_program(model, program));
+  model->program = program;
+  model->buffer_count = program->buffers;
+  model->value_count = program->values;
+  model->step_count = program->steps;
+  model->buffers = take(model, CLN_SECTION_BUFFERS, program->buffers, before);
+  CLN_NEED(model->buffers, "more buffers than there are");
+  return cln_check_repeats(model, &before->repeated);
+}
+
+static int read_program(cln_model *model, const cln_program *program, int32_t index, taken *before, char *error,
+                        size_t error_size) {
+  const char *problem = check_program(model, program, before);
+  const cln_value *values = problem ? NULL : take(model, CLN_SECTION_VALUES, program->values, before);
+  const cln_order *order = problem ? NULL : take(model, CLN_SECTION_ORDER, program->steps, before);
+  if (!problem && !(values && order)) problem = "more values or steps than there are";
+  if (problem) return cln_fail(error, error_size, "program %d: %s", index, problem);
+  if (read_values(model, values, error, error_size) || read_order(model, order, error, error_size)) return -1;
+  if (cln_model_validate(model, error, error_size)) return -1;
+  repeat_steps(model);
+  return 0;
+}
+
+/* Inputs, or outputs, of two programs are called the same, and differ in their sizes at most. */
+static bool same_values(const cln_info *one, int32_t count, const cln_info *other, int32_t other_count) {
+  if (count != other_count) return false;
+  for (int32_t i = 0; i < count; ++i)
+    if (strcmp(one[i].name, other[i].name) || one[i].rank != other[i].rank || one[i].element != other[i].element) return false;
+  return true;
+}
+
+static int read_programs(cln_model *model, char *error, size_t error_size) {
+  int32_t count;
+  const cln_program *programs = section(model, CLN_SECTION_PROGRAMS, &count);
+  if (count < 1 || count > CLN_MAX_PROGRAMS) return cln_fail(error, error_size, "no program, or too many");
+  const cln_model shared = *model;
+  taken before = {0};
+  if (!(model->others = calloc((size_t)count, sizeof *model->others))) return cln_fail(error, error_size, "not enough memory");
+  for (int32_t i = 0; i < count; ++i) {
+    cln_model *one = i ? model->others + i - 1 : model;
+    if (i) *one = shared;
+    one->program_count = 1;
+    model->program_count = i + 1;
+    if (read_program(one, programs + i, i, &before, error, error_size)) return -1;
+    if (!same_values(model->inputs, model->input_count, one->inputs, one->input_count) ||
+        !same_values(model->outputs, model->output_count, one->outputs, one->output_count))
+      return cln_fail(error, error_size, "program %d: other inputs or outputs than the first one's", i);
+  }
+  for (int s = CLN_SECTION_BUFFERS; s <= CLN_SECTION_ORDER; ++s)
+    if ((uint64_t)before.records[s] != model->header->section_count[s])
+      return cln_fail(error, error_size, "records of no program");
+  return 0;
 }
 
 static int read_model(cln_model *model, cln_isa *row, char *error, size_t error_size) {
@@ -168,16 +237,12 @@ static int read_model(cln_model *model, cln_isa *row, char *error, size_t error_
   const char *problem = check_header(model);
   if (problem) return cln_fail(error, error_size, "%s", problem);
   if (find_isa(model, row, error, error_size)) return -1;
-  model->buffers = section(model, CLN_SECTION_BUFFERS, &model->buffer_count);
   model->strings = section(model, CLN_SECTION_STRINGS, &model->string_count);
   model->ints = section(model, CLN_SECTION_INTS, NULL);
   model->constants = section(model, CLN_SECTION_DATA, NULL);
   model->int_count = (int64_t)model->header->section_count[CLN_SECTION_INTS];
   model->data_bytes = (int64_t)model->header->section_count[CLN_SECTION_DATA] - CLN_SLACK;
-  if (read_values(model, error, error_size) || read_order(model, error, error_size)) return -1;
-  if (cln_model_validate(model, error, error_size)) return -1;
-  repeat_steps(model);
-  return 0;
+  return read_programs(model, error, error_size);
 }
 
 static int finish_open(cln_model *model, cln_model **out, char *error, size_t error_size) {
@@ -247,8 +312,7 @@ int cln_model_check(const void *data, size_t bytes, char *error, size_t error_si
   return refused;
 }
 
-void cln_model_close(cln_model *model) {
-  if (!model) return;
+static void free_program(cln_model *model) {
   for (int32_t i = 0; model->cnm_plans && i < model->cnm_count; ++i) cln_cnm_plan_free(model->cnm_plans + i);
   free(model->cnm_plans);
   free(model->tasks);
@@ -256,6 +320,13 @@ void cln_model_close(cln_model *model) {
   free(model->outputs);
   free(model->input_buffers);
   free(model->output_buffers);
+}
+
+void cln_model_close(cln_model *model) {
+  if (!model) return;
+  for (int32_t i = 1; i < model->program_count; ++i) free_program(model->others + i - 1);
+  free(model->others);
+  free_program(model);
   if (model->mapped)
     munmap((void *)model->data, model->bytes);
   else
@@ -263,17 +334,22 @@ void cln_model_close(cln_model *model) {
   free(model);
 }
 
+int32_t cln_model_programs(const cln_model *model) { return model->program_count; }
+const cln_model *cln_model_program(const cln_model *model, int32_t index) {
+  return index ? model->others + index - 1 : model;
+}
+int32_t cln_model_images(const cln_model *model) { return model->program->images; }
 int32_t cln_model_inputs(const cln_model *model) { return model->input_count; }
 int32_t cln_model_outputs(const cln_model *model) { return model->output_count; }
 cln_info cln_model_input(const cln_model *model, int32_t index) { return model->inputs[index]; }
 cln_info cln_model_output(const cln_model *model, int32_t index) { return model->outputs[index]; }
 const char *cln_model_target(const cln_model *model) { return model->header->target; }
-int64_t cln_model_arena_bytes(const cln_model *model) { return model->header->arena_bytes; }
+int64_t cln_model_arena_bytes(const cln_model *model) { return model->program->arena_bytes; }
 int32_t cln_model_steps(const cln_model *model) { return model->step_count; }
 
 const char *cln_model_step(const cln_model *model, int32_t index, const char **op) {
   static const char *const names[CLN_OP_COUNT] = CLN_OP_NAMES;
-  const int32_t repeated = model->header->repeat_steps, more = (model->header->repeats - 1) * repeated;
+  const int32_t repeated = model->program->repeat_steps, more = (model->program->repeats - 1) * repeated;
   const cln_task *task = model->tasks + (index < repeated ? index : index + more);
   *op = names[task->op];
   return task->name;

@@ -58,6 +58,15 @@ static int check_header(const char *header, const cln_info *info, char *error, s
   return 0;
 }
 
+bool npy_fits(const char *path, const cln_info *info) {
+  char header[HEADER_LIMIT];
+  FILE *file = fopen(path, "rb");
+  if (!file) return false;
+  const bool fits = !read_header(file, header) && !check_header(header, info, NULL, 0);
+  fclose(file);
+  return fits;
+}
+
 int npy_read(const char *path, const cln_info *info, void *data, char *error, size_t error_size) {
   char header[HEADER_LIMIT];
   FILE *file = fopen(path, "rb");

@@ -10,13 +10,15 @@ enum { MAX_FILES = 64, MAX_MODELS = 256, ERROR_BYTES = 512 };
 typedef struct {
   const char *models[MAX_MODELS], *inputs[MAX_FILES], *outputs[MAX_FILES], *expected[MAX_FILES];
   int model_count, input_count, output_count, expected_count;
-  int bench, threads, turns; /* turns < 0: not asked for */
+  int bench, threads, turns, program; /* turns, program < 0: not asked for */
   size_t evict_bytes;
   bool profile;
 } options;
 
+/* model: the program of the file that is run. */
 typedef struct {
-  cln_model *model;
+  cln_model *file;
+  const cln_model *model;
   cln_session *session;
 } loaded;
 

@@ -21,9 +21,9 @@ static void note_end(atomic_llong *end) {
 /* All repeated steps for one image after the other, without the other threads. */
 static void run_images(cln_session *session, int thread) {
   const cln_model *model = session->model;
-  const int32_t repeated = model->header->repeat_steps;
+  const int32_t repeated = model->program->repeat_steps;
   /* Claims of images are counted after those of all tasks. */
-  for (int64_t image; (image = cln_claim(session, model->task_count, 0, thread, model->header->repeats)) >= 0;) {
+  for (int64_t image; (image = cln_claim(session, model->task_count, 0, thread, model->program->repeats)) >= 0;) {
     for (int32_t i = (int32_t)image * repeated; i < (int32_t)(image + 1) * repeated; ++i) {
       long long before = session->timed ? now() : 0;
       model->isa->steps[model->tasks[i].op].run(session->alone[thread], i, 0);
@@ -34,7 +34,7 @@ static void run_images(cln_session *session, int thread) {
   cln_barrier(session);
 }
 
-static int32_t repeated_tasks(const cln_model *model) { return model->header->repeats * model->header->repeat_steps; }
+static int32_t repeated_tasks(const cln_model *model) { return model->program->repeats * model->program->repeat_steps; }
 
 static void step_through(void *argument, int thread) {
   cln_session *session = argument;
@@ -55,7 +55,7 @@ static size_t counters(const cln_model *model, int threads) {
 /* Where buffer `index` begins in each repeat. */
 static void set_base(cln_session *session, int32_t index, uint8_t *base) {
   const cln_model *model = session->model;
-  for (int32_t image = 0; image < model->header->repeats; ++image)
+  for (int32_t image = 0; image < model->program->repeats; ++image)
     session->base[(int64_t)image * model->buffer_count + index] = base + image * model->buffers[index].advance;
 }
 
@@ -99,18 +99,27 @@ void cln_session_run(cln_session *session, const void *const *inputs, void *cons
   cln_session_profile(session, inputs, outputs, NULL);
 }
 
-void cln_session_free(cln_session *session) {
-  if (!session) return;
-  for (int i = 0; session->alone && session->alone[i]; ++i) cln_session_free(session->alone[i]);
+/* What a program's session has of its own. */
+static void free_own(cln_session *session) {
   free(session->alone);
-  cln_team_free(session->team);
-  free(session->arena);
-  free(session->scratch);
   free(session->base);
   free(session->counters);
   free(session->ends);
   free(session);
 }
+
+void cln_session_free(cln_session *session) {
+  if (!session) return;
+  for (int i = 0; session->others && session->others[i]; ++i) free_own(session->others[i]);
+  for (int i = 0; session->hosts && session->hosts[i]; ++i) cln_session_free(session->hosts[i]);
+  free(session->others);
+  free(session->hosts);
+  cln_team_free(session->team);
+  free(session->memory);
+  free_own(session);
+}
+
+cln_session *cln_session_program(cln_session *session, int32_t index) { return index ? session->others[index - 1] : session; }
 
 /* Bases of what is not the caller's: the session's own arena, and `parts`, the one in which images leave their results. */
 static void set_own_bases(cln_session *session, uint8_t *parts) {
@@ -125,29 +134,73 @@ static void set_own_bases(cln_session *session, uint8_t *parts) {
 /* Whether threads share out the images, rather than the work of each step: no barriers, if none has fewer than others by
  * much. */
 static bool share_images(const cln_model *model, int32_t threads) {
-  const int32_t images = model->header->repeats;
+  const int32_t images = model->program->repeats;
   return threads > 1 && images > 1 && (images % threads == 0 || images >= 4 * threads);
 }
 
-static bool allocate(cln_session *session) {
+/* Arena, scratch and team for whichever program needs the most. What no program touches takes no memory: it comes from
+ * calloc, and nothing is written to it here. */
+static bool allocate_shared(cln_session *first) {
+  int64_t arena = 0, scratch = 0;
+  for (int32_t i = 0; i < first->model->program_count; ++i) {
+    const cln_model *model = cln_model_program(first->model, i);
+    if (model->program->arena_bytes > arena) arena = model->program->arena_bytes;
+    if (model->scratch_bytes > scratch) scratch = model->scratch_bytes;
+  }
+  arena = (arena + CLN_ALIGNMENT - 1) / CLN_ALIGNMENT * CLN_ALIGNMENT;
+  first->memory = calloc(1, (size_t)(arena + scratch * first->threads) + CLN_ALIGNMENT);
+  first->team = cln_team_create(first->threads);
+  if (!first->memory || !first->team) return false;
+  first->arena = (uint8_t *)(((uintptr_t)first->memory + CLN_ALIGNMENT - 1) / CLN_ALIGNMENT * CLN_ALIGNMENT);
+  first->scratch = first->arena + arena;
+  return true;
+}
+
+/* One for each thread, of all programs. */
+static bool allocate_hosts(cln_session *first) {
+  const int threads = first->threads;
+  first->hosts = calloc((size_t)threads + 1, sizeof *first->hosts);
+  for (int i = 0; first->hosts && i < threads; ++i)
+    if (cln_session_create(first->model, 1, first->hosts + i, NULL, 0)) return false;
+  return first->hosts != NULL;
+}
+
+/* What the session of program `index` has of its own; the rest is that of the first. */
+static bool allocate_own(cln_session *session, cln_session *first, int32_t index) {
   const cln_model *model = session->model;
   const int threads = session->threads;
-  session->arena = cln_aligned_alloc((size_t)model->header->arena_bytes);
-  session->scratch = cln_aligned_alloc((size_t)(model->scratch_bytes * threads));
-  session->base = calloc((size_t)model->buffer_count * (size_t)model->header->repeats + 1, sizeof *session->base);
+  session->base = calloc((size_t)model->buffer_count * (size_t)model->program->repeats + 1, sizeof *session->base);
   session->counters = cln_aligned_alloc(sizeof(cln_counter) * counters(model, threads));
   session->ends = calloc((size_t)model->task_count + 1, sizeof *session->ends);
-  session->team = cln_team_create(threads);
-  if (!session->arena || !session->scratch || !session->base || !session->counters || !session->ends || !session->team)
-    return false;
+  if (!session->base || !session->counters || !session->ends) return false;
   set_own_bases(session, session->arena);
   if (!share_images(model, threads)) return true;
-  session->alone = calloc((size_t)threads + 1, sizeof *session->alone);
+  if (!first->hosts && !allocate_hosts(first)) return false;
+  session->alone = calloc((size_t)threads, sizeof *session->alone);
   for (int i = 0; session->alone && i < threads; ++i) {
-    if (cln_session_create(model, 1, session->alone + i, NULL, 0)) return false;
+    session->alone[i] = cln_session_program(first->hosts[i], index);
     set_own_bases(session->alone[i], session->arena);
   }
   return session->alone != NULL;
+}
+
+static bool allocate(cln_session *first) {
+  const int32_t programs = first->model->program_count;
+  first->others = calloc((size_t)programs, sizeof *first->others);
+  if (!first->others || !allocate_shared(first) || !allocate_own(first, first, 0)) return false;
+  for (int32_t i = 1; i < programs; ++i) {
+    cln_session *other = first->others[i - 1] = calloc(1, sizeof *other);
+    if (!other) return false;
+    *other = (cln_session){
+        .model = cln_model_program(first->model, i),
+        .arena = first->arena,
+        .scratch = first->scratch,
+        .team = first->team,
+        .threads = first->threads,
+    };
+    if (!allocate_own(other, first, i)) return false;
+  }
+  return true;
 }
 
 int cln_session_create(const cln_model *model, int32_t threads, cln_session **out, char *error, size_t error_size) {
@@ -161,7 +214,7 @@ int cln_session_create(const cln_model *model, int32_t threads, cln_session **ou
   if (!allocate(session)) {
     cln_session_free(session);
     return cln_fail(error, error_size, "not enough memory for %lld bytes and %d threads",
-                    (long long)model->header->arena_bytes, threads);
+                    (long long)model->program->arena_bytes, threads);
   }
   *out = session;
   return 0;

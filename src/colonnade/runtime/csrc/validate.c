@@ -3,24 +3,25 @@
  * nonsense; that is the file's affair. */
 #include "check.h"
 
-enum { MAX_TASKS = 1 << 22 };
+enum { MAX_REPEATED = 1 << 22 };
 
-const char *cln_check_repeats(const cln_model *m) {
-  const int64_t repeats = m->header->repeats, repeated = m->header->repeat_steps;
-  CLN_NEED(repeated <= m->step_count, "the header repeats more steps than there are");
-  CLN_NEED(repeats == 1 || repeated > 0, "the header repeats no steps");
-  CLN_NEED(repeats * repeated <= MAX_TASKS && repeats * m->buffer_count <= MAX_TASKS, "the header repeats steps too often");
+const char *cln_check_repeats(const cln_model *m, int64_t *sum) {
+  const int64_t repeats = m->program->repeats, repeated = m->program->repeat_steps;
+  CLN_NEED(repeated <= m->step_count, "more steps are repeated than there are");
+  CLN_NEED(repeats == 1 || repeated > 0, "no steps are repeated");
+  *sum += repeats > 1 ? repeats * (repeated + m->buffer_count) : 0;
+  CLN_NEED(*sum <= MAX_REPEATED, "steps are repeated too often");
   return NULL;
 }
 
 /* In every repeat a buffer lies where it may, in the arena with its slack. Constants end in slack of the file's own. */
 static const char *check_buffer(const cln_model *m, const cln_buffer *b) {
   CLN_TRY(cln_range_buffer(m, b));
-  const int64_t bytes = b->bytes + (m->header->repeats - 1) * b->advance; /* of all repeats */
+  const int64_t bytes = b->bytes + (m->program->repeats - 1) * b->advance; /* of all repeats */
   CLN_NEED(b->advance % cln_element_bytes(b->element) == 0, "between two elements");
   if (b->kind == CLN_BUFFER_ARENA) {
     CLN_NEED(b->offset % CLN_ALIGNMENT == 0, "not at a cache line");
-    CLN_NEED(cln_lies_within(b->offset, bytes + CLN_SLACK, m->header->arena_bytes), "outside the arena");
+    CLN_NEED(cln_lies_within(b->offset, bytes + CLN_SLACK, m->program->arena_bytes), "outside the arena");
   } else if (b->kind == CLN_BUFFER_CONSTANT) {
     CLN_NEED(b->offset % CLN_ALIGNMENT == 0, "not at a cache line");
     CLN_NEED(cln_lies_within(b->offset, bytes, m->data_bytes), "constants outside the file");

@@ -62,6 +62,9 @@ class Loops(TiledCandidate):
         sizes = problem.matrix.tile_sizes(self.rows, self.dense)
         return sum(rows * columns * tiles for (rows, columns), tiles in sizes.items())
 
+    def form(self, problem: ConvProblem) -> Hashable:
+        return type(self), self.rows, self.dense or not problem.sparse
+
     def layout(self, geometry: Geometry) -> DataLayout:
         """Where the columns lie."""
         return data_layout(geometry, self.packed or self.by_channels, self.lane_masked)

@@ -99,7 +99,7 @@ static const char *check_columns(const cln_model *m, const cln_cnm *s, cln_cnm_p
 
 /* A chained step computes the panels of the next one, of as many strips, which reads x as it is. */
 static const char *check_chain(const cln_model *m, const cln_task *entry) {
-  const int32_t step = entry->step, repeated = m->header->repeats > 1 ? m->header->repeat_steps : 0;
+  const int32_t step = entry->step, repeated = m->program->repeats > 1 ? m->program->repeat_steps : 0;
   const cln_cnm *s = entry->record;
   if (s->chained)
     CLN_NEED(step + 1 < m->step_count && step + 1 != repeated && entry[1].op == CLN_OP_CNM, "no step to be chained to");
