@@ -222,7 +222,8 @@ class Drawing:
         return (array + scale * rng.uniform(-1, 1, array.shape)).astype(array.dtype)
 
     def finish(self, seed: int) -> RandomModel:
-        """The last value is an output, and others are. Some nodes may be read by none."""
+        """The last value is an output, and others are. Some nodes may be read by none. UnfitError if ONNX Runtime
+        refuses the whole."""
         reals = [name for name in self.reals() if name not in self.inputs]
         read = {name for node in self.nodes for name in node.input}
         ends = [name for name in reals if name not in read]

@@ -100,6 +100,7 @@ def pad(d: Drawing, x: str) -> str:
 
 def transpose(d: Drawing, x: str) -> str:
     rank = len(d.shape(x))
+    fitting(rank > 0)
     order = d.rng.sample(range(rank), rank)
     if rank == 4 and d.chance(0.5):
         order = list(d.pick(((0, 2, 3, 1), (0, 3, 1, 2), (0, 2, 1, 3))))

@@ -34,6 +34,8 @@ def windows(d: Drawing, x: str, kernel: Sequence[int], dilations: Sequence[int],
     given = {"strides": list(strides) if max(strides) > 1 or d.chance(0.5) else None}
     given["dilations"] = list(dilations) if max(dilations) > 1 else None
     if style == "auto":
+        if max(dilations) > 1:  # ONNX Runtime refuses it of Conv, and leaves the dilations of pools out
+            return {**given, "auto_pad": "VALID"}
         return {**given, "auto_pad": d.pick(("SAME_UPPER", "SAME_LOWER", "VALID"))}
     before, after = [0] * rank, [0] * rank
     for i in range(rank):
@@ -120,8 +122,10 @@ def squeeze_excite(d: Drawing, x: str) -> str:
 def activation(d: Drawing, x: str) -> str:
     """By one node, or as exporters spell it."""
     kind = d.pick(
-        ("Relu", "Relu", "Relu", "LeakyRelu", "Sigmoid", "Tanh", "HardSigmoid", "Elu", "Softplus", "Mish", "HardSwish")
-        + ("silu", "silu", "hard swish", "relu6", "gelu", "gelu", "mish", "scaled")
+        [
+            *("Relu", "Relu", "Relu", "LeakyRelu", "Sigmoid", "Tanh", "HardSigmoid", "Elu", "Softplus", "Mish"),
+            *("HardSwish", "silu", "silu", "hard swish", "relu6", "gelu", "gelu", "mish", "scaled"),
+        ]
     )
     match kind:
         case "silu":

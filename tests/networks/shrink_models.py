@@ -13,18 +13,19 @@ from random_models import RandomModel, UnfitError, make_model, open_session, run
 
 def shrunk(model: RandomModel, fails: Callable[[RandomModel], bool]) -> RandomModel:
     """Outputs are left out, then values become outputs in place of what is behind them, then inputs in place of what is
-    before them, and inputs that are no images constants, as long as it fails."""
+    before them, as long as it fails."""
     graph = model.proto.graph
     values = _all_values(model)
     opset = model.proto.opset_import[0].version
     constants = {entry.name: numpy_helper.to_array(entry) for entry in graph.initializer}
-    real = [name for name, array in values.items() if array.dtype == np.float32]
+    constants |= {n.output[0]: numpy_helper.to_array(n.attribute[0].t) for n in graph.node if n.op_type == "Constant"}
+    real = [name for name, array in values.items() if array.dtype == np.float32 and name not in constants]
 
     def part(outputs: Sequence[str], cut: Sequence[str]) -> RandomModel | None:
         """Of the nodes that `outputs` need, if the values `cut` are inputs."""
         nodes, needed = [], set(outputs) - set(cut)
         for node in reversed(graph.node):
-            if needed & set(node.output) and not set(node.output) <= set(cut):
+            if node.op_type != "Constant" and needed & set(node.output) and not set(node.output) <= set(cut):
                 nodes.insert(0, node)
                 needed |= set(node.input) - set(cut)
         read = {name for node in nodes for name in node.input}
