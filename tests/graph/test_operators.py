@@ -416,3 +416,11 @@ def test_scales_that_change_no_size(mode: str, antialias: int, factors: tuple[fl
 def test_lp_pools_with_windows_beyond_the_image(p: int, pads: list[int]) -> None:
     settings = {"p": p, "pads": pads, "kernel_shape": [3], "strides": [3], "ceil_mode": 1}
     check_against_onnxruntime(one_node("LpPool", (1, 2, 47), opset=18, **settings))
+
+
+@pytest.mark.parametrize("op", ["LpPool", "AveragePool"])
+def test_windows_in_the_padding_alone(op: str) -> None:
+    """Dilated ones around a line: their sums are those of nothing."""
+    settings = {"count_include_pad": 1} if op == "AveragePool" else {}
+    window = {"kernel_shape": [2, 2], "pads": [1, 1, 1, 1], "dilations": [2, 2], "strides": [3, 3], "ceil_mode": 1}
+    check_against_onnxruntime(one_node(op, (1, 3, 7, 1), opset=19, **window, **settings))

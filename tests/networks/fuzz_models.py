@@ -23,7 +23,7 @@ from typing import TypeVar
 
 import numpy as np
 import onnx
-from drawn import Picker, draw_candidate
+from candidates import Picker, draw_candidate
 from layers import RUNNABLE, Compiled
 from random_models import RandomModel
 from random_nodes import random_model

@@ -140,7 +140,14 @@ def truth(d: Drawing, x: str) -> str:
     else:
         ops = ["Less", "Greater", *(["LessOrEqual", "GreaterOrEqual"] if d.opset >= 12 else [])]
         fitting(d.opset >= 9)
-        made = d.add(d.pick(ops), *_either_order(d, x, partner(d, x)))
+        op = d.pick((*ops, *ops, "Equal", "IsNaN", *["IsInf"] * (d.opset >= 10)))
+        if op == "Equal":
+            fitting(d.opset >= 11)
+            made = d.add(op, d.add("Floor", x), d.add("Floor", partner(d, x)))
+        elif op in ("IsNaN", "IsInf"):
+            made = d.add(op, x)
+        else:
+            made = d.add(op, *_either_order(d, x, partner(d, x)))
     if d.chance(0.2):
         return d.add("Not", made)
     if known and d.chance(0.3):
@@ -164,7 +171,10 @@ def where_constant(d: Drawing, x: str) -> str:
 
 def cast(d: Drawing, x: str) -> str:
     if d.chance(0.4):
-        return d.add("Cast", d.add("Cast", x, to=11), to=1)  # through double
+        wide = d.add("Cast", x, to=11)  # double
+        if d.chance(0.5):
+            wide = d.add(d.pick(("Add", "Mul")), wide, other_constant(d, wide).astype(np.float64))
+        return d.add("Cast", wide, to=1)
     return d.add("Cast", d.add("Cast", x, to=d.pick((6, 7))), to=1)  # towards zero
 
 

@@ -34,9 +34,11 @@ def windows(d: Drawing, x: str, kernel: Sequence[int], dilations: Sequence[int],
     given = {"strides": list(strides) if max(strides) > 1 or d.chance(0.5) else None}
     given["dilations"] = list(dilations) if max(dilations) > 1 else None
     if style == "auto":
+        fits = all(n <= size for n, size in zip(reach, sizes, strict=True))  # ONNX Runtime's pools take others as well
         if max(dilations) > 1:  # ONNX Runtime refuses it of Conv, and leaves the dilations of pools out
+            fitting(fits)
             return {**given, "auto_pad": "VALID"}
-        return {**given, "auto_pad": d.pick(("SAME_UPPER", "SAME_LOWER", "VALID"))}
+        return {**given, "auto_pad": d.pick(("SAME_UPPER", "SAME_LOWER", *["VALID"] * fits))}
     before, after = [0] * rank, [0] * rank
     for i in range(rank):
         if style == "same":
@@ -247,7 +249,9 @@ def normalization(d: Drawing, x: str) -> str:
             settings = {"alpha": d.pick((None, 0.1)), "beta": d.pick((None, 0.5)), "bias": d.pick((None, 2.0))}
             return d.add("LRN", x, size=d.pick((1, 3, 5)), **settings)
     axes = sorted(d.rng.sample(range(rank), d.between(1, rank)))
-    return d.add("MeanVarianceNormalization", x, axes=axes if d.chance(0.6) or rank != 4 else None)
+    # Nearly equal values, by which ONNX Runtime divides otherwise than ONNX says.
+    fitting(d.values[x].std(axis=tuple(axes)).min() > 0.01 and (len(axes) > 1 or shape[axes[0]] > 1))
+    return d.add("MeanVarianceNormalization", x, axes=axes if axes != [0, 2, 3] or d.chance(0.5) else None)
 
 
 def resize(d: Drawing, x: str) -> str:

@@ -30,8 +30,8 @@ def average_pool(node: SourceNode) -> Value:
 
 @operator("LpPool")
 def lp_pool(node: SourceNode) -> Value:
-    """The root of a sum of powers: an average that counts its padding, by the number of elements. Windows that ceil_mode
-    lets reach beyond the padding get more of it, so that all have that number."""
+    """The root of a sum of powers: an average that counts its padding, by the number of elements. Windows that
+    ceil_mode lets reach beyond the padding get more of it, so that all have that number."""
     p = int(node.attributes.get("p", 2))
     x = node.tensor(0)
     powers = map_one(node, "x0 * x0" if p == 2 else f"pow(abs(x0), {p})", x)
@@ -51,7 +51,7 @@ def _pool(node: SourceNode, x: Tensor, kind: Kind, count_include_pad: bool, whol
         raise ColonnadeError(f"input 0 has shape {list(x.shape)}; it must have rank 3, 4 or 5")
     shape = (*x.shape[:2], *(axis.output for axis in axes))
     for axis in axes:
-        if axis.has_empty:
+        if axis.has_empty and not count_include_pad:  # nothing to take the maximum or the mean of
             raise ColonnadeError(f"its pads leave a window of {list(kernel)} without an element")
     none = Axis(1, output=1)
     if len(axes) == 1:
