@@ -5,7 +5,7 @@ What is drawn comes from a `Picker` (candidates.py). The names of levels are tho
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
