@@ -87,7 +87,7 @@ def check(model: RandomModel) -> str | None:
     """Compile and run a model, and compare. The reason if it is refused; any other exception is a fault."""
     setting = Setting.drawn(model.seed)
     try:
-        graph = import_model(model.proto)
+        graph = import_model(model.proto, shapes={name: array.shape for name, array in model.feeds.items()})
         session = Session(_compiled(optimize(graph, merge=True), setting, model.seed), threads=setting.threads)
     except ColonnadeError as error:
         return str(error)

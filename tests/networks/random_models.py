@@ -156,7 +156,8 @@ class Drawing:
         names = [f"v{number}" if outputs == 1 else f"v{number}.{i}" for i in range(outputs)]
         constants = {f"c{number}.{i}": value for i, value in enumerate(given) if isinstance(value, np.ndarray)}
         spelled = [f"c{number}.{i}" if isinstance(v, np.ndarray) else v or "" for i, v in enumerate(given)]
-        node = helper.make_node(op, spelled, names, name=f"n{number}", **attributes)
+        label = self.pick((f"n{number}", f"n{number}", f"/layer.{number % 3}/{op}", ""))
+        node = helper.make_node(op, spelled, names, name=label, **attributes)
         try:
             results, twins = self._run(node, constants)
         except UnfitError as error:
@@ -227,7 +228,7 @@ class Drawing:
         reals = [name for name in self.reals() if name not in self.inputs]
         read = {name for node in self.nodes for name in node.input}
         ends = [name for name in reals if name not in read]
-        others = [name for name in ends[:-1] if self.chance(0.8)] + [name for name in reals if self.chance(0.05)]
+        others = [name for name in ends[:-1] if self.chance(0.8)] + [name for name in reals if self.chance(0.08)]
         outputs = dict.fromkeys([*ends[-1:], *others])
         stored, nodes = {}, []
         for name, array in self.constants.items():
@@ -238,6 +239,12 @@ class Drawing:
         feeds = {name: self.values[name] for name in self.inputs}
         shapes = {name: self.values[name].shape if self.chance(0.5) else None for name in outputs}
         proto = make_model([*nodes, *self.nodes], feeds, shapes, stored, self.opset)
+        if self.chance(0.2):  # the batch is left open
+            proto.graph.input[0].type.tensor_type.shape.dim[0].dim_param = "N"
+        if self.opset <= 8 and self.chance(0.5):  # in files this old, constants are listed among the inputs
+            proto.ir_version = 3
+            old = make_model([], stored, {}, {}, self.opset)
+            proto.graph.input.extend(old.graph.input)
         expected = dict(zip(outputs, run_session(open_session(proto), feeds), strict=True))
         return RandomModel(seed, proto, feeds, expected)
 

@@ -273,6 +273,7 @@ DRAWERS: dict[Callable[[Drawing, str], str], int] = {
     images.conv_block: 9,
     images.residual_block: 6,
     images.squeeze_excite: 2,
+    images.beside_one_another: 3,
     images.activation: 5,
     images.conv_transpose: 4,
     images.pool: 6,

@@ -110,6 +110,15 @@ def residual_block(d: Drawing, x: str) -> str:
     return activation(d, y) if d.chance(0.6) else y
 
 
+def beside_one_another(d: Drawing, x: str) -> str:
+    """Convolutions of the same value, whose results meet."""
+    ys = [conv_block(d, x) for _ in range(d.between(2, 3))]
+    like = [y for y in ys if d.shape(y)[2:] == d.shape(ys[0])[2:]]
+    if len({d.shape(y) for y in like}) == 1 and d.chance(0.5):
+        return activation(d, d.add("Sum", *like))
+    return d.add("Concat", *like, axis=1)
+
+
 def squeeze_excite(d: Drawing, x: str) -> str:
     shape = d.shape(x)
     fitting(len(shape) == 4)
