@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 OUT := demo
 
-.PHONY: demo test check build fuzz fuzz-onnx clean
+.PHONY: demo test check build fuzz fuzz-onnx fuzz-models clean
 
 # Prune ResNet-50, tune it for this machine, check it against ONNX Runtime, time it beside its peers; then trained networks
 # on real images: how often they are right, dense and pruned, and how fast.
@@ -37,6 +37,12 @@ fuzz: $(VENV)/test
 FILES ?= 20000
 fuzz-onnx: $(VENV)/test
 	PYTHONPATH=tests:tests/graph $(BIN)/python tests/graph/mutate_onnx.py --files $(FILES) --compile
+
+# Random ONNX models against ONNX Runtime, on one core: make fuzz-models COUNT=10000.
+COUNT ?= 2000
+FIRST ?= 0
+fuzz-models: $(VENV)/test
+	PYTHONPATH=tests:tests/networks $(BIN)/python tests/networks/fuzz_models.py --first $(FIRST) --count $(COUNT)
 
 # The native library again, after a change to its sources.
 build:

@@ -381,3 +381,46 @@ def test_every_operator_is_tested() -> None:
     text = Path(__file__).read_text()
     in_cases = {node.op_type for case in CASES for node in case.model.graph.node}
     assert [name for name in supported_operators() if f'"{name}"' not in text and name not in in_cases] == []
+
+
+@pytest.mark.parametrize("settings", [{"output_shape": [7, 8]}, {"auto_pad": "SAME_UPPER"}, {"auto_pad": "SAME_LOWER"}])
+@pytest.mark.parametrize("kernel", [2, 4])
+def test_sizes_of_a_transposed_convolution(settings: dict[str, Any], kernel: int) -> None:
+    """Padding that follows from sizes: an odd one, and none where kernels do not even reach each other."""
+    weights = random_array((3, 2, kernel, kernel), 1)
+    model = one_node("ConvTranspose", (1, 3, 3, 4), weights, strides=[2, 2] if kernel == 4 else [3, 3], **settings)
+    check_against_onnxruntime(model, tolerance=1e-4)
+
+
+@pytest.mark.parametrize("mode", ["round_prefer_floor", "round_prefer_ceil"])
+@pytest.mark.parametrize(("size", "scale"), [(27, 1.3), (40, 1.3), (27, 0.3), (40, 0.3)])
+def test_ties_of_the_nearest_element(mode: str, size: int, scale: float) -> None:
+    """Coordinates that only rounding moves away from the middle between two elements."""
+    scales = np.array([1, 1, 1, scale], np.float32)
+    check_against_onnxruntime(one_node("Resize", (1, 1, 2, size), None, scales, mode="nearest", nearest_mode=mode))
+
+
+@pytest.mark.parametrize(
+    ("mode", "antialias"), [("nearest", 0), ("linear", 0), ("linear", 1), ("cubic", 0), ("cubic", 1)]
+)
+@pytest.mark.parametrize("factors", [(1.3, 1.3), (1.3, 2.0), (0.5, 1.3)])
+def test_scales_that_change_no_size(mode: str, antialias: int, factors: tuple[float, float]) -> None:
+    scales = np.array([1, 1, *factors], np.float32)
+    check_against_onnxruntime(
+        one_node("Resize", (1, 2, 3, 3), None, scales, mode=mode, antialias=antialias, opset=18), tolerance=1e-5
+    )
+
+
+@pytest.mark.parametrize("p", [1, 2, 3])
+@pytest.mark.parametrize("pads", [[0, 0], [1, 1]])
+def test_lp_pools_with_windows_beyond_the_image(p: int, pads: list[int]) -> None:
+    settings = {"p": p, "pads": pads, "kernel_shape": [3], "strides": [3], "ceil_mode": 1}
+    check_against_onnxruntime(one_node("LpPool", (1, 2, 47), opset=18, **settings))
+
+
+@pytest.mark.parametrize("op", ["LpPool", "AveragePool"])
+def test_windows_in_the_padding_alone(op: str) -> None:
+    """Dilated ones around a line: their sums are those of nothing."""
+    settings = {"count_include_pad": 1} if op == "AveragePool" else {}
+    window = {"kernel_shape": [2, 2], "pads": [1, 1, 1, 1], "dilations": [2, 2], "strides": [3, 3], "ceil_mode": 1}
+    check_against_onnxruntime(one_node(op, (1, 3, 7, 1), opset=19, **window, **settings))

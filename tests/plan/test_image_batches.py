@@ -166,3 +166,17 @@ def test_an_output_inside_ends_the_repeats() -> None:
     for name, found in zip(graph.outputs, Session(compile_graph(graph, plan="default")).run(None, feeds), strict=True):
         assert_close(found, expected[name], 1e-4)
         assert np.isfinite(found).all()
+
+
+def test_an_output_that_is_a_constant() -> None:
+    """Beside images that run one by one."""
+    b = GraphBuilder()
+    x = b.conv(Conv(pads=(1, 1, 1, 1)), b.input(2, 4, 5, 6), random_array((4, 4, 3, 3), 0))
+    y = b.add(Transpose((1, 0, 2, 3)), (4, 2, 5, 6), x)
+    graph = b.graph(y, b.random(3, 2))
+    assert _repeated(graph)
+    feeds = random_feeds(graph)
+    expected = run_reference(graph, feeds)
+    found = Session(compile_graph(graph, plan="default")).run(None, feeds)
+    for name, array in zip(graph.outputs, found, strict=True):
+        assert_close(array, expected[name])

@@ -1,88 +1,42 @@
 """Small graphs of convolutions, and everything that may be chosen for them, drawn from `WAYS`.
 
-What is drawn comes from a `Picker`, so that Hypothesis and a search for rare pairs of mechanisms draw alike. The names
-of levels are those of mechanisms.py.
+What is drawn comes from a `Picker` (candidates.py). The names of levels are those of mechanisms.py.
 """
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
-from itertools import islice
-from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+from dataclasses import dataclass, replace
 
 import numpy as np
+from candidates import Picker, draw_candidate, fields_of
 from layers import ACTIVATIONS, RUNNABLE, Compiled, GraphBuilder, assert_close, random_array, random_feeds
 from zeros import PATTERNS, with_zeros
 
 from colonnade.graph.ir import Activation, Conv, Graph, Pool, Transpose
 from colonnade.graph.reference import run_reference
-from colonnade.kernels.fused import fused_kernels
-from colonnade.kernels.shapes import shapes
-from colonnade.kernels.vertical import VERTICAL_FILTERS
-from colonnade.kernels.winograd import FILTERS
 from colonnade.modelfile.program import Program
 from colonnade.modelfile.writer import write
 from colonnade.plan.choose.tuner import Choice, NetworkPlan
 from colonnade.plan.images import Part, lower_parts, plan_parts
 from colonnade.plan.planes import NO_BORDERS, Borders
 from colonnade.plan.problem import ConvProblem, conv_problems
-from colonnade.plan.ways import ALL_STRIPS, WAYS, Candidate, Columns
+from colonnade.plan.ways import Columns
 from colonnade.runtime.binding import checksum
 from colonnade.runtime.session import Session
 from colonnade.target.targets import Target
-
-T = TypeVar("T")
 
 NODES = 5
 SIDES = range(1, 41)
 CHANNELS = range(1, 71)
 KERNELS = range(2, 8)
 MOST_MACS = 1 << 20  # of one convolution, if it has more than one output channel
-TRIES = 10  # to find fields of a candidate that fit
 TOLERANCE = 1e-4  # of the largest magnitude: Winograd's transforms round, one convolution after the other
 SAME = (1, 1, 1, 1)
 BORDERS: tuple[Borders, ...] = ((1, 2, 0, 1), (0, 0, 2, 3), SAME)
 THREADS = {"1 thread": 1, "2 threads": 2, "3 threads": 3}
 INPUTS = ("reads what callers gave", "reads the arena")
 OUTPUTS = ("writes what callers gave", "writes the arena")
-# What the whole numbers among a way's fields may be, by name; others are one of the first few.
-NUMBERS: dict[str, tuple[int, ...]] = {
-    "panel": (1, 3, ALL_STRIPS),
-    "blocks": (1, 3),
-    "m": tuple(sorted({f.m for f in (*FILTERS, *VERTICAL_FILTERS)})),
-}
-FEW = (1, 3)
-
-
-class Picker(ABC):
-    """Takes one of several options."""
-
-    @abstractmethod
-    def value(self, options: Sequence[T]) -> T:
-        """Any of them; the first is the simplest."""
-
-    def level(self, factor: str, levels: Sequence[str]) -> str:
-        """Any of the levels of a factor; the first as often as all others together."""
-        return self.value([*[levels[0]] * (len(levels) - 2), *levels])
-
-
-def fields_of(way: type[Candidate]) -> dict[str, dict[str, Any]]:
-    """What each field of a way may be, beside its micro-kernel's shape: values by their levels."""
-    hints, found = get_type_hints(way), {}
-    for name in (f.name for f in fields(way) if f.name not in ("rows", "lines", "vectors")):
-        hint = hints[name]
-        values = get_args(hint) if get_origin(hint) else (False, True) if hint is bool else NUMBERS.get(name, FEW)
-        found[name] = {field_level(name, value): value for value in values}
-    return found
-
-
-def field_level(name: str, value: object) -> str:
-    """Of a field's value. Numbers are one, several or all, except where each has kernels of its own."""
-    if type(value) is int and value > 1 and name != "m":
-        return f"{name} all" if value == ALL_STRIPS else f"{name} several"
-    return f"{name} {value}"
 
 
 @dataclass(frozen=True)
@@ -313,17 +267,3 @@ def _alike(pick: Picker, first: Columns) -> Columns:
     free = {name: fields_of(Columns)[name] for name in ("blocks", "dense")}
     chosen = {name: levels[pick.level(name, [*levels])] for name, levels in free.items()}
     return replace(first, access="direct", lanes="positions", **chosen)
-
-
-def draw_candidate(pick: Picker, problem: ConvProblem, target: Target) -> Candidate:
-    """Of any way that has some for the problem; its fields are any that fit, or else as the way itself offers them."""
-    ways = {way.__name__: way for way in WAYS if any(True for _ in way.candidates(problem, target))}
-    way = ways[pick.level("way", [*ways])]
-    every, common = shapes(target.isa), [fused.shape for fused in fused_kernels(target.isa)]
-    for _ in range(TRIES):
-        shape = pick.value([*every, *common * (len(every) // (len(common) or 1))])
-        chosen = {name: levels[pick.level(name, [*levels])] for name, levels in fields_of(way).items()}
-        candidate = way(shape.rows, shape.vectors, **chosen)
-        if candidate.fits(problem, target):
-            return candidate
-    return pick.value([*islice(way.candidates(problem, target), 20)])

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import combinations, product
 
-from drawn import ACTIVATIONS_BY_LEVEL, NUMBERS, THREADS, ZEROS, Case, activation_level, field_level, fields_of
+from candidates import NUMBERS, field_level, fields_of
+from drawn import ACTIVATIONS_BY_LEVEL, THREADS, ZEROS, Case, activation_level
 from layers import RUNNABLE
 
 from colonnade.kernels.vertical import VERTICAL_FILTERS

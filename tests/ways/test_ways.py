@@ -10,7 +10,8 @@ import random
 from collections.abc import Sequence
 from typing import TypeVar
 
-from drawn import Picker, draw_case
+from candidates import Picker
+from drawn import draw_case
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from mechanisms import Pair, all_pairs, impossible_pairs, mechanisms, pairs_of

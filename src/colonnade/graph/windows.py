@@ -35,6 +35,11 @@ class Axis:
         return found
 
     @property
+    def reach_after(self) -> int:
+        """The padding after the image that the last window needs, negative if it ends inside."""
+        return (self.output - 1) * self.stride - self.before + (self.kernel - 1) * self.dilation + 1 - self.size
+
+    @property
     def has_empty(self) -> bool:
         """Whether some window lies in the padding alone."""
         starts = np.arange(self.output) * self.stride - self.before

@@ -113,6 +113,7 @@ def _batch_part(graph: ir.Graph, cut: int) -> ir.Graph:
     nodes = graph.nodes[cut:]
     value = graph.nodes[cut - 1].output
     constants, elements = _constants(graph, nodes), {value: graph.element(value)}
+    constants |= {name: graph.constants[name] for name in graph.outputs if name in graph.constants}
     return replace(graph, inputs=(value,), nodes=nodes, constants=constants, elements=elements)
 
 

@@ -205,9 +205,9 @@ def _transposed_axes(node: SourceNode, kernel: Sequence[int], sizes: Sequence[in
         full = strides[i] * (sizes[i] - 1) + extra[i] + (kernel[i] - 1) * dilations[i] + 1
         before, output = pads[i], full - pads[i] - pads[i + rank]
         if wanted is not None or auto_pad.startswith("SAME"):
-            output = int(wanted[i - rank]) if wanted is not None else sizes[i] * strides[i]
-            total = max(0, full - output)
-            before = total - total // 2 if auto_pad == "SAME_LOWER" else total // 2
+            total = max(0, full - (sizes[i] * strides[i] if wanted is None else int(wanted[i - rank])))
+            before = total // 2 if auto_pad == "SAME_UPPER" else total - total // 2
+            output = full - total if wanted is None else int(wanted[i - rank])
         if output < 1 or output > 2**14 or math.prod(strides) > 2**10:
             raise ColonnadeError(f"an output of {output} elements along axis {i} is not possible")
         found.append(_Phases(sizes[i], kernel[i], strides[i], dilations[i], before, output))

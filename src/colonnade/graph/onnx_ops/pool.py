@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Literal
 
 from colonnade.errors import ColonnadeError
@@ -29,24 +30,28 @@ def average_pool(node: SourceNode) -> Value:
 
 @operator("LpPool")
 def lp_pool(node: SourceNode) -> Value:
-    """The root of a sum of powers: an average that counts its padding, by the number of elements."""
+    """The root of a sum of powers: an average that counts its padding, by the number of elements. Windows that
+    ceil_mode lets reach beyond the padding get more of it, so that all have that number."""
     p = int(node.attributes.get("p", 2))
     x = node.tensor(0)
     powers = map_one(node, "x0 * x0" if p == 2 else f"pow(abs(x0), {p})", x)
-    mean = _pool(node, powers, "avg", count_include_pad=True)
+    mean = _pool(node, powers, "avg", count_include_pad=True, whole=True)
     count = math.prod(int(k) for k in node.attributes["kernel_shape"])
     return map_one(node, f"sqrt(x0 * {count})" if p == 2 else f"pow(x0 * {count}, {literal(1 / p)})", mean)
 
 
-def _pool(node: SourceNode, x: Tensor, kind: Kind, count_include_pad: bool) -> Tensor:
-    """Over lines, planes or volumes; those plane by plane, and then along their depth."""
+def _pool(node: SourceNode, x: Tensor, kind: Kind, count_include_pad: bool, whole: bool = False) -> Tensor:
+    """Over lines, planes or volumes; those plane by plane, and then along their depth. whole: no window reaches beyond
+    the padding."""
     kernel = tuple(int(k) for k in node.attributes["kernel_shape"])
     axes = resolve_axes(node, kernel, x.shape[2:])
+    if whole:
+        axes = tuple(replace(axis, after=max(axis.after, axis.reach_after)) for axis in axes)
     if not 1 <= len(axes) <= 3:
         raise ColonnadeError(f"input 0 has shape {list(x.shape)}; it must have rank 3, 4 or 5")
     shape = (*x.shape[:2], *(axis.output for axis in axes))
     for axis in axes:
-        if axis.has_empty:
+        if axis.has_empty and not count_include_pad:  # nothing to take the maximum or the mean of
             raise ColonnadeError(f"its pads leave a window of {list(kernel)} without an element")
     none = Axis(1, output=1)
     if len(axes) == 1:

@@ -11,6 +11,7 @@ from colonnade.graph.ir import Gather, Resample
 from colonnade.graph.onnx_node import MAX_ELEMENTS, SourceNode, Tensor, Value, normalize_axis, operator
 
 F = np.float32  # coordinates are float32 in ONNX Runtime, and ties of the nearest element depend on that
+TIE = 1e-6  # how far from the middle between two elements ONNX Runtime takes a coordinate for a tie
 
 
 @dataclass(frozen=True)
@@ -90,14 +91,18 @@ def _by_sizes(node: SourceNode, x: Tensor, axes: list[int], sizes: list[int]) ->
 
 
 def _resized(node: SourceNode, x: Tensor, axes: dict[int, _Axis], mode: str, nearest_mode: str) -> Value:
-    """The last axis first: what is repeated later is then larger at once."""
+    """The last axis first: what is repeated later is then larger at once. As in ONNX Runtime an image stays as it is if
+    none of its sizes changes, and with antialias an axis does, whatever the scales."""
     kind = node.attributes.get("mode", "nearest")
     kind = kind if isinstance(kind, str) else kind.decode()
+    antialias = bool(node.attributes.get("antialias", 0))
+    if all(axis.size == axis.output for axis in axes.values()):
+        return x
     for number in sorted(axes, reverse=True):
         axis = axes[number]
         if axis.output < 1 or axis.output > MAX_ELEMENTS:
             raise ColonnadeError(f"axis {number} of {axis.size} elements cannot become {axis.output}")
-        if (axis.size, axis.scale) == (axis.output, 1.0):
+        if axis.size == axis.output and (antialias or axis.scale == 1.0):
             continue
         places = axis.places(mode)
         shape = (*x.shape[:number], axis.output, *x.shape[number + 1 :])
@@ -121,9 +126,9 @@ def _nearest(places: np.ndarray, mode: str, smaller: bool) -> np.ndarray:
         case "ceil":
             return np.asarray(np.ceil(places))
         case "round_prefer_floor":
-            return np.asarray(np.ceil(places - F(0.5)))
+            return np.asarray(np.ceil(places.astype(np.float64) - 0.5 - TIE))
         case "round_prefer_ceil":
-            return np.asarray(np.floor(places + F(0.5)))
+            return np.asarray(np.floor(places.astype(np.float64) + 0.5 + TIE))
     raise ColonnadeError(f"nearest_mode '{mode}' is not known")
 
 
