@@ -49,7 +49,8 @@ def build(
 ) -> onnx.ModelProto:
     """One of `NAMES` with random weights: ONNX opset 17, "input" [N, 3, input_size, input_size] f32, where N is
     symbolic unless `batch` is given. Classifiers give "logits" [N, classes], by default of 224 x 224 and 1000 classes;
-    what the others give, their functions say. The same arguments give the same bytes.
+    what the others give, their functions say. The same arguments give the same bytes, but for
+    rounding of the detectors' batch norms on another CPU.
 
     Raises ColonnadeError for an unknown name and for sizes out of range.
     """
