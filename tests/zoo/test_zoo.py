@@ -87,7 +87,7 @@ def test_detectors_and_segmenters(name: str) -> None:
     assert list(output.shape) == OUTPUTS[name]
     assert output.reshape(-1, output.shape[-1]).std(axis=1).min() > 1e-4 * np.abs(output).max()
     for value, activation in zip(scaled, activations, strict=True):
-        assert 0.1 < activation.std() < 10, value
+        assert 0.1 < activation.std() < 30, value  # deep planes are larger than those of the builder's images
 
 
 @pytest.mark.parametrize("name", zoo.CLASSIFIERS)

@@ -14,7 +14,6 @@ from colonnade.zoo.builder import NetBuilder, Value
 
 _STRIDES = (8, 16, 32)
 _BINS = 16  # of the distribution of each distance
-_GAIN = 0.85  # of batch norm: deep planes are not as small images have them, and would grow
 _BRANCH_GAIN = 0.4  # batch norm in front of a residual addition, as small as training leaves it
 _HEAD_CHANNELS = 32  # of a head of attention, for queries and keys
 
@@ -37,7 +36,7 @@ def _conv(
     net: NetBuilder, name: str, x: Value, channels: int, kernel: int = 1, *, stride: int = 1, groups: int = 1
 ) -> Value:
     y = net.conv(f"{name}.conv", x, channels, kernel, stride=stride, groups=groups)
-    return net.silu(f"{name}.act", net.batch_norm(f"{name}.bn", y, gain=_GAIN))
+    return net.silu(f"{name}.act", net.batch_norm(f"{name}.bn", y))
 
 
 def _linear(net: NetBuilder, name: str, x: Value, channels: int, kernel: int = 1, *, groups: int = 1) -> Value:
